@@ -1,0 +1,65 @@
+# Every target does its own set-up first. `make demo` and `make test` are the two to know.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+SOURCES := $(shell git ls-files '*.py' 2>/dev/null)
+
+.PHONY: setup demo test check proof bench airflow zip wheel lock clean
+
+setup: .venv/.stamp
+
+.venv/.uv: requirements-uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "codemill needs Python 3.11 or newer; this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@touch $@
+
+.venv/.stamp: .venv/.uv requirements.lock pyproject.toml jobs/runtime/jars.sha256
+	@echo "setting up .venv (a minute or two the first time; most of it is torch)"
+	$(UV) pip sync -q --require-hashes requirements.lock requirements-uv.lock
+	$(UV) pip install -q --no-deps --no-build-isolation -e .
+	$(BIN)/python -m jobs.runtime.setup_java
+	$(BIN)/python -m jobs.runtime.setup_jars
+	@touch $@
+
+# The whole pipeline on real code of this machine: build/demo/lake, build/demo/report.html.
+demo: setup
+	$(BIN)/python -m jobs.demo
+
+# Lint, format, types and import boundaries, then every test but the long proofs.
+test: check zip .venv-airflow/.stamp
+	$(BIN)/python -m pytest -m 'not proof' tests
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Long proofs: kills at random moments, large inputs within a memory bound.
+proof: setup zip
+	$(BIN)/python -m pytest -m proof tests
+
+# Every benchmark, each beside its best alternative. One alone: .venv/bin/python -m benchmarks.NAME
+bench: setup
+	@for name in syntax ingest_git ingest_folder rerun; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+# What spark-submit needs beside jobs/main.py: the packages, without what only a laptop uses.
+zip: build/codemill.zip
+
+build/codemill.zip: setup $(SOURCES)
+	$(BIN)/python -m jobs.runtime.setup_zip $@
+
+wheel: setup
+	$(UV) build -q --wheel --no-build-isolation -o build/dist
+
+lock:
+	$(LOCK) pyproject.toml --extra train --group dev -o requirements.lock
+	grep -v '^#' requirements-uv.lock | grep == | sed 's/ .*//' | $(LOCK) - -o requirements-uv.lock
+	grep -v '^#' requirements-java.lock | grep == | sed 's/ .*//' | $(LOCK) - -o requirements-java.lock
+
+clean:
+	rm -rf build .venv .venv-airflow

@@ -1,0 +1,34 @@
+"""Makes documents of what a policy keeps. A file document is the file's text, alone and unchanged.
+
+Reads   decide/kept, ingest/contents
+Writes  assemble/documents; rows are added, never changed: a document is a function of its candidate and its layout
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pyspark.sql import functions as F
+
+from jobs.runtime.job import Insert, Job, Write, parameter
+from jobs.runtime.tables import Tables
+from schemas.assemble import DOCUMENTS
+from schemas.decide import KEPT
+
+FILE_LAYOUT = "file/1"
+
+
+@dataclass(frozen=True)
+class DocumentsParams:
+    profile: str = parameter("demo", "whose kept candidates become documents")
+
+
+def transform(tables: Tables, params: DocumentsParams) -> Iterator[Write]:
+    kept = tables[KEPT].where((F.col("policy") == params.profile) & (F.col("kind") == "file"))
+    tables.account.read_rows, tables.account.read_bytes = kept.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
+    yield Insert(
+        DOCUMENTS,
+        kept.select("kind", "candidate", F.lit(FILE_LAYOUT).alias("layout"), F.array("candidate").alias("contents"), "size_bytes"),
+    )
+
+
+JOB = Job("assemble.documents", "makes documents of what is kept", (KEPT,), (DOCUMENTS,), transform, DocumentsParams)

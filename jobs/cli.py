@@ -1,0 +1,53 @@
+"""The command line. `codemill --help` lists everything; each command has its own `--help`.
+
+Exit status: 0 done, 1 failed, 2 the command was wrong.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from jobs.commands import counts, dag, explain, report, run, trace, what_if
+from jobs.commands.options import Command
+from jobs.pipeline import JOBS
+from jobs.runtime.errors import TOLD, UsageError
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    command: Command = arguments.command
+    try:
+        return command(arguments)
+    except UsageError as error:
+        sys.stderr.write(f"codemill: {error}\n")
+        return 2
+    except TOLD as error:
+        sys.stderr.write(f"codemill: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("codemill: stopped. The same command continues from here.\n")
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="codemill", description="Builds training data for code models: code in, shards out, an account of every file.")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    run.add(commands)
+    for phase in dict.fromkeys(job.phase for job in JOBS):
+        if phase == "decide":
+            what_if.add(commands)
+        else:
+            run.add_phase(commands, phase)
+    for job in JOBS:
+        run.add_job(commands, job)
+    counts.add(commands)
+    explain.add(commands)
+    trace.add(commands)
+    report.add(commands)
+    dag.add(commands)
+    return top
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""`codemill explain`: the whole story of a file, from where it was found to the sequences it ended in."""
+
+import argparse
+import json
+import re
+from typing import Any
+
+import pyarrow.compute as pc
+
+from jobs.commands.options import add_json, add_lake, add_parser
+from jobs.decide.rules import REASONS
+from jobs.runtime.errors import CodemillError
+from schemas.annotate import SYNTAX, TEXT_FACTS
+from schemas.assemble import DOCUMENTS
+from schemas.decide import DROPPED, KEPT
+from schemas.ingest import CONTENTS, FILES, REJECTS
+from schemas.lake import Lake
+from schemas.mix import SEQUENCES
+
+MOST_STORIES = 10
+MOST_LINES = 10
+
+
+def add(commands: Any) -> None:
+    found = add_parser(commands, "explain", explain, "tell the whole story of a file: where it occurs, what is known of it, why it is in or out")
+    found.add_argument("what", metavar="PATH_OR_KEY", help="REPOSITORY/PATH, a path or its end, or a content key or its first 8 digits or more")
+    add_lake(found)
+    add_json(found)
+
+
+def explain(arguments: argparse.Namespace) -> int:
+    lake = Lake.at(arguments.lake)
+    lake.check_format()
+    keys, rejects = find(lake, arguments.what)
+    if not keys and not rejects:
+        raise CodemillError(
+            f"{arguments.what} is not in {lake.root}: no content key starts so, no path is or ends so, and no reject has it.\n"
+            "Was it in a source that was ingested? `codemill counts --all` shows what was."
+        )
+    stories = [story(lake, key) for key in keys[:MOST_STORIES]]
+    if arguments.json:
+        print(json.dumps({"contents": stories, "rejects": rejects, "matches": len(keys)}, default=str))
+        return 0
+    for reject in rejects[:MOST_STORIES]:
+        print(f"{reject['source']}  {reject['locator']!r}\n  rejected by ingest: {reject['reason']}: {reject['detail']}\n")
+    for found in stories:
+        print("\n".join(told(found)) + "\n")
+    if len(keys) > MOST_STORIES or len(rejects) > MOST_STORIES:
+        print(f"{len(keys)} contents and {len(rejects)} rejects match; the first {MOST_STORIES} are shown. Name more of the path.")
+    return 0
+
+
+def find(lake: Lake, what: str) -> tuple[list[str], list[dict[str, Any]]]:
+    """Content keys and rejects that a name may mean, in order of their names."""
+    keys: list[str] = []
+    if re.fullmatch(r"[0-9a-f]{8,64}", what):
+        keys = lake.read(CONTENTS, ["content_sha256"], pc.starts_with(pc.field("content_sha256"), what)).column(0).to_pylist()
+    if not keys:
+        files = lake.read(FILES, ["repository", "path", "content_sha256"], path_is(what, "repository", "path"))
+        keys = files.sort_by([("repository", "ascending"), ("path", "ascending")]).column("content_sha256").to_pylist()
+    rejects = lake.read(REJECTS, None, path_is(what, "source", "locator")).to_pylist()
+    return list(dict.fromkeys(keys)), sorted(rejects, key=lambda r: (r["source"], r["locator"]))
+
+
+def path_is(what: str, repository: str, path: str) -> pc.Expression:
+    whole = pc.binary_join_element_wise(pc.field(repository), pc.field(path), "/")
+    return (pc.field(path) == what) | (whole == what) | pc.ends_with(pc.field(path), f"/{what.lstrip('/')}")
+
+
+def story(lake: Lake, key: str) -> dict[str, Any]:
+    """Every row of every table about one content."""
+    is_it = pc.field("content_sha256") == key
+    is_candidate = (pc.field("kind") == "file") & (pc.field("candidate") == key)
+    size = lake.read(CONTENTS, ["size_bytes"], is_it).column(0).to_pylist()
+    return {
+        "content_sha256": key,
+        "size_bytes": size[0] if size else None,
+        "occurrences": lake.read(FILES, None, is_it).sort_by([("repository", "ascending"), ("path", "ascending")]).to_pylist(),
+        "text_facts": lake.read(TEXT_FACTS, None, is_it).to_pylist(),
+        "syntax": lake.read(SYNTAX, None, is_it).to_pylist(),
+        "kept": lake.read(KEPT, None, is_candidate).to_pylist(),
+        "dropped": lake.read(DROPPED, None, is_candidate).to_pylist(),
+        "documents": lake.read(DOCUMENTS, None, is_candidate).to_pylist(),
+        "sequences": sequences_with(lake, key),
+    }
+
+
+def sequences_with(lake: Lake, candidate: str) -> list[str]:
+    """Names of the sequences that hold a piece of the candidate, in order."""
+    found: list[str] = []
+    for batch in lake.scan(SEQUENCES, ["sequence", "pieces"]):
+        pieces = batch.column("pieces")
+        hits = pc.equal(pc.struct_field(pieces.flatten(), "candidate"), candidate)
+        rows = pc.unique(pc.list_parent_indices(pieces).filter(hits))
+        found += batch.column("sequence").take(rows).to_pylist()
+    return sorted(found)
+
+
+def told(found: dict[str, Any]) -> list[str]:
+    """The story as lines."""
+    lines = [f"content {found['content_sha256']}", f"  {found['size_bytes']:,} bytes; occurs {len(found['occurrences'])} times"]
+    for row in found["occurrences"][:MOST_LINES]:
+        lines.append(f"    {row['repository']}  {row['path']}  {row['language'] or 'language unknown'}, {row['encoding']}, {row['size_bytes']:,} raw bytes")
+    if len(found["occurrences"]) > MOST_LINES:
+        lines.append(f"    ... and {len(found['occurrences']) - MOST_LINES} more")
+    for row in found["text_facts"]:
+        lines.append(
+            f"  text: {row['line_count']:,} lines, longest {row['longest_line_bytes']:,} bytes, {row['alphanumeric_share']:.0%} alphanumeric"
+            + (", marked as generated" if row["has_generated_mark"] else "")
+        )
+    for row in found["syntax"]:
+        lines.append(f"  syntax as {row['language']}: {syntax_told(row)}")
+    for row in found["kept"]:
+        lines.append(f"  kept by policy {row['policy']} ({row['policy_hash']}) for {row['split']}, as {row['repository']}  {row['path']}")
+    for row in found["dropped"]:
+        lines.append(f"  dropped by policy {row['policy']} ({row['policy_hash']}), as {row['repository']}  {row['path']}, because")
+        lines += [f"    {reason}: {REASONS.get(reason, '')}" for reason in row["reasons"]]
+    if not found["kept"] and not found["dropped"]:
+        lines.append("  no policy has judged it yet: `codemill decide`")
+    lines += [f"  document {row['layout']} of {len(row['contents'])} texts" for row in found["documents"]]
+    if found["sequences"]:
+        shown = ", ".join(found["sequences"][:MOST_LINES])
+        lines.append(f"  in {len(found['sequences'])} training sequences: {shown}{' ...' if len(found['sequences']) > MOST_LINES else ''}")
+    return lines
+
+
+def syntax_told(row: dict[str, Any]) -> str:
+    if row["status"] != "parsed":
+        return str(row["status"])
+    return (
+        f"{row['error_bytes_share']:.2%} of bytes in {row['error_node_count']} error nodes, {row['missing_node_count']} missing nodes,"
+        f" {row['comment_share']:.0%} comments (version {row['version']})"
+    )
+
+

@@ -1,0 +1,21 @@
+"""Options that commands share."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def add_parser(commands: Any, name: str, command: Command, help: str, **options: Any) -> argparse.ArgumentParser:
+    found: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help, **options)
+    found.set_defaults(command=command)
+    return found
+
+
+def add_lake(found: argparse.ArgumentParser) -> None:
+    found.add_argument("--lake", required=True, metavar="LAKE", help="the lake: a folder, or s3://bucket/prefix")
+
+
+def add_json(found: argparse.ArgumentParser) -> None:
+    found.add_argument("--json", action="store_true", help="print JSON")

@@ -1,0 +1,83 @@
+"""What a run prints last: the phases, tokens by language, the probe, and what to try next."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from jobs.runtime.ledger import JobRun
+from schemas.decide import DROPPED, KEPT
+from schemas.lake import Lake
+from schemas.mix import MANIFEST
+
+
+def print_summary(lake: Lake, rows: list[JobRun], profile: str) -> None:
+    console = Console()
+    console.print(phase_table([row.to_arrow().to_pylist()[0] for row in rows]))
+    if any(row.job.startswith(("decide", "mix", "train")) for row in rows):
+        print_languages(console, lake, profile)
+    print_probe(console, lake)
+
+
+def phase_table(rows: list[dict[str, Any]]) -> RichTable:
+    """The ledger's rows as a table."""
+    table = RichTable("job", "status", "read", "written", "dropped by reason", "rejects", "seconds", "MB/s", box=box.SIMPLE_HEAD)
+    for index in (2, 3, 6, 7):
+        table.columns[index].justify = "right"
+    for row in rows:
+        speed = row["read_bytes"] / 1e6 / row["elapsed_s"] if row["read_bytes"] and row["elapsed_s"] else None
+        table.add_row(
+            row["job"],
+            row["status"],
+            f"{row['read_rows']:,}",
+            f"{row['written_rows']:,}",
+            listed(row["dropped"]),
+            listed(row["rejected"]),
+            f"{row['elapsed_s']:.1f}",
+            f"{speed:.1f}" if speed else "",
+        )
+    return table
+
+
+def listed(counts: list[dict[str, Any]]) -> str:
+    ordered = sorted(counts, key=lambda c: (-c["count"], c["name"]))
+    return "\n".join(f"{c['name']} {c['count']:,}" for c in ordered)
+
+
+def print_languages(console: Console, lake: Lake, profile: str) -> None:
+    rows = lake.read(MANIFEST, None, pc.field("mixture") == profile).to_pylist()
+    if not rows:
+        return
+    documents, tokens = Counter[str](), Counter[str]()
+    for row in rows:
+        documents[row["language"]] += row["document_count"]
+        tokens[row["language"]] += row["token_count"]
+    table = RichTable("language", "documents", "tokens", box=box.SIMPLE_HEAD)
+    table.columns[1].justify = table.columns[2].justify = "right"
+    shown = tokens.most_common(12)
+    for language, count in shown:
+        table.add_row(language, f"{documents[language]:,}", f"{count:,}")
+    rest = [name for name in tokens if name not in dict(shown)]
+    if rest:
+        table.add_row(f"{len(rest)} others", f"{sum(documents[n] for n in rest):,}", f"{sum(tokens[n] for n in rest):,}")
+    table.add_section()
+    table.add_row("all", f"{sum(documents.values()):,}", f"{sum(tokens.values()):,}")
+    console.print(table)
+    held = sum(row["token_count"] for row in rows if row["split"] == "held_out")
+    kept, dropped = (lake.read(t, ["candidate"], pc.field("policy") == profile).num_rows for t in (KEPT, DROPPED))
+    console.print(f"{kept + dropped:,} candidates = {kept:,} kept + {dropped:,} dropped; {held:,} tokens are held out of training.", highlight=False)
+
+
+def print_probe(console: Console, lake: Lake) -> None:
+    if not lake.is_local:
+        return
+    path = Path(lake.root) / "train/probe/metrics.json"
+    if not path.is_file():
+        return
+    final = json.loads(path.read_text(encoding="utf-8"))["final"]
+    console.print(f"probe: {json.dumps(final)}", markup=False, highlight=False)

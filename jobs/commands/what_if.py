@@ -1,0 +1,148 @@
+"""`codemill decide`: run the phase, or with `--what-if` see what another policy would keep, without writing anything and without Spark."""
+
+import argparse
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from jobs.commands import run
+from jobs.commands.options import add_lake, add_parser
+from jobs.decide.policy import Policy, with_changes
+from jobs.decide.profiles import profile
+from jobs.decide.rules import flat_occurrences, judge
+from jobs.pipeline import JOBS
+from jobs.runtime.errors import CodemillError, UsageError
+from schemas.decide import FEATURES
+from schemas.lake import Lake
+from schemas.mix import MANIFEST
+
+
+@dataclass
+class Tally:
+    """What a policy does to all candidates: documents and bytes kept by language, drops by reason."""
+
+    candidates: int = 0
+    documents: Counter[str] = field(default_factory=Counter)
+    size_bytes: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def add(self, policy: Policy, features: pa.RecordBatch) -> None:
+        verdicts = judge(policy, features)
+        language = pc.fill_null(pc.struct_field(flat_occurrences(features).take(pa.array(verdicts.picked)), "language"), "none")
+        kept = pa.array(verdicts.is_kept)
+        rows = pa.table({"language": language.filter(kept), "size": features.column("size_bytes").filter(kept)})
+        for row in rows.group_by("language").aggregate([("size", "sum"), ("size", "count")]).to_pylist():
+            self.documents[row["language"]] += row["size_count"]
+            self.size_bytes[row["language"]] += row["size_sum"]
+        for item in pc.value_counts(verdicts.reasons.flatten()).to_pylist():
+            self.dropped[item["values"]] += item["counts"]
+        self.candidates += features.num_rows
+
+    @property
+    def kept(self) -> int:
+        return sum(self.documents.values())
+
+
+def add(commands: Any) -> None:
+    names = ", ".join(job.name for job in JOBS if job.phase == "decide")
+    found = add_parser(commands, "decide", decide, f"run the jobs of the phase decide: {names}; or try another policy with --what-if")
+    found.set_defaults(phase="decide")
+    add_lake(found)
+    help = "what the profile would keep with FIELD=VALUE changed (repeatable; without a value: show the profile); nothing is written"
+    found.add_argument("--what-if", action="append", nargs="?", const="", metavar="FIELD=VALUE", help=help)
+    run.add_common(found)
+
+
+def decide(arguments: argparse.Namespace) -> int:
+    if arguments.what_if is None:
+        return run.run_phase(arguments)
+    lake = Lake.at(arguments.lake)
+    lake.check_format()
+    now = profile(arguments.profile)
+    then = with_changes(now, changes_of(arguments.what_if))
+    before, after = tally(lake, now, then)
+    rates = bytes_per_token(lake, arguments.profile)
+    if arguments.json:
+        print(json.dumps(as_json(now, then, before, after, rates)))
+    else:
+        show(now, then, before, after, rates)
+    return 0
+
+
+def changes_of(texts: list[str]) -> dict[str, str]:
+    given = [text for text in texts if text]
+    for text in given:
+        if "=" not in text:
+            raise UsageError(f"--what-if {text}: expected FIELD=VALUE, such as max_error_share=0.05")
+    return dict(text.split("=", 1) for text in given)  # type: ignore[misc]
+
+
+def tally(lake: Lake, now: Policy, then: Policy) -> tuple[Tally, Tally]:
+    """Judges every candidate by both policies, in one pass over the features, batch by batch."""
+    before, after = Tally(), Tally()
+    for batch in lake.scan(FEATURES):
+        if batch.num_rows:
+            before.add(now, batch)
+            after.add(then, batch)
+    if not before.candidates:
+        raise CodemillError(f"{lake.path(FEATURES.name)} holds no candidate; `codemill decide --lake {lake.root}` fills it")
+    return before, after
+
+
+def bytes_per_token(lake: Lake, mixture: str) -> dict[str, float]:
+    """Bytes per token by language, as mix counted them; '' holds that of all languages. Empty before mix has run."""
+    rows = lake.read(MANIFEST, ["language", "token_count", "text_bytes"], pc.field("mixture") == mixture)
+    if not rows.num_rows:
+        return {}
+    sums = rows.group_by("language").aggregate([("token_count", "sum"), ("text_bytes", "sum")]).to_pylist()
+    rates = {row["language"]: row["text_bytes_sum"] / row["token_count_sum"] for row in sums if row["token_count_sum"]}
+    return rates | {"": float(np.divide(sum(rows["text_bytes"].to_pylist()), sum(rows["token_count"].to_pylist())))}
+
+
+def tokens(found: Tally, language: str, rates: dict[str, float]) -> int:
+    from jobs.decide.features import BYTES_PER_TOKEN
+
+    return round(found.size_bytes[language] / rates.get(language, rates.get("", BYTES_PER_TOKEN)))
+
+
+def as_json(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[str, float]) -> dict[str, Any]:
+    def one(policy: Policy, found: Tally) -> dict[str, Any]:
+        by_language = {name: {"documents": n, "tokens": tokens(found, name, rates)} for name, n in sorted(found.documents.items())}
+        dropped = found.candidates - found.kept
+        return {"policy_hash": policy.hash, "kept": found.kept, "dropped": dropped, "reasons": dict(sorted(found.dropped.items())), "languages": by_language}
+
+    return {"profile": now.name, "candidates": before.candidates, "now": one(now, before), "what_if": one(then, after)}
+
+
+def show(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[str, float]) -> None:
+    console = Console()
+    changed = [f"{k} {getattr(now, k)} → {getattr(then, k)}" for k in now.__dataclass_fields__ if getattr(now, k) != getattr(then, k)]
+    console.print(f"profile {now.name}: {'; '.join(changed) if changed else 'as it is'}", markup=False, highlight=False)
+    languages = RichTable("language", "kept now", "what if", "tokens now", "what if", "change")
+    for column in languages.columns[1:]:
+        column.justify = "right"
+    for name in sorted(set(before.documents) | set(after.documents), key=lambda n: (-after.size_bytes[n], n)):
+        languages.add_row(name, *cells(before.documents[name], after.documents[name]), *cells(tokens(before, name, rates), tokens(after, name, rates), True))
+    total = [sum(tokens(found, name, rates) for name in found.documents) for found in (before, after)]
+    languages.add_section()
+    languages.add_row("all", *cells(before.kept, after.kept), *cells(*total, True))  # type: ignore[call-arg]
+    console.print(languages)
+    reasons = RichTable("dropped because", "now", "what if", "change")
+    for column in reasons.columns[1:]:
+        column.justify = "right"
+    for name in sorted(set(before.dropped) | set(after.dropped)):
+        reasons.add_row(name, *cells(before.dropped[name], after.dropped[name], True))
+    console.print(reasons)
+    origin = "as counted by mix" if rates else "3.5 bytes a token, until mix has counted"
+    console.print(f"{before.candidates:,} candidates; a candidate counts once for each of its reasons; tokens {origin}. Nothing was written.")
+
+
+def cells(now: int, then: int, has_change: bool = False) -> list[str]:
+    return [f"{now:,}", f"{then:,}"] + ([f"{then - now:+,}" if then != now else ""] if has_change else [])

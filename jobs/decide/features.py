@@ -1,0 +1,100 @@
+"""Puts all that policies read of a candidate into one narrow row.
+
+Reads   ingest/files, ingest/repositories, ingest/contents, annotate/text_facts, annotate/syntax
+Writes  decide/features
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, StructField, StructType
+
+from jobs.annotate import syntax, text_facts
+from jobs.runtime.job import Job, Snapshot, Write, parameter
+from jobs.runtime.tables import Tables
+from schemas.annotate import SYNTAX, TEXT_FACTS
+from schemas.decide import FEATURES, OCCURRENCE
+from schemas.ingest import CONTENTS, FILES, REPOSITORIES
+from udfs.draws import uniform
+from udfs.syntax import SyntaxLimits
+
+MAX_OCCURRENCES = 32
+BYTES_PER_TOKEN = 3.5  # over all languages; the manifest of mix has the true counts
+
+
+@dataclass(frozen=True)
+class FeaturesParams:
+    held_out_rate: float = parameter(0.005, "share of repositories that are held out of training, drawn by name")
+    held_out_seed: str = parameter("held-out", "of the draw; never change it in a lake that was trained on")
+    syntax_version: str = field(
+        default_factory=lambda: syntax.version(SyntaxLimits()), metadata={"help": "version of annotate/syntax to read"}
+    )
+
+
+def transform(tables: Tables, params: FeaturesParams) -> Iterator[Write]:
+    contents = tables[CONTENTS].select("content_sha256", "size_bytes")
+    facts = tables[TEXT_FACTS].where(F.col("version") == text_facts.version()).drop("version").withColumn("has_text_facts", F.lit(True))
+    best = best_occurrences(occurrences(tables, params))
+    joined = best.join(contents, "content_sha256").join(facts, "content_sha256", "left")
+    rows = joined.select(
+        F.lit("file").alias("kind"),
+        F.col("content_sha256").alias("candidate"),
+        "size_bytes",
+        F.ceil(F.col("size_bytes") / BYTES_PER_TOKEN).alias("token_estimate"),
+        F.coalesce("has_text_facts", F.lit(False)).alias("has_text_facts"),
+        *[name for name in FEATURES.names if name in TEXT_FACTS.names],
+        "is_held_out",
+        "occurrence_count",
+        "occurrences",
+    )
+    kind = tables.spark.createDataFrame([("file",)], "kind string")
+    tables.account.read_rows, tables.account.read_bytes = contents.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
+    yield Snapshot(FEATURES, rows.select(*FEATURES.names), kind)
+
+
+def occurrences(tables: Tables, params: FeaturesParams) -> DataFrame:
+    """One row per (content, repository, language), at its shortest path, with what is known of the repository and of the syntax."""
+    parsed = tables[SYNTAX].where(F.col("version") == params.syntax_version)
+    parsed = parsed.select("content_sha256", "language", F.col("status").alias("syntax_status"), "error_bytes_share", "comment_share")
+    repositories = held_out(tables[REPOSITORIES], params)
+    shortest = F.min(F.struct(F.length("path").alias("length"), "path")).getField("path").alias("path")
+    files = tables[FILES].groupBy("content_sha256", "repository", "language").agg(shortest)
+    return files.join(repositories, "repository", "left").join(parsed, ["content_sha256", "language"], "left")
+
+
+def held_out(repositories: DataFrame, params: FeaturesParams) -> DataFrame:
+    """Repositories with `is_held_out`: a draw by name, so that new repositories change no old draw."""
+    facts = ["repository", "licence", "stars", "forks", "commits", "maintained_days"]
+    rate, seed = params.held_out_rate, params.held_out_seed
+
+    def draw(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield batch.append_column("is_held_out", pa.array(uniform(batch.column("repository"), seed) < rate))
+
+    narrow = repositories.select(*facts)
+    return narrow.mapInArrow(draw, StructType([*narrow.schema.fields, StructField("is_held_out", BooleanType())]))
+
+
+def best_occurrences(rows: DataFrame) -> DataFrame:
+    """Per content its best occurrences in a total order: licence known, more stars, shorter path, then by name."""
+    order = [F.col("licence").isNull(), F.col("stars").desc_nulls_last(), F.length("path"), "repository", "path", F.col("language").asc_nulls_last()]
+    ranked = rows.withColumn("rank", F.row_number().over(Window.partitionBy("content_sha256").orderBy(*order)))
+    listed = F.collect_list(F.when(F.col("rank") <= MAX_OCCURRENCES, F.struct("rank", *[f.name for f in OCCURRENCE])))
+    return ranked.groupBy("content_sha256").agg(
+        F.max(F.coalesce("is_held_out", F.lit(False))).alias("is_held_out"),
+        F.count("*").alias("occurrence_count"),
+        F.transform(F.array_sort(listed), lambda o: o.dropFields("rank")).alias("occurrences"),
+    )
+
+
+JOB = Job(
+    "decide.features",
+    "gathers what policies read of every candidate",
+    reads=(FILES, REPOSITORIES, CONTENTS, TEXT_FACTS, SYNTAX),
+    writes=(FEATURES,),
+    transform=transform,
+    params=FeaturesParams,
+)

@@ -1,0 +1,156 @@
+"""The rules of a policy, over Arrow batches of `decide/features`. No Spark: `decide.verdicts` and what-if call the same function.
+
+A rule says for each occurrence, or for each candidate, whether it fails. A candidate is kept if no rule of its own fails and one of its
+occurrences fails none; the first such occurrence is picked, else the first. A dropped candidate carries every reason that applies to it
+and to its picked occurrence.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.decide.policy import Policy
+
+Mask = np.ndarray
+Columns = Callable[[str], pa.Array]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`fails(policy, column)` gives a mask of rows; `column(name)` is a field of an occurrence, or a column of the features."""
+
+    reason: str
+    meaning: str
+    fails: Callable[[Policy, Columns], Mask | None]
+
+
+def _true(array: pa.Array) -> Mask:
+    return np.asarray(pc.fill_null(array, False), dtype=bool)
+
+
+def _below(policy: Policy, column: Columns, name: str, limit: int | None) -> Mask | None:
+    if limit is None:
+        return None
+    values = column(name)
+    return _true(pc.fill_null(pc.less(values, limit), not policy.keep_unknown_repository_facts))
+
+
+def _language_not_wanted(policy: Policy, column: Columns) -> Mask | None:
+    if not policy.languages:
+        return None
+    language = column("language")
+    return _true(pc.and_(pc.is_valid(language), pc.invert(pc.is_in(language, value_set=pa.array(policy.languages, pa.string())))))
+
+
+def _syntax_errors(policy: Policy, column: Columns) -> Mask | None:
+    if policy.max_error_share is None:
+        return None
+    limits = dict(policy.max_error_share_by_language)
+    languages = column("language").dictionary_encode()
+    by_code = [limits.get(name, policy.max_error_share) for name in languages.dictionary.to_pylist()] + [policy.max_error_share]
+    codes = np.asarray(pc.fill_null(languages.indices, len(by_code) - 1))
+    share = np.asarray(pc.fill_null(column("error_bytes_share"), -1.0))
+    has_error = share > np.array(by_code)[codes]
+    return has_error
+
+
+def _status_is(*statuses: str) -> Callable[[Policy, Columns], Mask]:
+    return lambda policy, column: _true(pc.is_in(column("syntax_status"), value_set=pa.array(statuses)))
+
+
+OCCURRENCE_RULES = (
+    Rule("few_stars", "the repository has fewer stars than min_stars", lambda p, c: _below(p, c, "stars", p.min_stars)),
+    Rule("few_forks", "the repository has fewer forks than min_forks", lambda p, c: _below(p, c, "forks", p.min_forks)),
+    Rule("few_commits", "the repository has fewer commits than min_commits", lambda p, c: _below(p, c, "commits", p.min_commits)),
+    Rule(
+        "short_maintenance",
+        "the repository was maintained for fewer days than min_maintained_days",
+        lambda p, c: _below(p, c, "maintained_days", p.min_maintained_days),
+    ),
+    Rule("unknown_language", "no language by path or shebang", lambda p, c: _true(pc.is_null(c("language")))),
+    Rule("language_not_wanted", "the language is not among the policy's", _language_not_wanted),
+    Rule("syntax_errors", "more bytes in error nodes than max_error_share allows", _syntax_errors),
+    Rule("parser_failed", "the parser hung, crashed or was given too much", _status_is("timeout", "crashed", "too_large")),
+    Rule("no_grammar", "no grammar for the language", lambda p, c: None if p.keep_without_grammar else _status_is("no_grammar")(p, c)),
+    Rule(
+        "not_evaluated",
+        "an annotator that the policy needs has not seen it",
+        lambda p, c: _true(pc.and_(pc.is_valid(c("language")), pc.is_null(c("syntax_status")))),
+    ),
+)
+
+CANDIDATE_RULES = (
+    Rule("empty", "shorter than min_size_bytes", lambda p, c: None if p.min_size_bytes is None else _true(pc.less(c("size_bytes"), p.min_size_bytes))),
+    Rule("too_long", "longer than max_size_bytes", lambda p, c: None if p.max_size_bytes is None else _true(pc.greater(c("size_bytes"), p.max_size_bytes))),
+    Rule(
+        "long_line",
+        "a line longer than max_longest_line_bytes",
+        lambda p, c: None if p.max_longest_line_bytes is None else _true(pc.greater(c("longest_line_bytes"), p.max_longest_line_bytes)),
+    ),
+    Rule(
+        "few_alphanumerics",
+        "a smaller share of letters and digits than min_alphanumeric_share",
+        lambda p, c: None if p.min_alphanumeric_share is None else _true(pc.less(c("alphanumeric_share"), p.min_alphanumeric_share)),
+    ),
+    Rule("generated", "says that a program wrote it", lambda p, c: None if p.keep_generated else _true(c("has_generated_mark"))),
+    Rule("not_evaluated", "an annotator that the policy needs has not seen it", lambda p, c: _true(pc.invert(c("has_text_facts")))),
+)
+
+REASONS = {rule.reason: rule.meaning for rule in (*OCCURRENCE_RULES, *CANDIDATE_RULES)}
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Of n candidates: the picked occurrence (position among all occurrences of the batch, flattened), and reasons, sorted, empty where kept."""
+
+    picked: np.ndarray
+    reasons: pa.ListArray
+
+    @property
+    def is_kept(self) -> Mask:
+        return np.asarray(pc.list_value_length(self.reasons)) == 0
+
+
+def flat_occurrences(features: pa.RecordBatch) -> pa.StructArray:
+    return features.column("occurrences").flatten()
+
+
+def judge(policy: Policy, features: pa.RecordBatch) -> Verdicts:
+    """Applies all rules to a batch of `decide/features`. Every candidate has at least one occurrence."""
+    flat = flat_occurrences(features)
+    lengths = np.asarray(pc.list_value_length(features.column("occurrences"))).astype(np.int64)
+    starts = np.cumsum(lengths) - lengths
+    by_occurrence = _masks(OCCURRENCE_RULES, policy, lambda name: pc.struct_field(flat, name))
+    failed = np.zeros(len(flat), bool)
+    for mask in by_occurrence.values():
+        failed |= mask
+    picked = _first_passing(failed, starts)
+    masks = {reason: mask[picked] for reason, mask in by_occurrence.items()}
+    for reason, mask in _masks(CANDIDATE_RULES, policy, features.column).items():
+        masks[reason] = masks.get(reason, False) | mask
+    return Verdicts(picked, _reason_lists(masks, features.num_rows))
+
+
+def _masks(rules: tuple[Rule, ...], policy: Policy, column: Columns) -> dict[str, Mask]:
+    found = {rule.reason: rule.fails(policy, column) for rule in rules}
+    return {reason: mask for reason, mask in found.items() if mask is not None}
+
+
+def _first_passing(failed: Mask, starts: np.ndarray) -> np.ndarray:
+    if not len(starts):
+        return starts
+    position = np.where(failed, len(failed), np.arange(len(failed)))
+    first = np.minimum.reduceat(position, starts)
+    return np.where(first == len(failed), starts, first)
+
+
+def _reason_lists(masks: dict[str, Mask], rows: int) -> pa.ListArray:
+    names = sorted(masks)
+    table = np.array([masks[name] for name in names], bool).reshape(len(names), rows).T
+    row, code = np.nonzero(table)
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
+    values = pa.array(names, pa.string()).take(pa.array(code))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)

@@ -1,0 +1,1 @@
+MAX_ERROR_SHARE: dict[str, float] = {}

@@ -1,0 +1,204 @@
+"""Brings files of repositories into the lake.
+
+Reads   sources: folders, git repositories, archives, tables, a manifest of many
+Writes  ingest/contents, then ingest/files, ingest/rejects, ingest/repositories, bookkeeping/fingerprints
+
+Sources that did not change are skipped. The others are listed (names and sizes), cut into units of bounded size, read by as many
+tasks as there are units for, and their texts put aside in staging; then keys are compared with the lake's, and only new texts move.
+The order of the commits is what makes a killed run safe: a source's fingerprint comes last.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from jobs import sources
+from jobs.ingest.listing import LISTED, UNREADABLE, list_sources
+from jobs.ingest.reading import ENTRIES, read_units
+from jobs.runtime.errors import UsageError
+from jobs.runtime.job import Insert, Job, Snapshot, Write, parameter, short_hash
+from jobs.runtime.staging import Staging
+from jobs.runtime.tables import Tables
+from jobs.runtime.texts import BLOCK, map_texts, task_count
+from jobs.sources.source import Reject, Source, SourceError
+from schemas.ingest import CONTENTS, FILES, FINGERPRINTS, REJECTS, REPOSITORIES
+from schemas.lake import Lake
+from schemas.spark import spark_schema
+from udfs import decode, languages
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class IngestParams:
+    source: tuple[str, ...] = parameter((), "a folder, git repository, archive or table: PATH, NAME=PATH, git:PATH@REF ... (repeatable)")
+    manifest: str = parameter("", "JSON Lines naming many sources with their facts")
+    max_content_bytes: int = parameter(16 << 20, "a larger file is a reject")
+    unit_bytes: int = parameter(32 << 20, "what one task reads at a time")
+
+
+def transform(tables: Tables, params: IngestParams) -> Iterator[Write]:
+    named, rejects = named_sources(params)
+    prints = changed(tables.lake, named, params)
+    with Staging(tables.lake, tables.run) as staging:
+        listed = staging.keep(tables.spark, list_changed(tables, [s for s in named if s.label in prints], params), "listed")
+        entries = staging.keep(tables.spark, read_listed(tables, listed, rejects, params, staging), "entries")
+        files = entries.where("reason is null")
+        count(tables, entries)
+        yield Insert(CONTENTS, new_contents(tables, files))
+        repositories = repository_rows(tables, listed, entries)
+        # A source that could not be read at all leaves what the lake holds of it, and is tried again by the next run.
+        scopes = repositories.select("repository")
+        yield Snapshot(FILES, files.select(*FILES.names), scopes)
+        yield Snapshot(REPOSITORIES, repositories, scopes)
+        seen = scopes.union(entries.select("repository")).distinct().withColumnRenamed("repository", "source")
+        yield Snapshot(REJECTS, reject_rows(entries), seen)
+        failed = {row.repository for row in entries.where(f"reason = '{UNREADABLE}' and path = ''").select("repository").collect()}
+        done = sorted((label, found) for label, found in prints.items() if label not in failed)
+        rows = tables.spark.createDataFrame(done, spark_schema(FINGERPRINTS))
+        yield Snapshot(FINGERPRINTS, rows, rows.select("source"))
+
+
+def named_sources(params: IngestParams) -> tuple[list[Source], list[Reject]]:
+    """The sources of the command and of the manifest. Raises `UsageError` where two have one name, `SourceError` where one is not there."""
+    found = [sources.parse_source(text) for text in params.source]
+    rejects: list[Reject] = []
+    for item in sources.read_manifest(params.manifest) if params.manifest else ():
+        (rejects if isinstance(item, Reject) else found).append(item)  # type: ignore[attr-defined]
+    if not found and not rejects:
+        raise UsageError("there is nothing to ingest: name a source with --source PATH, or a manifest with --manifest FILE")
+    labels: dict[str, Source] = {}
+    for source in found:
+        if labels.setdefault(source.label, source) != source:
+            raise UsageError(
+                f"two sources are both called {source.label}: {labels[source.label].location} and {source.location}.\n"
+                "Give one of them a name: --source NAME=PATH"
+            )
+    return list(labels.values()), rejects
+
+
+def changed(lake: Lake, named: list[Source], params: IngestParams) -> dict[str, str]:
+    """Fingerprints, by label, of the sources that are not in the lake as they are now."""
+    known = dict(zip(*(c.to_pylist() for c in lake.read(FINGERPRINTS).columns), strict=True))
+    rules = f"{VERSION} {decode.VERSION} {languages.VERSION} {params.max_content_bytes}"
+    prints = {s.label: short_hash(rules, s.to_json(), fingerprint(s)) for s in named}
+    return {label: found for label, found in prints.items() if known.get(label) != found}
+
+
+def fingerprint(source: Source) -> str:
+    """Of a source that cannot be read it is empty; the listing then says why, in a row."""
+    try:
+        return sources.fingerprint(source)
+    except SourceError:
+        return ""
+
+
+def is_changed(lake: Lake, params: IngestParams) -> bool:
+    return bool(changed(lake, named_sources(params)[0], params))
+
+
+def list_changed(tables: Tables, todo: list[Source], params: IngestParams) -> DataFrame:
+    rows = tables.spark.createDataFrame([(s.to_json(),) for s in todo], "source string")
+    listing = partial(list_sources, lake=tables.lake, unit_bytes=params.unit_bytes, max_content_bytes=params.max_content_bytes)
+    return rows.repartition(max(1, min(len(todo), 16 * tables.cores)), "source").mapInArrow(listing, from_arrow_schema(LISTED))
+
+
+def read_listed(tables: Tables, listed: DataFrame, rejects: list[Reject], params: IngestParams, staging: Staging) -> DataFrame:
+    """Entries of all units, and the rejects of the listing, in the shape of ENTRIES; a path that came twice is a reject the second time."""
+    units = listed.where("payload is not null").select("source", "payload", "entry_count", "size_bytes")
+    size = units.agg(F.sum("size_bytes")).first()[0] or 0  # type: ignore[index]
+    reading = partial(read_units, staging_folder=staging.folder("texts"), max_content_bytes=params.max_content_bytes)
+    tasks = max(1, min(units.count(), task_count(size, tables.cores)))
+    # One range of rows each, by the hash of the unit: units of one source spread over all tasks.
+    read = units.repartition(tasks, F.xxhash64("source", "payload")).mapInArrow(reading, from_arrow_schema(ENTRIES))
+    columns = [F.col("reject_source").alias("repository"), F.col("locator").alias("path"), "reason", "detail", "size_bytes"]
+    kinds = F.get_json_object("source", "$.kind").alias("source_kind")
+    refused = listed.where("reason is not null").select(*columns, kinds)
+    if rejects:
+        early = [(r.source, r.locator, r.reason, r.detail, r.size_bytes, "manifest") for r in rejects]
+        refused = refused.union(tables.spark.createDataFrame(early, refused.schema))
+    return without_repeats(read.unionByName(refused, allowMissingColumns=True))
+
+
+def without_repeats(entries: DataFrame) -> DataFrame:
+    """Of entries with one (repository, path) the first by content stays; the others become rejects with `#2`, `#3` ... at their path."""
+    same = Window.partitionBy("repository", "path").orderBy(F.col("reason").isNotNull(), "content_sha256", "reason", "detail", "text_file")
+    ranked = entries.withColumn("rank", F.row_number().over(same))
+    is_repeat = F.col("rank") > 1
+    said = {
+        "path": F.concat("path", F.lit("#"), "rank"),
+        "reason": F.coalesce("reason", F.lit("duplicate_path")),
+        "detail": F.coalesce("detail", F.concat(F.lit("another entry is called "), "path")),
+    }
+    return ranked.select(*(F.when(is_repeat, said[c]).otherwise(F.col(c)).alias(c) if c in said else F.col(c) for c in entries.columns))
+
+
+def count(tables: Tables, entries: DataFrame) -> None:
+    """Reads the account: entries, their bytes, rejects by reason."""
+    for reason, rows, size in entries.groupBy("reason").agg(F.count("*"), F.sum("size_bytes")).collect():
+        tables.account.read_rows += rows
+        tables.account.read_bytes += size or 0
+        if reason:
+            tables.account.rejected[reason] = rows
+
+
+def new_contents(tables: Tables, files: DataFrame) -> DataFrame:
+    """Texts whose key the lake does not hold, each from the first staging file that has it."""
+    keys = files.groupBy("content_sha256").agg(F.min_by(F.struct("text_file", "text_bytes"), "text_file").alias("place"))
+    new = tables.missing(keys, CONTENTS).select("content_sha256", "place.*", F.lit(0).cast("bigint").alias(BLOCK))
+    size = new.agg(F.sum("text_bytes")).first()[0] or 0  # type: ignore[index]
+    return map_texts(new, with_size, spark_schema(CONTENTS), task_count(size, tables.cores))
+
+
+def with_size(batch):  # type: ignore[no-untyped-def]
+    return batch.rename_columns({"text_bytes": "size_bytes"}).select(CONTENTS.names)
+
+
+def repository_rows(tables: Tables, listed: DataFrame, entries: DataFrame) -> DataFrame:
+    """One row per repository of this run: what the source says of it, beside what was counted."""
+    known = ["stars", "forks", "commits", "maintained_days", "licence"]
+    kinds = "stars bigint, forks bigint, commits bigint, maintained_days bigint, licence string, commit string"
+    said = listed.where("facts is not null").select(
+        F.get_json_object("source", "$.repository").alias("repository"),
+        F.get_json_object("source", "$.kind").alias("source_kind"),
+        F.from_json("facts", kinds).alias("facts"),
+        "history",
+    )
+    counted = entries.groupBy("repository").agg(
+        F.min(F.when(F.col("reason").isNull(), F.col("source_kind"))).alias("entry_kind"),
+        *(F.max(c).alias(f"row_{c}") for c in known),
+        F.count(F.when(F.col("reason").isNull(), 1)).alias("file_count"),
+        F.count("reason").alias("reject_count"),
+        F.coalesce(F.sum(F.when(F.col("reason").isNull(), F.col("size_bytes"))), F.lit(0)).alias("size_bytes"),
+    )
+    # A repository is what a source says it is, or what has at least one file; the source of a lone reject is none.
+    both = said.join(counted, "repository", "full").where("source_kind is not null or entry_kind is not null")
+    return both.select(
+        "repository",
+        F.coalesce("source_kind", "entry_kind").alias("source_kind"),
+        F.col("facts.commit").alias("commit"),
+        "history",
+        *(F.coalesce(f"facts.{c}", f"row_{c}").alias(c) for c in known),
+        *(F.coalesce(c, F.lit(0)).alias(c) for c in ("file_count", "reject_count", "size_bytes")),
+    ).select(*REPOSITORIES.names)
+
+
+def reject_rows(entries: DataFrame) -> DataFrame:
+    names = [F.col("repository").alias("source"), F.col("path").alias("locator"), "reason", F.coalesce("detail", F.lit("")).alias("detail")]
+    return entries.where("reason is not null").select(*names, "size_bytes")
+
+
+JOB = Job(
+    "ingest.files",
+    "brings files of repositories into the lake",
+    reads=(),
+    writes=(CONTENTS, FILES, REJECTS, REPOSITORIES, FINGERPRINTS),
+    transform=transform,
+    params=IngestParams,
+    version=VERSION,
+    is_changed=is_changed,
+)

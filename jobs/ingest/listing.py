@@ -1,0 +1,91 @@
+"""What a task of the first stage of ingest does: list a source, keep its history.
+
+Runs in Python workers, one source a row. Rows of LISTED: a unit to read (`payload` set), a reject (`reason` set), or, once a source
+that names one repository, what is known of the repository (`facts` set, JSON).
+"""
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from jobs import sources
+from jobs.sources.source import Reject, Source, SourceError, Unit
+from schemas.lake import Lake
+
+LISTED = pa.schema(
+    [
+        ("source", pa.string()),
+        ("payload", pa.binary()),
+        ("entry_count", pa.int64()),
+        ("size_bytes", pa.int64()),
+        ("facts", pa.string()),
+        ("history", pa.string()),
+        ("locator", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("reject_source", pa.string()),
+    ]
+)
+UNREADABLE = "unreadable"
+ROWS = 64  # a listed row holds a unit's payload, some hundred kilobytes
+
+
+def list_sources(batches: Iterator[pa.RecordBatch], lake: Lake, unit_bytes: int, max_content_bytes: int) -> Iterator[pa.RecordBatch]:
+    """batches: column `source`, JSON. Yields batches of LISTED."""
+    rows: list[dict[str, Any]] = []
+    for batch in batches:
+        for text in batch.column("source").to_pylist():
+            for row in list_source(text, lake, unit_bytes, max_content_bytes):
+                rows.append(row)
+                if len(rows) == ROWS:
+                    yield pa.RecordBatch.from_pylist(rows, schema=LISTED)
+                    rows = []
+    if rows:
+        yield pa.RecordBatch.from_pylist(rows, schema=LISTED)
+
+
+def list_source(text: str, lake: Lake, unit_bytes: int, max_content_bytes: int) -> Iterator[dict[str, Any]]:
+    source = Source.from_json(text)
+    try:
+        for item in sources.list_units(source, unit_bytes, max_content_bytes):
+            yield unit_row(text, item) if isinstance(item, Unit) else reject_row(text, item)
+        if source.repository:
+            facts = dataclasses.asdict(sources.facts(source))
+            yield {"source": text, "facts": json.dumps(facts), "history": keep_history(source, facts["commit"], lake)}
+    except SourceError as error:
+        yield reject_row(text, Reject(source.label, "", UNREADABLE, str(error)))
+
+
+def unit_row(text: str, unit: Unit) -> dict[str, Any]:
+    return {"source": text, "payload": unit.payload, "entry_count": unit.entry_count, "size_bytes": unit.size_bytes}
+
+
+def reject_row(text: str, reject: Reject) -> dict[str, Any]:
+    row = {"source": text, "reject_source": reject.source, "locator": reject.locator, "reason": reject.reason, "detail": reject.detail}
+    return {**row, "size_bytes": reject.size_bytes}
+
+
+def keep_history(source: Source, commit: str | None, lake: Lake) -> str | None:
+    """Puts the bundle of a source's history into the lake and returns its path there; None where there is no history.
+
+    The name holds the commit, so a bundle never changes and one that is there already is complete.
+    """
+    if commit is None:
+        return None
+    name = f"ingest/histories/{source.repository.replace('/', '_').replace(':', '_')}/{commit}.bundle"
+    filesystem, root = lake.filesystem()
+    if lake.is_local:
+        return name if sources.keep_history(source, Path(root) / name) else None
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Path(folder) / "bundle"
+        if not sources.keep_history(source, bundle):
+            return None
+        with bundle.open("rb") as local, filesystem.open_output_stream(f"{root}/{name}") as remote:
+            while block := local.read(8 << 20):
+                remote.write(block)
+    return name

@@ -1,0 +1,97 @@
+"""Trains the tokenizer, once: on a capped sample of kept training documents, drawn by key. Or takes the user's own.
+
+Reads   decide/kept, assemble/documents, ingest/contents
+Writes  mix/tokenizers; a tokenizer that is there is never trained again, so that new data does not change the tokens of old data
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.mix.kept_documents import kept_documents
+from jobs.runtime.errors import CodemillError, UsageError
+from jobs.runtime.job import Insert, Job, Write, parameter
+from jobs.runtime.tables import Tables
+from jobs.runtime.texts import map_texts, task_count
+from schemas.assemble import DOCUMENTS
+from schemas.decide import KEPT
+from schemas.ingest import CONTENTS
+from schemas.mix import TOKENIZERS
+from schemas.spark import spark_schema
+from udfs.draws import uniform
+from udfs.tokenizer import load, train
+
+
+@dataclass(frozen=True)
+class TokenizerParams:
+    profile: str = parameter("demo", "whose kept documents it is trained on")
+    name: str = parameter("default", "under which mix/tokenizers keeps it; another name trains another one")
+    given: str = parameter("", "a tokenizer.json to take instead of training one")
+    vocabulary_size: int = parameter(32_768, "tokens, special ones included")
+    sample_bytes: int = parameter(64 << 20, "text to train on; documents are drawn by key until it is full")
+    seed: str = parameter("tokenizer", "of the draw")
+
+
+def transform(tables: Tables, params: TokenizerParams) -> Iterator[Write]:
+    name = tables.spark.createDataFrame([(params.name,)], "name string")
+    if tables.missing(name, TOKENIZERS).isEmpty():
+        return
+    rows = given(tables, params) if params.given else trained(tables, params)
+    yield Insert(TOKENIZERS, rows)
+
+
+def given(tables: Tables, params: TokenizerParams) -> DataFrame:
+    path = Path(params.given)
+    if not path.is_file():
+        raise UsageError(f"there is no tokenizer at {path}; expected a tokenizer.json as the tokenizers library writes it")
+    loaded = load(path.read_text(encoding="utf-8"))
+    row = (params.name, loaded.sha256, loaded.tokenizer_json, loaded.vocabulary_size, "given", 0, 0)
+    return tables.spark.createDataFrame([row], spark_schema(TOKENIZERS))
+
+
+def trained(tables: Tables, params: TokenizerParams) -> DataFrame:
+    """One row, made by one task, which holds the sample and nothing else."""
+    documents = kept_documents(tables, params.profile).where("split = 'train'")
+    rows, size = documents.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
+    if not rows:
+        raise CodemillError(f"the policy {params.profile!r} keeps no training document, so there is nothing to train a tokenizer on (`codemill counts`)")
+    sampled = sample(documents, params.sample_bytes / size, params.seed).persist()
+    tables.account.read_rows, tables.account.read_bytes = sampled.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
+    if not tables.account.read_rows:
+        raise CodemillError(f"sample_bytes {params.sample_bytes:,} of {size:,} draws no document of {rows:,}; raise mix.tokenizer.sample_bytes")
+    texts = map_texts(sampled, text_of, spark_schema_of_texts(), task_count(tables.account.read_bytes, tables.cores))
+    name, vocabulary_size, rows, size = params.name, params.vocabulary_size, tables.account.read_rows, tables.account.read_bytes
+
+    def train_one(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        text = train((value.as_py() for batch in batches for value in batch.column("text")), vocabulary_size)
+        row = [name, hashlib.sha256(text.encode()).hexdigest(), text, load(text).vocabulary_size, "trained", rows, size]
+        yield pa.RecordBatch.from_arrays([pa.array([value]) for value in row], schema=TOKENIZERS.arrow_schema)
+
+    ordered = texts.coalesce(1).sortWithinPartitions("content_sha256")
+    return ordered.mapInArrow(train_one, spark_schema(TOKENIZERS))
+
+
+def sample(documents: DataFrame, rate: float, seed: str) -> DataFrame:
+    """Documents drawn at a rate by key: a smaller sample is a part of a larger one."""
+
+    def draw(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield batch.filter(pa.array(uniform(batch.column("candidate"), seed) < rate))
+
+    return documents.mapInArrow(draw, documents.schema)
+
+
+def text_of(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch.select(["content_sha256", "text"])
+
+
+def spark_schema_of_texts() -> str:
+    return "content_sha256 string, text string"
+
+
+JOB = Job("mix.tokenizer", "trains a tokenizer on a sample, once", (KEPT, DOCUMENTS, CONTENTS), (TOKENIZERS,), transform, TokenizerParams)

@@ -1,0 +1,85 @@
+"""The pipeline: all jobs in order, and what a profile sets for them.
+
+The order is checked against what each job reads and writes; the command line, the DAG and the README's table are made from this list.
+"""
+
+import dataclasses
+from typing import Any
+
+from jobs.annotate import syntax, text_facts
+from jobs.assemble import documents
+from jobs.decide import features, verdicts
+from jobs.ingest import files
+from jobs.mix import sequences, shards, tokenizer
+from jobs.runtime.errors import UsageError
+from jobs.runtime.job import Job
+from jobs.train import probe
+
+JOBS: tuple[Job, ...] = (
+    files.JOB,
+    text_facts.JOB,
+    syntax.JOB,
+    features.JOB,
+    verdicts.JOB,
+    documents.JOB,
+    tokenizer.JOB,
+    sequences.JOB,
+    shards.JOB,
+    probe.JOB,
+)
+
+# What a profile sets besides its policy. `paper` leaves the defaults, which are the report's where the report says something.
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "paper": {},
+    "demo": {
+        "decide.features": {"held_out_rate": 0.06},
+        "mix.tokenizer": {"vocabulary_size": 8192, "sample_bytes": 12 << 20},
+        "mix.sequences": {"window": 1024, "hash_groups": 16},
+        "mix.shards": {"groups_per_shard": 8},
+    },
+}
+
+
+def job_named(name: str) -> Job:
+    """Raises `UsageError` naming the jobs there are."""
+    for job in JOBS:
+        if job.name == name:
+            return job
+    raise UsageError(f"there is no job {name!r}. There are: {', '.join(job.name for job in JOBS)}")
+
+
+def after(job: Job) -> list[str]:
+    """Names of the jobs that write what this one reads; the shards, which are no table, tie the last two together."""
+    earlier = JOBS[: JOBS.index(job)]
+    found = [other.name for other in earlier if set(other.writes) & set(job.reads)]
+    return found + ["mix.shards"] if job.phase == "train" else found
+
+
+def parameters(job: Job, profile: str, changes: dict[str, Any]) -> Any:
+    """A job's parameters: its defaults, then the profile's, then `changes`. Raises `UsageError` for a field that it does not have."""
+    names = {f.name for f in dataclasses.fields(job.params)}
+    values: dict[str, Any] = {"profile": profile} if "profile" in names else {}
+    values |= PRESETS.get(profile, {}).get(job.name, {})
+    for key, value in changes.items():
+        if key not in names:
+            raise UsageError(f"{job.name} has no parameter {key!r}. It has: {', '.join(sorted(names)) or 'none'}")
+        values[key] = value
+    return job.params(**values)
+
+
+def exported() -> dict[str, Any]:
+    """The declarations as data: what `airflow_dags/jobs.json` holds."""
+    return {
+        "version": 1,
+        "jobs": [
+            {
+                "name": job.name,
+                "engine": job.engine,
+                "reads": [table.name for table in job.reads],
+                "writes": [table.name for table in job.writes],
+                "after": after(job),
+                "summary": job.summary,
+            }
+            for job in JOBS
+        ],
+    }

@@ -1,0 +1,59 @@
+"""All that the report says, as plain values."""
+
+import posixpath
+from dataclasses import dataclass
+
+from jobs.report.examples import Example, ReasonExamples, ReasonRejects, collect_dropped, collect_kept, collect_rejects
+from jobs.report.funnel import Funnel, SizeBin, collect_funnel, collect_sizes
+from jobs.report.languages import Language, collect_languages
+from jobs.report.probe import Probe, collect_probe
+from jobs.report.runs import JobRun, collect_runs
+from jobs.report.syntax import Syntax, collect_syntax
+from jobs.report.tables import LakeTables, Missing
+from jobs.report.tokens import Shards, SplitTokens, collect_shards, collect_tokens
+from jobs.report.verdicts import Policy, find_policy
+from schemas.lake import Lake
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """One value per section of the page; `Missing` where the lake does not have what it needs."""
+
+    lake_name: str
+    policy: Policy | None
+    funnel: Funnel
+    runs: tuple[JobRun, ...] | Missing
+    languages: tuple[Language, ...] | Missing
+    sizes: tuple[SizeBin, ...] | Missing
+    syntax: Syntax | Missing
+    kept: tuple[Example, ...] | Missing
+    dropped: tuple[ReasonExamples, ...] | Missing
+    rejects: tuple[ReasonRejects, ...] | Missing
+    tokens: tuple[SplitTokens, ...] | Missing
+    shards: Shards | Missing
+    probe: Probe | Missing
+
+
+def collect(lake_path: str) -> ReportFacts:
+    """Raises `LakeError` where there is no lake, `ContractError` where a table is not as declared.
+
+    `lake_name` is the last part of the path, so that the page does not depend on where the lake lies.
+    """
+    lake = Lake.at(lake_path)
+    tables = LakeTables(lake)
+    policy = find_policy(tables)
+    return ReportFacts(
+        lake_name=posixpath.basename(posixpath.normpath(lake.root)),
+        policy=policy,
+        funnel=collect_funnel(tables, policy),
+        runs=collect_runs(tables),
+        languages=collect_languages(tables, policy),
+        sizes=collect_sizes(tables, policy),
+        syntax=collect_syntax(tables),
+        kept=collect_kept(tables, policy),
+        dropped=collect_dropped(tables, policy),
+        rejects=collect_rejects(tables),
+        tokens=collect_tokens(tables, policy),
+        shards=collect_shards(tables),
+        probe=collect_probe(tables),
+    )

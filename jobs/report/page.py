@@ -1,0 +1,162 @@
+"""The page: facts in, one HTML document out, with nothing in it that a browser would fetch.
+
+Whatever comes from the lake goes through `visible` (no control characters, no direction marks) and through Jinja's autoescaping, and the
+page's own content security policy allows one style sheet and one script by their hashes and forbids everything else.
+"""
+
+import base64
+import hashlib
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from jobs.report import charts, formats
+from jobs.report.examples import ReasonExamples, ReasonRejects
+from jobs.report.facts import ReportFacts
+from jobs.report.funnel import SIZE_BOUNDS_BYTES, Funnel, SizeBin, Step
+from jobs.report.probe import Probe
+from jobs.report.runs import library_versions
+from jobs.report.syntax import CLASSES, LanguageSyntax
+from jobs.report.tables import Missing
+from jobs.report.tokens import tokens_of_split
+
+SECTIONS = {
+    "funnel": "Funnel",
+    "phases": "Phases",
+    "languages": "Languages",
+    "sizes": "File sizes",
+    "syntax": "Syntax",
+    "kept": "Kept",
+    "dropped": "Dropped",
+    "rejects": "Rejects",
+    "tokens": "Tokens",
+    "probe": "Probe",
+    "versions": "Versions",
+}
+SHOWN_LOSSES = 6
+
+
+def render(facts: ReportFacts) -> str:
+    """The whole document. Equal facts give equal bytes: there is no clock in it."""
+    style, script = _resource("style.css"), _resource("script.js")
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            facts=facts,
+            sections=SECTIONS,
+            style=Markup(style),
+            script=Markup(script),
+            content_policy=_content_policy(style, script),
+            classes=CLASSES,
+            tokens_of_split=tokens_of_split,
+            library_versions=library_versions,
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("jobs.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: formats.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+    )
+    environment.tests["missing"] = lambda value: isinstance(value, Missing)
+    for name in ("number", "compact", "size", "share", "seconds", "moment", "decimals", "shortened"):
+        environment.filters[name] = getattr(formats, name)
+    environment.filters["code"] = lambda text: Markup(escape(formats.visible_lines(formats.excerpt(text))))
+    environment.filters |= {
+        "funnel_chart": funnel_chart,
+        "loss_chart": loss_chart,
+        "size_chart": size_chart,
+        "syntax_bar": syntax_bar,
+        "loss_curve": loss_curve,
+        "bits_chart": bits_chart,
+        "share_bar": share_bar,
+    }
+    return environment
+
+
+def funnel_chart(funnel: Funnel) -> Markup:
+    """The steps that are there; those that are not are told in the text beside it."""
+    steps = [step for step in funnel.items if step.count is not None]
+    whole = max((step.count or 0 for step in steps), default=0) or 1
+    stages = [charts.Stage(step.name, step.count or 0, _of_whole(step.count or 0, whole), _loss_lines(step)) for step in steps]
+    told = ", ".join(f"{formats.number(step.count)} {step.name}" for step in steps)
+    return charts.funnel("From entries to documents", told or "nothing is there yet", stages)
+
+
+def loss_chart(losses: tuple[ReasonExamples | ReasonRejects, ...], title: str) -> Markup:
+    rows = [
+        charts.Bar(
+            formats.shortened(one.reason, charts.LABEL_CHARACTERS), one.count, formats.number(one.count), getattr(one, "alone", None)
+        )
+        for one in losses
+    ]
+    return charts.bars(title, ", ".join(f"{row.label} {row.text}" for row in rows), rows)
+
+
+def size_chart(bins: tuple[SizeBin, ...]) -> Markup:
+    names = _bin_names(len(bins))
+    named = [charts.Bar(name, one.count, formats.number(one.count), one.kept) for name, one in zip(names, bins, strict=True)]
+    return charts.histogram("Texts by size", ", ".join(f"{one.label} bytes: {one.text}" for one in named), named)
+
+
+def syntax_bar(language: LanguageSyntax) -> Markup:
+    return charts.stacked(f"Share of error bytes in {language.language}", list(zip(CLASSES, language.by_class, strict=True)))
+
+
+def share_bar(value: float) -> Markup:
+    return charts.share_bar(value, formats.share(value))
+
+
+def loss_curve(probe: Probe) -> Markup:
+    points = [(point.step, point.loss) for point in probe.points]
+    told = f"from {points[0][1]:.3f} to {points[-1][1]:.3f} in {probe.steps:,} steps" if points else "no step was logged"
+    return charts.line("Training loss", told, points, "nats per token")
+
+
+def bits_chart(probe: Probe) -> Markup:
+    values = (("probe", probe.held_out_bits_per_byte, None), ("unigram baseline", probe.unigram_bits_per_byte, 0.0))
+    rows = [charts.Bar(name, value, formats.decimals(value, 3), part) for name, value, part in values if value is not None]
+    return charts.bars("Held-out bits per byte", ", ".join(f"{row.label} {row.text}" for row in rows), rows)
+
+
+def _of_whole(count: int, whole: int) -> str:
+    return formats.number(count) if count == whole else f"{formats.number(count)} \u00b7 {formats.share(count / whole)}"
+
+
+def _loss_lines(step: Step) -> list[str]:
+    lines = [
+        f"\u2212 {formats.number(loss.count)} {formats.shortened(loss.reason, charts.LABEL_CHARACTERS)}"
+        for loss in step.losses[:SHOWN_LOSSES]
+    ]
+    more = step.losses[SHOWN_LOSSES:]
+    return lines + ([f"\u2212 {formats.number(sum(loss.count for loss in more))} for {len(more)} other reasons"] if more else [])
+
+
+def _bin_names(count: int) -> list[str]:
+    """Names of the first bins by their upper bounds; the last of all has none."""
+    below = ["empty", *(f"<{_binary(bound)}" for bound in SIZE_BOUNDS_BYTES[2:]), f"{_binary(SIZE_BOUNDS_BYTES[-1])}+"]
+    return below[:count]
+
+
+def _binary(size_bytes: int) -> str:
+    return next((f"{size_bytes // unit}{name}" for unit, name in ((1 << 20, "M"), (1 << 10, "K")) if size_bytes >= unit), str(size_bytes))
+
+
+def _resource(name: str) -> str:
+    return files("jobs.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _content_policy(style: str, script: str) -> str:
+    allowed = f"style-src '{_csp_hash(style)}'; script-src '{_csp_hash(script)}'; img-src data:"
+    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+
+
+def _csp_hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

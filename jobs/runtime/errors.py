@@ -1,0 +1,27 @@
+"""What can go wrong, as a person meets it.
+
+    CodemillError          the job failed; exit 1
+    ├── UsageError         the command was wrong; exit 2
+    └── CountsError        counts do not close: candidates are not kept + dropped
+`schemas.table.ContractError`, `schemas.lake.LakeError` and `jobs.sources.source.SourceError` stand beside them, because their packages import
+nothing of jobs. All of them say where, what was found, what was expected and what to do.
+"""
+
+from jobs.sources.source import SourceError
+from schemas.lake import LakeError
+from schemas.table import ContractError
+
+
+class CodemillError(Exception):
+    """A job failed for a reason that is told."""
+
+
+class UsageError(CodemillError):
+    """The command cannot be carried out as it was given."""
+
+
+class CountsError(CodemillError):
+    """Rows were lost or doubled: a defect of codemill, never of the data."""
+
+
+TOLD = (CodemillError, ContractError, LakeError, SourceError)

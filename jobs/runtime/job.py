@@ -1,0 +1,101 @@
+"""What a job is: the one declaration from which the command line, the order, the DAG and the ledger are made."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from schemas.table import Table
+
+
+@dataclass(frozen=True)
+class Insert:
+    """Adds the rows whose key the table does not hold yet. Safe to repeat, safe beside another run that does the same."""
+
+    table: Table
+    rows: DataFrame
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Replaces, in one commit, the rows where `column` is `value` (all rows where `column` is None) by `rows`."""
+
+    table: Table
+    rows: DataFrame
+    column: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Makes the table's rows of the given `scopes` equal to `rows`, in one commit that touches only what differs.
+
+    `scopes` has one column, named as the table's column that it scopes (`repository`): its rows may add, change and vanish.
+    """
+
+    table: Table
+    rows: DataFrame
+    scopes: DataFrame
+
+
+Write = Insert | Replace | Snapshot
+
+
+@dataclass
+class Account:
+    """What a job looked at and refused; the runtime counts what was written."""
+
+    read_rows: int = 0
+    read_bytes: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NoParams:
+    """A job without parameters."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of the pipeline.
+
+    `transform(tables, params)` yields writes in the order in which they are committed (engine `spark`), or does the work itself and
+    yields nothing (engine `python`: `tables.lake` is all it has). `version` is raised by hand when its code gives other rows.
+    `is_changed(lake, params)` says whether inputs that are no tables (sources) ask for a run; the tables are compared by the runtime.
+    """
+
+    name: str
+    summary: str
+    reads: tuple[Table, ...]
+    writes: tuple[Table, ...]
+    transform: Callable[[Any, Any], Iterator[Write]]
+    params: type = NoParams
+    version: int = 1
+    engine: str = "spark"
+    is_changed: Callable[[Any, Any], bool] | None = None
+
+    @property
+    def phase(self) -> str:
+        return self.name.split(".")[0]
+
+
+def parameter(default: Any, help: str) -> Any:
+    """A field of a params class with what `--help` says of it. Its type is that of the annotation: str, int, float, bool or tuple of str."""
+    return field(default=default, metadata={"help": help})
+
+
+def parameters_json(params: Any) -> str:
+    return json.dumps(dataclasses.asdict(params), sort_keys=True, ensure_ascii=False)
+
+
+def short_hash(*parts: str) -> str:
+    """16 hex digits that identify the parts in order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part.encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,109 @@
+"""What the ledger remembers of a job run, and whether a job has anything to do."""
+
+import dataclasses
+import datetime
+import importlib.metadata
+import json
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.runtime.job import Account, Job, parameters_json, short_hash
+from schemas.lake import Lake
+from schemas.ledger import LEDGER
+from schemas.table import Table
+
+LIBRARIES = ("codemill", "pyspark", "delta-spark", "deltalake", "pyarrow", "tree-sitter", "tree-sitter-language-pack", "tokenizers")
+
+
+@dataclass
+class JobRun:
+    """One row of the ledger."""
+
+    run: str
+    job: str
+    status: str
+    started_at: datetime.datetime
+    elapsed_s: float = 0.0
+    account: Account = field(default_factory=Account)
+    written: dict[str, int] = field(default_factory=dict)
+    removed_rows: int = 0
+    parameters: str = "{}"
+    table_versions: dict[str, int] = field(default_factory=dict)
+    fingerprint: str = ""
+    error: str | None = None
+
+    def to_arrow(self) -> pa.Table:
+        row = {
+            "run": self.run,
+            "job": self.job,
+            "status": self.status,
+            "started_at": self.started_at,
+            "elapsed_s": self.elapsed_s,
+            "read_rows": self.account.read_rows,
+            "read_bytes": self.account.read_bytes,
+            "written_rows": sum(self.written.values()),
+            "removed_rows": self.removed_rows,
+            "written": _counts(self.written),
+            "dropped": _counts(self.account.dropped),
+            "rejected": _counts(self.account.rejected),
+            "parameters": self.parameters,
+            "versions": json.dumps({"libraries": library_versions(), "tables": self.table_versions}, sort_keys=True),
+            "fingerprint": self.fingerprint,
+            "error": self.error,
+        }
+        return pa.Table.from_pylist([row], schema=LEDGER.arrow_schema)
+
+
+def _counts(counts: dict[str, int]) -> list[dict[str, Any]]:
+    return [{"name": name, "count": counts[name]} for name in sorted(counts)]
+
+
+def new_run_id() -> str:
+    """Sorts by time; the random part keeps two runs of one second apart."""
+    return f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def library_versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def job_fingerprint(job: Job, params: Any) -> str:
+    """Changes whenever the same input would give other rows: parameters, the job's version, the libraries."""
+    libraries = {k: v for k, v in library_versions().items() if k != "codemill"}
+    return short_hash(job.name, str(job.version), parameters_json(params), json.dumps(libraries, sort_keys=True))
+
+
+def table_versions(lake: Lake, tables: tuple[Table, ...]) -> dict[str, int]:
+    """Newest version by table name; tables that are not there are left out."""
+    found = {table.name: lake.version(table) for table in sorted(set(tables), key=lambda t: t.name)}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def is_up_to_date(lake: Lake, job: Job, params: Any) -> bool:
+    """Whether the job's last run had these parameters and this code, and no table that it reads or writes has changed since."""
+    fields = ["job", "status", "started_at", "fingerprint", "versions"]
+    rows = lake.read(LEDGER, fields, (pc.field("job") == job.name) & (pc.field("status") != "failed")).sort_by("started_at").to_pylist()
+    if not rows or rows[-1]["fingerprint"] != job_fingerprint(job, params):
+        return False
+    if json.loads(rows[-1]["versions"])["tables"] != table_versions(lake, job.reads + job.writes):
+        return False
+    return job.is_changed is None or not job.is_changed(lake, params)
+
+
+def runs(lake: Lake) -> list[dict[str, Any]]:
+    """All rows of the ledger, oldest first."""
+    return [dict(row) for row in lake.read(LEDGER).sort_by("started_at").to_pylist()]
+
+
+def finished(row: JobRun, status: str, elapsed_s: float, error: str | None = None) -> JobRun:
+    return dataclasses.replace(row, status=status, elapsed_s=elapsed_s, error=error)

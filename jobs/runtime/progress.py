@@ -1,0 +1,80 @@
+"""Progress on long work: what runs, how far it is, since when. On a terminal a live line; elsewhere a line when something changes."""
+
+import sys
+import threading
+import time
+from typing import Any, TextIO
+
+from jobs.runtime.ledger import JobRun
+
+TERMINAL_INTERVAL_S = 0.25
+PLAIN_INTERVAL_S = 10.0
+
+
+class Progress:
+    """Shows the running job. `stream` None shows nothing."""
+
+    def __init__(self, stream: TextIO | None = sys.stderr) -> None:
+        self._stream = stream
+        self._is_terminal = bool(stream and stream.isatty())
+        self._spark: Any = None
+        self._name = self._summary = self._shown = ""
+        self._start = 0.0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, spark: Any) -> None:
+        """From now on the tasks of this session's stages are shown."""
+        self._spark = spark
+
+    def begin(self, name: str, summary: str) -> None:
+        self._name, self._summary, self._start = name, summary, time.monotonic()
+        self._write(f"{name}: {summary}")
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._poll, daemon=True)
+        self._thread.start()
+
+    def end(self, row: JobRun) -> None:
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+        self._write(f"{row.job}: {describe(row)}", is_last=True)
+
+    def _poll(self) -> None:
+        interval = TERMINAL_INTERVAL_S if self._is_terminal else PLAIN_INTERVAL_S
+        while not self._stop.wait(interval):
+            self._write(f"{self._name}: {self._tasks() or self._summary} ({time.monotonic() - self._start:.0f} s)")
+
+    def _tasks(self) -> str:
+        """Tasks done of all tasks, over the stages that run now."""
+        try:
+            tracker = self._spark.sparkContext.statusTracker()
+            stages = [s for s in map(tracker.getStageInfo, tracker.getActiveStageIds()) if s]
+        except Exception:  # the session may be stopping; progress must never fail a job
+            return ""
+        done, total = sum(s.numCompletedTasks for s in stages), sum(s.numTasks for s in stages)
+        return f"{done} of {total} tasks" if total else ""
+
+    def _write(self, line: str, is_last: bool = False) -> None:
+        if not self._stream:
+            return
+        if self._is_terminal:
+            self._stream.write(f"\r\x1b[K{line[:160]}" + ("\n" if is_last else ""))
+        elif line != self._shown:
+            self._stream.write(line + "\n")
+        self._shown = line
+        self._stream.flush()
+
+
+def describe(row: JobRun) -> str:
+    """One line on how a job ended."""
+    if row.status == "unchanged":
+        return f"unchanged ({row.elapsed_s:.1f} s)"
+    if row.status == "failed":
+        return f"failed after {row.elapsed_s:.1f} s"
+    parts = [f"read {row.account.read_rows:,}", f"wrote {sum(row.written.values()):,}"]
+    if row.account.rejected:
+        parts.append(f"rejected {sum(row.account.rejected.values()):,}")
+    if row.account.read_bytes and row.elapsed_s:
+        parts.append(f"{row.account.read_bytes / 1e6 / row.elapsed_s:.1f} MB/s")
+    return f"{', '.join(parts)} ({row.elapsed_s:.1f} s)"

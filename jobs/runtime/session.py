@@ -1,0 +1,100 @@
+"""The Spark session: one way to start it on a laptop, one way to take the cluster's.
+
+On a laptop the session is tuned for few cores and little memory. Under spark-submit the cluster's settings stand, and only what
+correctness needs is added.
+"""
+
+import glob
+import logging
+import os
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from jobs.runtime.java import use_java
+
+DELTA_PACKAGE = "io.delta:delta-spark_4.1_2.13:4.4.0"
+S3_PACKAGE = "org.apache.hadoop:hadoop-aws:3.4.2"
+
+# What every session needs, on a laptop and on a cluster.
+ALWAYS = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.compression.codec": "zstd",
+    "spark.hadoop.parquet.compression.codec.zstd.level": "1",
+    # Small row groups: a task that reads texts holds one at a time. The check after every 8 rows keeps 8 large texts from
+    # becoming 100 (the default), which is more than a gigabyte.
+    "spark.hadoop.parquet.block.size": str(16 << 20),
+    "spark.hadoop.parquet.page.size.row.check.min": "8",
+    "spark.sql.files.maxPartitionBytes": str(16 << 20),
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "4000",
+}
+
+
+def local_settings(cores: int, memory: str) -> dict[str, str]:
+    """Settings for a session inside one process. `memory` is the heap of the JVM, as Java writes it (`1g`)."""
+    return {
+        "spark.master": f"local[{cores}]",
+        "spark.driver.memory": memory,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.shuffle.partitions": str(2 * cores),
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.log.structuredLogging.enabled": "false",
+        # C1 alone compiles sooner and keeps the code cache small; the work is in Python and in native code.
+        "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.configurationFile={_log_settings()}",
+    }
+
+
+def start_session(app: str) -> SparkSession:
+    """The session of this process: the running one, the cluster's under spark-submit, else a local one."""
+    logging.getLogger("py4j").setLevel(logging.ERROR)
+    logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL + 1)
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    use_java()
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        return active
+    builder = SparkSession.Builder().appName(app)
+    settings = dict(ALWAYS)
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not under spark-submit
+        cores = int(os.environ.get("CODEMILL_CORES") or os.cpu_count() or 1)
+        settings |= local_settings(cores, os.environ.get("CODEMILL_DRIVER_MEMORY", "1g")) | jar_settings() | s3_settings()
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def jar_settings() -> dict[str, str]:
+    """Jars that set-up resolved, where there are some; else their Maven names, which Spark resolves itself."""
+    jars = sorted(glob.glob(str(jar_folder() / "*.jar")))
+    if jars:
+        return {"spark.jars": ",".join(jars)}
+    packages = [DELTA_PACKAGE] + ([S3_PACKAGE] if s3_settings() else [])
+    return {"spark.jars.packages": ",".join(packages)}
+
+
+def jar_folder() -> Path:
+    return Path(os.environ.get("CODEMILL_JARS") or Path(sys.prefix) / "jars")
+
+
+def s3_settings() -> dict[str, str]:
+    """Settings for an S3 API that is not Amazon's, from the same variables that delta-rs and boto3 read."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if not endpoint:
+        return {}
+    return {
+        "spark.hadoop.fs.s3a.endpoint": endpoint,
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https")).lower(),
+    }
+
+
+def _log_settings() -> Path:
+    return Path(__file__).with_name("log4j2.properties")

@@ -1,0 +1,159 @@
+"""Reading and writing the lake's tables with Spark: contracts checked, writes idempotent.
+
+A write is one Delta commit. Nothing else is visible, so a job that is killed leaves either the old table or the new one, and may
+run again.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import reduce
+
+from delta.tables import DeltaTable
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.runtime.job import Account, Insert, Replace, Snapshot, Write
+from schemas.lake import Lake
+from schemas.spark import check_spark_schema, create_table_sql, spark_schema
+from schemas.table import ContractError, Table
+
+ATTEMPTS = 8
+
+
+@dataclass
+class Written:
+    """Rows that a commit added or changed, and rows that it removed."""
+
+    rows: int = 0
+    removed: int = 0
+
+
+@dataclass
+class Tables:
+    """The lake as a job sees it."""
+
+    spark: SparkSession
+    lake: Lake
+    run: str = "local"
+    account: Account = field(default_factory=Account)
+
+    @property
+    def cores(self) -> int:
+        return int(self.spark.sparkContext.defaultParallelism)
+
+    def exists(self, table: Table) -> bool:
+        return bool(DeltaTable.isDeltaTable(self.spark, self.lake.spark_path(table.name)))
+
+    def __getitem__(self, table: Table) -> DataFrame:
+        """The newest version of a table; without rows where it is not there yet. Raises `ContractError`."""
+        if not self.exists(table):
+            return self.spark.createDataFrame([], spark_schema(table))
+        path = self.lake.spark_path(table.name)
+        found = self.spark.read.format("delta").load(path)
+        check_spark_schema(table, found.schema, path)
+        return found
+
+    def missing(self, candidates: DataFrame, table: Table) -> DataFrame:
+        """Rows of `candidates` whose key the table does not hold. `candidates` has all key columns of the table."""
+        if not self.exists(table):
+            return candidates
+        return candidates.join(self[table].select(*table.key), list(table.key), "left_anti")
+
+    def apply(self, write: Write) -> Written:
+        """Commits one write; tried again where another run committed in between."""
+        check_spark_schema(write.table, write.rows.schema, f"what is to be written to {write.table.name}")
+        self._create(write.table)
+        actions: dict[type, Callable[[], None]] = {
+            Insert: lambda: self._insert(write),  # type: ignore[arg-type]
+            Replace: lambda: self._replace(write),  # type: ignore[arg-type]
+            Snapshot: lambda: self._snapshot(write),  # type: ignore[arg-type]
+        }
+        before = self._version(write.table)
+        for attempt in range(ATTEMPTS):
+            try:
+                actions[type(write)]()
+                break
+            except Exception as error:
+                if not is_conflict(error) or attempt == ATTEMPTS - 1:
+                    raise
+                time.sleep(0.2 * 2**attempt)
+        return self._written_since(write.table, before)
+
+    def _create(self, table: Table) -> None:
+        if not self.exists(table):
+            self.spark.sql(create_table_sql(table, f"delta.`{self.lake.spark_path(table.name)}`"))
+
+    def _insert(self, write: Insert) -> None:
+        """Append of what an anti-join with the table leaves, in one plan.
+
+        Delta counts the table's side of that join as read by the transaction, so a concurrent append is a conflict and not a double
+        row (docs/decisions/0001). Unlike MERGE, no row's text is shuffled.
+        """
+        rows = self.missing(write.rows, write.table)
+        rows.select(*write.table.names).write.format("delta").mode("append").save(self.lake.spark_path(write.table.name))
+
+    def _replace(self, write: Replace) -> None:
+        writer = write.rows.select(*write.table.names).write.format("delta").mode("overwrite")
+        if write.column is not None:
+            writer = writer.option("replaceWhere", f"`{write.column}` = '{write.value}'")
+        writer.save(self.lake.spark_path(write.table.name))
+
+    def _snapshot(self, write: Snapshot) -> None:
+        """One MERGE of what differs: rows to add or change, and keys of the scopes that are gone."""
+        table, (scope,) = write.table, write.scopes.columns
+        old = self[table].join(write.scopes.distinct(), scope, "left_semi")
+        others = [name for name in table.names if name not in table.key]
+        same = reduce(lambda a, b: a & b, (F.col(f"new.{n}").eqNullSafe(F.col(f"old.{n}")) for n in table.names))
+        changed = write.rows.alias("new").join(old.alias("old"), [F.col(f"new.{k}") == F.col(f"old.{k}") for k in table.key], "left")
+        changed = changed.where(~F.coalesce(same, F.lit(False))).select("new.*", F.lit(False).alias("is_gone"))
+        gone = old.join(write.rows.select(*table.key), list(table.key), "left_anti").withColumn("is_gone", F.lit(True))
+        changes = changed.unionByName(gone).localCheckpoint(eager=True)
+        if changes.isEmpty():
+            return
+        target = DeltaTable.forPath(self.spark, self.lake.spark_path(table.name))
+        on = " AND ".join(f"target.`{k}` = changes.`{k}`" for k in table.key)
+        merge = target.alias("target").merge(changes.alias("changes"), on).whenMatchedDelete("changes.is_gone")
+        if others:
+            merge = merge.whenMatchedUpdate(set={n: f"changes.`{n}`" for n in others})
+        merge.whenNotMatchedInsert("NOT changes.is_gone", {n: f"changes.`{n}`" for n in table.names}).execute()
+
+    def _version(self, table: Table) -> int:
+        version = self.lake.version(table)
+        assert version is not None, table.name
+        return version
+
+    def _written_since(self, table: Table, version: int) -> Written:
+        """What this session's commits after `version` wrote, by Delta's own metrics. A commit of another run may be among them."""
+        written = Written()
+        for row in DeltaTable.forPath(self.spark, self.lake.spark_path(table.name)).history(ATTEMPTS).collect():
+            metrics = row["operationMetrics"] or {}
+            if row["version"] <= version:
+                continue
+            if row["operation"] == "MERGE":
+                written.rows += int(metrics["numTargetRowsInserted"]) + int(metrics["numTargetRowsUpdated"])
+                written.removed += int(metrics["numTargetRowsDeleted"])
+            elif row["operation"] == "WRITE":
+                written.rows += int(metrics.get("numOutputRows", 0))
+                written.removed += int(metrics.get("numDeletedRows", 0))
+        return written
+
+
+def is_conflict(error: Exception) -> bool:
+    """Whether a commit failed only because another one came first."""
+    text = type(error).__name__ + str(error)[:2000]
+    return any(f"io.delta.exceptions.{name}" in text or f"DELTA_{code}" in text for name, code in CONFLICTS.items())
+
+
+CONFLICTS = {
+    "ConcurrentAppendException": "CONCURRENT_APPEND",
+    "ConcurrentDeleteReadException": "CONCURRENT_DELETE_READ",
+    "ConcurrentDeleteDeleteException": "CONCURRENT_DELETE_DELETE",
+    "ConcurrentTransactionException": "CONCURRENT_TRANSACTION",
+    "ConcurrentWriteException": "CONCURRENT_WRITE",
+    "MetadataChangedException": "METADATA_CHANGED",
+    "ProtocolChangedException": "PROTOCOL_CHANGED",
+}
+
+__all__ = ["ContractError", "PySparkException", "Tables", "Written", "is_conflict"]

@@ -1,0 +1,26 @@
+"""The tables of the lake. Import a table from its phase's module; `ALL_TABLES` is every one of them."""
+
+from schemas.annotate import SYNTAX, TEXT_FACTS
+from schemas.assemble import DOCUMENTS
+from schemas.decide import DROPPED, FEATURES, KEPT
+from schemas.ingest import CONTENTS, FILES, FINGERPRINTS, REJECTS, REPOSITORIES
+from schemas.ledger import LEDGER
+from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
+
+ALL_TABLES = (
+    REPOSITORIES,
+    FILES,
+    CONTENTS,
+    REJECTS,
+    FINGERPRINTS,
+    TEXT_FACTS,
+    SYNTAX,
+    FEATURES,
+    KEPT,
+    DROPPED,
+    DOCUMENTS,
+    TOKENIZERS,
+    SEQUENCES,
+    MANIFEST,
+    LEDGER,
+)

@@ -1,0 +1,46 @@
+"""Tables of the phase annotate: what we know of what was ingested. An annotator never removes."""
+
+import pyarrow as pa
+
+from schemas.table import Check, Column, Table
+
+_VERSION = Column("version", pa.string(), "annotator version: hash of its code version, libraries and parameters")
+
+TEXT_FACTS = Table(
+    name="annotate/text_facts",
+    meaning="cheap facts of a text, whatever its language; a row annotator",
+    columns=(
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        _VERSION,
+        Column("line_count", pa.int64(), "line feeds, plus one where the last line has none"),
+        Column("longest_line_bytes", pa.int64(), "without its line feed"),
+        Column("alphanumeric_share", pa.float64(), "ASCII letters and digits, and bytes of non-ASCII characters, as a share of all bytes; 0 where empty"),
+        Column("has_generated_mark", pa.bool_(), "a comment near the top says that a program wrote the file"),
+    ),
+    key=("content_sha256", "version"),
+    checks=(Check("share_is_a_share", "alphanumeric_share between 0 and 1"),),
+)
+
+SYNTAX_STATUSES = ("parsed", "no_grammar", "timeout", "crashed", "too_large")
+
+SYNTAX = Table(
+    name="annotate/syntax",
+    meaning="how much of a text tree-sitter could not parse, per language that the text occurs as; a row annotator",
+    columns=(
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        Column("language", pa.string(), "as in ingest/files"),
+        _VERSION,
+        Column("status", pa.string(), "parsed, no_grammar, timeout, crashed or too_large; all facts but the first are null"),
+        Column("error_bytes_share", pa.float64(), "bytes inside ERROR nodes as a share of all bytes", True),
+        Column("error_node_count", pa.int64(), "ERROR nodes, outermost only", True),
+        Column("missing_node_count", pa.int64(), "nodes that the parser had to invent", True),
+        Column("comment_share", pa.float64(), "bytes of comments as a share of all bytes", True),
+        Column("parse_us", pa.int64(), "processor time of the parse in microseconds", True),
+    ),
+    key=("content_sha256", "language", "version"),
+    checks=(
+        Check("status_is_known", "status in ('parsed', 'no_grammar', 'timeout', 'crashed', 'too_large')"),
+        Check("error_is_a_share", "error_bytes_share is null or error_bytes_share between 0 and 1"),
+    ),
+    timings=("parse_us",),
+)

@@ -1,0 +1,70 @@
+"""Tables of the phase decide: what policies see, and what a policy said."""
+
+import pyarrow as pa
+
+from schemas.table import Check, Column, Table
+
+OCCURRENCE = pa.struct(
+    [
+        pa.field("repository", pa.string(), False),
+        pa.field("path", pa.string(), False),
+        pa.field("language", pa.string()),
+        pa.field("licence", pa.string()),
+        pa.field("stars", pa.int64()),
+        pa.field("forks", pa.int64()),
+        pa.field("commits", pa.int64()),
+        pa.field("maintained_days", pa.int64()),
+        pa.field("syntax_status", pa.string()),
+        pa.field("error_bytes_share", pa.float64()),
+        pa.field("comment_share", pa.float64()),
+    ]
+)
+
+FEATURES = Table(
+    name="decide/features",
+    meaning="all that policies read of a candidate, in one narrow row",
+    columns=(
+        Column("kind", pa.string(), "file; later repository, commit and page"),
+        Column("candidate", pa.string(), "kind file: content_sha256"),
+        Column("size_bytes", pa.int64(), "of the text"),
+        Column("token_estimate", pa.int64(), "tokens, from bytes per token of its language until mix has counted them"),
+        Column("has_text_facts", pa.bool_(), "whether annotate/text_facts has seen it"),
+        Column("line_count", pa.int64(), "see annotate/text_facts", True),
+        Column("longest_line_bytes", pa.int64(), "see annotate/text_facts", True),
+        Column("alphanumeric_share", pa.float64(), "see annotate/text_facts", True),
+        Column("has_generated_mark", pa.bool_(), "see annotate/text_facts", True),
+        Column("is_held_out", pa.bool_(), "whether one of its occurrences is in a held-out repository"),
+        Column("occurrence_count", pa.int64(), "repositories that hold it, however many are listed"),
+        Column("occurrences", pa.list_(OCCURRENCE), "at most 32, one per repository and language, best first by a total order"),
+    ),
+    key=("kind", "candidate"),
+)
+
+_VERDICT = (
+    Column("kind", pa.string(), "as in decide/features"),
+    Column("candidate", pa.string(), "as in decide/features"),
+    Column("policy", pa.string(), "the profile's name"),
+    Column("policy_hash", pa.string(), "of the profile's values"),
+    Column("repository", pa.string(), "of the occurrence that was picked: the first that passes, else the first"),
+    Column("path", pa.string(), "of the occurrence that was picked"),
+    Column("language", pa.string(), "of the occurrence that was picked", True),
+    Column("licence", pa.string(), "of the occurrence that was picked", True),
+    Column("size_bytes", pa.int64(), "of the text"),
+    Column("token_estimate", pa.int64(), "see decide/features"),
+)
+
+KEPT = Table(
+    name="decide/kept",
+    meaning="candidates that the policy keeps",
+    columns=(*_VERDICT, Column("split", pa.string(), "train or held_out")),
+    key=("kind", "candidate", "policy"),
+    checks=(Check("split_is_known", "split in ('train', 'held_out')"),),
+)
+
+DROPPED = Table(
+    name="decide/dropped",
+    meaning="candidates that the policy drops, each with every reason that applied",
+    columns=(*_VERDICT, Column("reasons", pa.list_(pa.string()), "sorted; never empty")),
+    key=("kind", "candidate", "policy"),
+    checks=(Check("has_a_reason", "size(reasons) > 0"),),
+)

@@ -1,0 +1,76 @@
+"""Tables of the phase ingest: what was fetched, as it was fetched."""
+
+import pyarrow as pa
+
+from schemas.table import Check, Column, Table
+
+REPOSITORIES = Table(
+    name="ingest/repositories",
+    meaning="one row per repository: its newest snapshot and what is known of it; an unknown fact is null",
+    columns=(
+        Column("repository", pa.string(), "`source-kind:name`, or the name that a manifest or a table gives; never an absolute path"),
+        Column("source_kind", pa.string(), "folder, git, archive or table"),
+        Column("commit", pa.string(), "commit id of the snapshot, where it comes from git", True),
+        Column("history", pa.string(), "path of the git bundle that holds its history, relative to the lake", True),
+        Column("stars", pa.int64(), "as the source gives it", True),
+        Column("forks", pa.int64(), "as the source gives it", True),
+        Column("commits", pa.int64(), "commits reachable from the snapshot's commit", True),
+        Column("maintained_days", pa.int64(), "days between first and last commit (or first and last activity, as the source gives it)", True),
+        Column("licence", pa.string(), "as the source gives it", True),
+        Column("file_count", pa.int64(), "entries of the snapshot that became rows of ingest/files"),
+        Column("reject_count", pa.int64(), "entries of the snapshot that became rows of ingest/rejects"),
+        Column("size_bytes", pa.int64(), "raw bytes of its files"),
+    ),
+    key=("repository",),
+)
+
+FILES = Table(
+    name="ingest/files",
+    meaning="where a content occurs: one row per file of a repository's newest snapshot",
+    columns=(
+        Column("repository", pa.string(), "key of ingest/repositories"),
+        Column("path", pa.string(), "inside the repository, `/` between parts; bytes that are not UTF-8 written as \\xNN"),
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        Column("raw_sha256", pa.string(), "of the bytes before decoding, lower-case hex"),
+        Column("git_blob_id", pa.string(), "where the file comes from git", True),
+        Column("encoding", pa.string(), "what the bytes were decoded from: utf-8, utf-8-sig, utf-16-le, utf-16-be, ..."),
+        Column("size_bytes", pa.int64(), "of the raw bytes"),
+        Column("language", pa.string(), "one of the report's 89, by path and shebang; null where none fits", True),
+    ),
+    key=("repository", "path"),
+)
+
+CONTENTS = Table(
+    name="ingest/contents",
+    meaning="one row per distinct text; exact deduplication is its key",
+    columns=(
+        Column("content_sha256", pa.string(), "lower-case hex SHA-256 of the text as UTF-8"),
+        Column("text", pa.string(), "decoded, byte-order mark removed, line ends untouched"),
+        Column("size_bytes", pa.int64(), "of the text as UTF-8"),
+    ),
+    key=("content_sha256",),
+    checks=(Check("key_is_sha256", "length(content_sha256) = 64"), Check("size_is_known", "size_bytes >= 0")),
+)
+
+REJECTS = Table(
+    name="ingest/rejects",
+    meaning="what could not be read, and why: one row per entry of a source that is in no other table",
+    columns=(
+        Column("source", pa.string(), "repository, or the source as it was named where no repository could be made of it"),
+        Column("locator", pa.string(), "path, line or range inside the source; empty for the source as a whole"),
+        Column("reason", pa.string(), "one word of a fixed set: binary, too_large, symlink, submodule, lfs_pointer, corrupt, ..."),
+        Column("detail", pa.string(), "what was found, for a person"),
+        Column("size_bytes", pa.int64(), "where it is known", True),
+    ),
+    key=("source", "locator"),
+)
+
+FINGERPRINTS = Table(
+    name="bookkeeping/fingerprints",
+    meaning="by what an unchanged source is recognised and skipped; not data: a lake without it gives the same tables, later",
+    columns=(
+        Column("source", pa.string(), "the source as it was named"),
+        Column("fingerprint", pa.string(), "hash of the commit, or of paths, sizes and times, and of the reader's version and options"),
+    ),
+    key=("source",),
+)

@@ -1,0 +1,136 @@
+"""Where tables lie, and reading them without Spark.
+
+A lake is a folder or an object-store address. A table lies at `LAKE/<phase>/<table>`. Jobs without Spark (what-if, explain, report,
+probe, scoring) read through Arrow here; the ledger is written here, because all of them write it.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import pyarrow as pa
+import pyarrow.fs
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+
+from schemas.table import Table
+
+MARKER = "codemill.json"
+FORMAT = 1
+
+
+class LakeError(Exception):
+    """The lake cannot be used as it is."""
+
+
+@dataclass(frozen=True)
+class Lake:
+    """`root` is an absolute local path or a URL (`s3://bucket/prefix`), without a trailing slash."""
+
+    root: str
+
+    @staticmethod
+    def at(address: str) -> "Lake":
+        if is_remote(address):
+            return Lake(address.rstrip("/").replace("s3a://", "s3://", 1))
+        return Lake(str(Path(address).expanduser().absolute()))
+
+    @property
+    def is_local(self) -> bool:
+        return not is_remote(self.root)
+
+    def path(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+    def spark_path(self, name: str) -> str:
+        return self.path(name).replace("s3://", "s3a://", 1)
+
+    def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
+        """The Arrow file system of the lake and the lake's root on it."""
+        return filesystem_of(self.root)
+
+    def create(self) -> None:
+        """Makes the lake if it is not there. Raises `LakeError` if something else is."""
+        filesystem, root = self.filesystem()
+        marker = filesystem.get_file_info(f"{root}/{MARKER}")
+        if marker.type == pyarrow.fs.FileType.File:
+            return self.check_format()
+        found = [i.base_name for i in filesystem.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))]
+        if found:
+            listed = ", ".join(sorted(found)[:5])
+            raise LakeError(
+                f"{self.root} is not a codemill lake: it holds {listed}{' ...' if len(found) > 5 else ''} and no {MARKER}.\n"
+                "Name an empty or a new folder with --lake; nothing was written."
+            )
+        filesystem.create_dir(root, recursive=True)
+        with filesystem.open_output_stream(f"{root}/{MARKER}") as out:
+            out.write(json.dumps({"codemill_lake": FORMAT}).encode())
+
+    def check_format(self) -> None:
+        """Raises `LakeError` unless this is a lake of the format that this version reads."""
+        filesystem, root = self.filesystem()
+        if filesystem.get_file_info(f"{root}/{MARKER}").type != pyarrow.fs.FileType.File:
+            raise LakeError(f"there is no codemill lake at {self.root} (no {MARKER} in it). `codemill run --lake {self.root} --source PATH` makes one.")
+        with filesystem.open_input_stream(f"{root}/{MARKER}") as stream:
+            content = stream.read()
+        try:
+            found = json.loads(content)["codemill_lake"]
+        except (ValueError, KeyError, TypeError):
+            raise LakeError(f"{self.root}/{MARKER} is not the mark of a codemill lake: {content[:80]!r}") from None
+        if found != FORMAT:
+            raise LakeError(f"{self.root} is a lake of format {found}; this version of codemill reads format {FORMAT}.")
+
+    def version(self, table: Table) -> int | None:
+        """The newest version of a table, null where it is not there."""
+        try:
+            return DeltaTable(self.path(table.name), storage_options=storage_options()).version()
+        except TableNotFoundError:
+            return None
+
+    def scan(self, table: Table, columns: list[str] | None = None, where: object = None) -> Iterator[pa.RecordBatch]:
+        """Streams a table's batches; nothing where the table is not there. `where` is a pyarrow.compute expression."""
+        try:
+            found = DeltaTable(self.path(table.name), storage_options=storage_options())
+        except TableNotFoundError:
+            return
+        table.check_schema(pa.schema(found.schema().to_arrow()), self.path(table.name))
+        yield from found.to_pyarrow_dataset().to_batches(columns=columns, filter=where)  # type: ignore[arg-type]
+
+    def read(self, table: Table, columns: list[str] | None = None, where: object = None) -> pa.Table:
+        """A whole table in memory: for narrow tables, or with a filter. Empty where the table is not there."""
+        schema = table.arrow_schema if columns is None else pa.schema([table.arrow_schema.field(c) for c in columns])
+        batches = list(self.scan(table, columns, where))
+        return pa.Table.from_batches(batches) if batches else schema.empty_table()
+
+    def append(self, table: Table, rows: pa.Table) -> None:
+        """Appends rows to a table that delta-rs writes."""
+        assert table.writer == "delta-rs", f"{table.name} is written by {table.writer}"
+        write_deltalake(self.path(table.name), rows.cast(table.arrow_schema), mode="append", storage_options=storage_options())
+
+
+def is_remote(address: str) -> bool:
+    return "://" in address
+
+
+def filesystem_of(address: str) -> tuple[pyarrow.fs.FileSystem, str]:
+    """Arrow file system and path of a local path, `file:` URL or `s3://`/`s3a://` address."""
+    url = urlparse(address)
+    if url.scheme in ("s3", "s3a"):
+        return _s3(), f"{url.netloc}{unquote(url.path)}"
+    if url.scheme == "file":
+        return pyarrow.fs.LocalFileSystem(), unquote(url.path)
+    return pyarrow.fs.LocalFileSystem(), address
+
+
+def _s3() -> pyarrow.fs.FileSystem:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return pyarrow.fs.S3FileSystem(endpoint_override=endpoint, region=os.environ.get("AWS_REGION"))
+
+
+def storage_options() -> dict[str, str]:
+    """What delta-rs needs beyond the AWS_* environment: leave to use plain HTTP where the endpoint is plain HTTP."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    return {"AWS_ALLOW_HTTP": "true"} if endpoint.startswith("http://") else {}

@@ -1,0 +1,63 @@
+"""Tables of the phase mix: what the trainer reads, and what it is made of."""
+
+import pyarrow as pa
+
+from schemas.table import Check, Column, Table
+
+TOKENIZERS = Table(
+    name="mix/tokenizers",
+    meaning="tokenizers, trained once on this lake and then frozen, or brought by the user",
+    columns=(
+        Column("name", pa.string(), "what a run asks for; `default` where it asks for nothing"),
+        Column("tokenizer_sha256", pa.string(), "of tokenizer_json"),
+        Column("tokenizer_json", pa.string(), "as the tokenizers library writes it"),
+        Column("vocabulary_size", pa.int64(), "with special tokens"),
+        Column("origin", pa.string(), "trained or given"),
+        Column("sample_documents", pa.int64(), "that it was trained on; 0 where given"),
+        Column("sample_bytes", pa.int64(), "that it was trained on; 0 where given"),
+    ),
+    key=("name",),
+)
+
+# A piece is a run of one document's tokens inside one sequence. Pieces of a sequence follow each other without gap.
+PIECE = pa.struct(
+    [
+        pa.field("kind", pa.string(), False),
+        pa.field("candidate", pa.string(), False),
+        pa.field("token_offset", pa.int64(), False),  # of the piece inside its document
+        pa.field("token_count", pa.int64(), False),  # the document's end token, if the piece holds it, included
+        pa.field("text_bytes", pa.int64(), False),  # UTF-8 bytes that the piece's tokens stand for
+    ]
+)
+
+SEQUENCES = Table(
+    name="mix/sequences",
+    meaning="packed token sequences: the truth of which mix/shards is an export",
+    columns=(
+        Column("sequence", pa.string(), "`<mixture>/<split>/<hash_group>/<position>`"),
+        Column("mixture", pa.string(), "name of what was mixed: the policy's name for now"),
+        Column("split", pa.string(), "train or held_out"),
+        Column("hash_group", pa.int32(), "fixed group of documents by hash; packing never crosses it"),
+        Column("position", pa.int32(), "of the sequence inside its group, from 0"),
+        Column("tokens", pa.list_(pa.int32()), "at most the window; only the last of a group is shorter"),
+        Column("pieces", pa.list_(PIECE), "documents inside, in order; their token counts add up to the length of tokens"),
+        Column("text_bytes", pa.int64(), "UTF-8 bytes that its tokens stand for: what bits per byte divides by"),
+    ),
+    key=("sequence",),
+    checks=(Check("split_is_known", "split in ('train', 'held_out')"),),
+)
+
+MANIFEST = Table(
+    name="mix/manifest",
+    meaning="what the sequences are made of, by split and language",
+    columns=(
+        Column("mixture", pa.string(), "as in mix/sequences"),
+        Column("split", pa.string(), "as in mix/sequences"),
+        Column("language", pa.string(), "of the documents; `none` where it is unknown"),
+        Column("document_count", pa.int64(), "documents"),
+        Column("token_count", pa.int64(), "tokens, end tokens included"),
+        Column("text_bytes", pa.int64(), "UTF-8 bytes of their texts"),
+        Column("tokenizer_sha256", pa.string(), "as in mix/tokenizers"),
+    ),
+    key=("mixture", "split", "language"),
+)

@@ -1,0 +1,112 @@
+"""Writes: idempotent, safe beside each other, refused where the contract does not hold."""
+
+import threading
+
+import pyarrow as pa
+import pytest
+from pyspark.sql import functions as F
+
+from jobs.runtime.job import Insert, Replace, Snapshot
+from schemas.spark import spark_schema
+from schemas.table import Check, Column, ContractError, Table
+
+NAMES = Table(
+    "test/names",
+    "a small table",
+    (Column("scope", pa.string(), "what replaces each other"), Column("id", pa.int64(), "key"), Column("value", pa.string(), "anything", True)),
+    key=("id",),
+    checks=(Check("id_is_positive", "id > 0"),),
+)
+
+
+def rows(tables, found):
+    return tables.spark.createDataFrame(found, spark_schema(NAMES))
+
+
+def content(tables):
+    return sorted(tuple(row) for row in tables[NAMES].collect())
+
+
+def test_a_table_that_is_not_there_reads_as_empty(tables):
+    assert content(tables) == []
+
+
+def test_an_insert_adds_only_keys_that_are_not_there(tables):
+    first = tables.apply(Insert(NAMES, rows(tables, [("a", 1, "x"), ("a", 2, "y")])))
+    second = tables.apply(Insert(NAMES, rows(tables, [("a", 2, "other"), ("a", 3, "z")])))
+    assert content(tables) == [("a", 1, "x"), ("a", 2, "y"), ("a", 3, "z")]
+    assert (first.rows, second.rows) == (2, 1)
+
+
+@pytest.mark.parametrize("before", [[], [("a", 1, "old")]], ids=["into an empty table", "into a table with rows"])
+def test_two_inserts_at_once_lose_nothing_and_double_nothing(tables, before):
+    tables.apply(Insert(NAMES, rows(tables, before)))
+    barrier = threading.Barrier(2)
+
+    def slowly(batches):
+        import time
+
+        for batch in batches:
+            time.sleep(2)
+            yield batch
+
+    def insert(ids, wait):
+        found = rows(tables, [("a", i, "new") for i in ids])
+        if wait:
+            found = found.coalesce(1).mapInArrow(slowly, found.schema)
+        barrier.wait()
+        tables.apply(Insert(NAMES, found))
+
+    threads = [threading.Thread(target=insert, args=args) for args in (((2, 3, 4), True), ((3, 4, 5), False))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [row[1] for row in content(tables)] == [row[1] for row in before] + [2, 3, 4, 5]
+
+
+def test_a_replace_touches_only_its_own_rows(tables):
+    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "x"), ("b", 2, "y")])))
+    written = tables.apply(Replace(NAMES, rows(tables, [("a", 3, "z")]), "scope", "a"))
+    assert content(tables) == [("a", 3, "z"), ("b", 2, "y")]
+    assert written.rows == 1
+
+
+def test_a_snapshot_adds_changes_and_removes_within_its_scopes_only(tables):
+    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "same"), ("a", 2, "old"), ("a", 3, "gone"), ("b", 4, "kept")])))
+    scopes = tables.spark.createDataFrame([("a",)], "scope string")
+    written = tables.apply(Snapshot(NAMES, rows(tables, [("a", 1, "same"), ("a", 2, "new"), ("a", 5, None)]), scopes))
+    assert content(tables) == [("a", 1, "same"), ("a", 2, "new"), ("a", 5, None), ("b", 4, "kept")]
+    assert (written.rows, written.removed) == (2, 1)
+
+
+def test_a_snapshot_that_changes_nothing_commits_nothing(tables):
+    same = rows(tables, [("a", 1, None), ("a", 2, "y")])
+    scopes = tables.spark.createDataFrame([("a",)], "scope string")
+    tables.apply(Snapshot(NAMES, same, scopes))
+    version = tables.lake.version(NAMES)
+    written = tables.apply(Snapshot(NAMES, same, scopes))
+    assert (tables.lake.version(NAMES), written.rows, written.removed) == (version, 0, 0)
+
+
+def test_a_write_of_another_shape_names_every_difference_and_writes_nothing(tables):
+    wrong = tables.spark.range(1).select(F.col("id").cast("string"), F.lit("x").alias("extra"))
+    with pytest.raises(ContractError) as error:
+        tables.apply(Insert(NAMES, wrong))
+    for part in ("column scope is missing", "column value is missing", "column extra is not promised", "column id is string, promised int64"):
+        assert part in str(error.value)
+    assert not tables.exists(NAMES)
+
+
+def test_a_table_of_an_older_contract_is_refused_with_its_place(tables):
+    old = tables.spark.createDataFrame([(1, "x")], "id bigint, old string")
+    old.write.format("delta").save(tables.lake.spark_path(NAMES.name))
+    with pytest.raises(ContractError, match="column old is not promised") as error:
+        tables[NAMES]
+    assert tables.lake.path(NAMES.name) in str(error.value)
+
+
+def test_a_row_that_breaks_a_check_is_refused_by_the_engine(tables):
+    with pytest.raises(Exception, match="id_is_positive"):
+        tables.apply(Insert(NAMES, rows(tables, [("a", -1, "x")])))
+    assert content(tables) == []
