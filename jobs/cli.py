@@ -12,6 +12,7 @@ from jobs.commands.options import Command
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import TOLD, UsageError
 
+
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     command: Command = arguments.command
@@ -31,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="codemill", description="Builds training data for code models: code in, shards out, an account of every file.")
+    top = argparse.ArgumentParser(
+        prog="codemill", description="Builds training data for code models: code in, shards out, an account of every file."
+    )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     run.add(commands)
     for phase in dict.fromkeys(job.phase for job in JOBS):

@@ -28,12 +28,12 @@ SKIPPED = {"__pycache__", "site-packages", "test", "tests", "idlelib", "lib2to3"
 
 def sources(folder: Path) -> Iterator[dict[str, str]]:
     """Lines of the manifest."""
-    yield {"repository": f"cpython-{platform.python_version()}", "path": str(library_archive(folder)), "licence": "PSF-2.0"}
+    yield {"repository": f"cpython-{platform.python_version()}", "path": str(library_archive(folder).absolute()), "licence": "PSF-2.0"}
     chosen = 0
     for name, path, size, licence in sorted(distributions(), key=lambda d: hashlib.sha256(d[0].encode()).hexdigest()):
         if SMALLEST_BYTES <= size <= LARGEST_BYTES and chosen + size <= TOTAL_BYTES:
             chosen += size
-            yield {"repository": name, "path": str(path), "kind": "folder", **({"licence": licence} if licence else {})}
+            yield {"repository": name, "path": str(path.absolute()), "kind": "folder", **({"licence": licence} if licence else {})}
     project = Path(__file__).parents[1]
     if (project / ".git").exists():
         yield {"repository": "codemill", "path": str(project), "kind": "git", "licence": "Apache-2.0"}
@@ -70,14 +70,18 @@ def distributions() -> Iterator[tuple[str, Path, int, str | None]]:
     for found in importlib.metadata.distributions():
         sizes: dict[str, int] = {}
         for file in found.files or ():
-            if len(file.parts) > 1 and file.size and file.suffix in (".py", ".pyi", ".c", ".h", ".hpp", ".cpp", ".js", ".ts", ".css", ".html", ".json"):
+            if (
+                len(file.parts) > 1
+                and file.size
+                and file.suffix in (".py", ".pyi", ".c", ".h", ".hpp", ".cpp", ".js", ".ts", ".css", ".html", ".json")
+            ):
                 sizes[file.parts[0]] = sizes.get(file.parts[0], 0) + file.size
         sizes = {top: size for top, size in sizes.items() if top != ".." and not top.endswith(".dist-info")}
         if sizes:
             top = max(sizes, key=lambda name: (sizes[name], name))
             path = Path(str(found.locate_file(top)))
-            if path.is_dir():
-                yield f"{found.name}-{found.version}", path, sizes[top], found.metadata.get("License-Expression")
+            if (path / "__init__.py").is_file():  # else a folder that distributions share
+                yield f"{found.name}-{found.version}", path, sizes[top], found.metadata["License-Expression"]
 
 
 def main() -> int:

@@ -5,6 +5,6 @@ import sys
 # spark-submit puts the folder of this file first on the path, where `jobs/sources` and others would hide other modules.
 sys.path.pop(0)
 
-from jobs.cli import main  # noqa: E402
+from jobs.cli import main
 
 sys.exit(main())

@@ -52,7 +52,7 @@ def after(job: Job) -> list[str]:
     """Names of the jobs that write what this one reads; the shards, which are no table, tie the last two together."""
     earlier = JOBS[: JOBS.index(job)]
     found = [other.name for other in earlier if set(other.writes) & set(job.reads)]
-    return found + ["mix.shards"] if job.phase == "train" else found
+    return [*found, "mix.shards"] if job.phase == "train" else found
 
 
 def parameters(job: Job, profile: str, changes: dict[str, Any]) -> Any:

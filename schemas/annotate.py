@@ -14,7 +14,11 @@ TEXT_FACTS = Table(
         _VERSION,
         Column("line_count", pa.int64(), "line feeds, plus one where the last line has none"),
         Column("longest_line_bytes", pa.int64(), "without its line feed"),
-        Column("alphanumeric_share", pa.float64(), "ASCII letters and digits, and bytes of non-ASCII characters, as a share of all bytes; 0 where empty"),
+        Column(
+            "alphanumeric_share",
+            pa.float64(),
+            "ASCII letters and digits, and bytes of non-ASCII characters, as a share of all bytes; 0 where empty",
+        ),
         Column("has_generated_mark", pa.bool_(), "a comment near the top says that a program wrote the file"),
     ),
     key=("content_sha256", "version"),

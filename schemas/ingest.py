@@ -15,7 +15,9 @@ REPOSITORIES = Table(
         Column("stars", pa.int64(), "as the source gives it", True),
         Column("forks", pa.int64(), "as the source gives it", True),
         Column("commits", pa.int64(), "commits reachable from the snapshot's commit", True),
-        Column("maintained_days", pa.int64(), "days between first and last commit (or first and last activity, as the source gives it)", True),
+        Column(
+            "maintained_days", pa.int64(), "days between first and last commit (or first and last activity, as the source gives it)", True
+        ),
         Column("licence", pa.string(), "as the source gives it", True),
         Column("file_count", pa.int64(), "entries of the snapshot that became rows of ingest/files"),
         Column("reject_count", pa.int64(), "entries of the snapshot that became rows of ingest/rejects"),

@@ -73,7 +73,9 @@ class Lake:
         """Raises `LakeError` unless this is a lake of the format that this version reads."""
         filesystem, root = self.filesystem()
         if filesystem.get_file_info(f"{root}/{MARKER}").type != pyarrow.fs.FileType.File:
-            raise LakeError(f"there is no codemill lake at {self.root} (no {MARKER} in it). `codemill run --lake {self.root} --source PATH` makes one.")
+            raise LakeError(
+                f"there is no codemill lake at {self.root} (no {MARKER} in it). `codemill run --lake {self.root} --source PATH` makes one."
+            )
         with filesystem.open_input_stream(f"{root}/{MARKER}") as stream:
             content = stream.read()
         try:

@@ -24,7 +24,9 @@ LEDGER = Table(
         Column("rejected", pa.list_(_COUNT), "entries rejected, by reason"),
         Column("parameters", pa.string(), "JSON"),
         Column("versions", pa.string(), "JSON: codemill, libraries, and the version of each table that was read or written"),
-        Column("fingerprint", pa.string(), "hash of parameters, code and input versions: equal to the last done run's, there is nothing to do"),
+        Column(
+            "fingerprint", pa.string(), "hash of parameters, code and input versions: equal to the last done run's, there is nothing to do"
+        ),
         Column("error", pa.string(), "what failed", True),
     ),
     key=("run", "job"),

@@ -27,7 +27,9 @@ def create_table_sql(table: Table, location: str) -> str:
     properties["delta.dataSkippingStatsColumns"] = ",".join(table.key)
     properties["delta.enableDeletionVectors"] = "false"
     listed = ", ".join(f"'{key}' = '{_quoted(value)}'" for key, value in properties.items())
-    return f"CREATE TABLE IF NOT EXISTS {location} (\n  {columns}\n) USING delta COMMENT '{_quoted(table.meaning)}' TBLPROPERTIES ({listed})"
+    return (
+        f"CREATE TABLE IF NOT EXISTS {location} (\n  {columns}\n) USING delta COMMENT '{_quoted(table.meaning)}' TBLPROPERTIES ({listed})"
+    )
 
 
 def _quoted(text: str) -> str:

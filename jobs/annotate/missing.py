@@ -12,7 +12,9 @@ from schemas.spark import spark_schema
 from schemas.table import Table
 
 
-def annotate_texts(tables: Tables, candidates: DataFrame, table: Table, version: str, facts: Callable[[pa.RecordBatch], pa.RecordBatch]) -> DataFrame:
+def annotate_texts(
+    tables: Tables, candidates: DataFrame, table: Table, version: str, facts: Callable[[pa.RecordBatch], pa.RecordBatch]
+) -> DataFrame:
     """Rows of `table` for the candidates that have none of this version yet.
 
     candidates: `located` contents, joined with whatever else the key needs. `facts` is given batches of the key columns and `text`, and

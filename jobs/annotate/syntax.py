@@ -34,4 +34,6 @@ def parse(batch: pa.RecordBatch, limits: SyntaxLimits) -> pa.RecordBatch:
     return syntax.parse_batch(batch.column("text"), batch.column("language"), limits)
 
 
-JOB = Job("annotate.syntax", "parses every file that has a grammar", (FILES, CONTENTS), (SYNTAX,), transform, SyntaxLimits, version=syntax.VERSION)
+JOB = Job(
+    "annotate.syntax", "parses every file that has a grammar", (FILES, CONTENTS), (SYNTAX,), transform, SyntaxLimits, version=syntax.VERSION
+)

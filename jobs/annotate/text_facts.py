@@ -29,4 +29,11 @@ def facts_of(batch: pa.RecordBatch) -> pa.RecordBatch:
     return text_facts.text_facts(batch.column("text"))
 
 
-JOB = Job("annotate.text_facts", "counts lines, characters and marks of generated files", (CONTENTS,), (TEXT_FACTS,), transform, version=text_facts.VERSION)
+JOB = Job(
+    "annotate.text_facts",
+    "counts lines, characters and marks of generated files",
+    (CONTENTS,),
+    (TEXT_FACTS,),
+    transform,
+    version=text_facts.VERSION,
+)

@@ -22,8 +22,12 @@ MOST_LINES = 10
 
 
 def add(commands: Any) -> None:
-    found = add_parser(commands, "explain", explain, "tell the whole story of a file: where it occurs, what is known of it, why it is in or out")
-    found.add_argument("what", metavar="PATH_OR_KEY", help="REPOSITORY/PATH, a path or its end, or a content key or its first 8 digits or more")
+    found = add_parser(
+        commands, "explain", explain, "tell the whole story of a file: where it occurs, what is known of it, why it is in or out"
+    )
+    found.add_argument(
+        "what", metavar="PATH_OR_KEY", help="REPOSITORY/PATH, a path or its end, or a content key or its first 8 digits or more"
+    )
     add_lake(found)
     add_json(found)
 
@@ -100,12 +104,13 @@ def told(found: dict[str, Any]) -> list[str]:
     """The story as lines."""
     lines = [f"content {found['content_sha256']}", f"  {found['size_bytes']:,} bytes; occurs {len(found['occurrences'])} times"]
     for row in found["occurrences"][:MOST_LINES]:
-        lines.append(f"    {row['repository']}  {row['path']}  {row['language'] or 'language unknown'}, {row['encoding']}, {row['size_bytes']:,} raw bytes")
+        lines.append(f"    {row['repository']}  {row['path']}  {row['language'] or 'language unknown'}, {row['encoding']}")
     if len(found["occurrences"]) > MOST_LINES:
         lines.append(f"    ... and {len(found['occurrences']) - MOST_LINES} more")
     for row in found["text_facts"]:
         lines.append(
-            f"  text: {row['line_count']:,} lines, longest {row['longest_line_bytes']:,} bytes, {row['alphanumeric_share']:.0%} alphanumeric"
+            f"  text: {row['line_count']:,} lines, longest of {row['longest_line_bytes']:,} bytes"
+            + f", {row['alphanumeric_share']:.0%} alphanumeric"
             + (", marked as generated" if row["has_generated_mark"] else "")
         )
     for row in found["syntax"]:
@@ -131,5 +136,3 @@ def syntax_told(row: dict[str, Any]) -> str:
         f"{row['error_bytes_share']:.2%} of bytes in {row['error_node_count']} error nodes, {row['missing_node_count']} missing nodes,"
         f" {row['comment_share']:.0%} comments (version {row['version']})"
     )
-
-

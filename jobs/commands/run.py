@@ -131,7 +131,9 @@ def execute(arguments: argparse.Namespace, jobs: Sequence[Job], changes: dict[st
             changes.setdefault("ingest.files", {})[name] = tuple(value) if isinstance(value, list) else value
     planned = [(job, parameters(job, arguments.profile, changes.get(job.name, {}))) for job in jobs]
     lake = Lake.at(arguments.lake)
-    rows = run_jobs(lake, planned, arguments.run or new_run_id(), Progress(None if arguments.quiet else sys.stderr), is_forced=arguments.force)
+    rows = run_jobs(
+        lake, planned, arguments.run or new_run_id(), Progress(None if arguments.quiet else sys.stderr), is_forced=arguments.force
+    )
     if arguments.json:
         print(json.dumps([row_as_json(row) for row in rows]))
     else:
@@ -154,4 +156,10 @@ def settings(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
 def row_as_json(row: JobRun) -> dict[str, Any]:
     found: dict[str, Any] = row.to_arrow().to_pylist()[0]
     counts = {name: {item["name"]: item["count"] for item in found[name]} for name in ("written", "dropped", "rejected")}
-    return {**found, **counts, "started_at": found["started_at"].isoformat(), "parameters": json.loads(found["parameters"]), "versions": json.loads(found["versions"])}
+    return {
+        **found,
+        **counts,
+        "started_at": found["started_at"].isoformat(),
+        "parameters": json.loads(found["parameters"]),
+        "versions": json.loads(found["versions"]),
+    }

@@ -70,7 +70,9 @@ def print_languages(console: Console, lake: Lake, profile: str) -> None:
     console.print(table)
     held = sum(row["token_count"] for row in rows if row["split"] == "held_out")
     kept, dropped = (lake.read(t, ["candidate"], pc.field("policy") == profile).num_rows for t in (KEPT, DROPPED))
-    console.print(f"{kept + dropped:,} candidates = {kept:,} kept + {dropped:,} dropped; {held:,} tokens are held out of training.", highlight=False)
+    console.print(
+        f"{kept + dropped:,} candidates = {kept:,} kept + {dropped:,} dropped; {held:,} tokens are held out of training.", highlight=False
+    )
 
 
 def print_probe(console: Console, lake: Lake) -> None:
@@ -79,5 +81,10 @@ def print_probe(console: Console, lake: Lake) -> None:
     path = Path(lake.root) / "train/probe/metrics.json"
     if not path.is_file():
         return
-    final = json.loads(path.read_text(encoding="utf-8"))["final"]
-    console.print(f"probe: {json.dumps(final)}", markup=False, highlight=False)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    held_out, unigram = found["held_out_bits_per_byte"], found["unigram_bits_per_byte"]
+    compared = f"held-out bits per byte {held_out:.3f}, unigram baseline {unigram:.3f}" if held_out is not None else "nothing is held out"
+    console.print(
+        f"probe: loss {found['first_loss']:.2f} → {found['final_loss']:.2f} nats a token in {found['steps']:,} steps; {compared}",
+        highlight=False,
+    )

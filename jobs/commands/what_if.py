@@ -116,7 +116,13 @@ def as_json(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[
     def one(policy: Policy, found: Tally) -> dict[str, Any]:
         by_language = {name: {"documents": n, "tokens": tokens(found, name, rates)} for name, n in sorted(found.documents.items())}
         dropped = found.candidates - found.kept
-        return {"policy_hash": policy.hash, "kept": found.kept, "dropped": dropped, "reasons": dict(sorted(found.dropped.items())), "languages": by_language}
+        return {
+            "policy_hash": policy.hash,
+            "kept": found.kept,
+            "dropped": dropped,
+            "reasons": dict(sorted(found.dropped.items())),
+            "languages": by_language,
+        }
 
     return {"profile": now.name, "candidates": before.candidates, "now": one(now, before), "what_if": one(then, after)}
 
@@ -129,10 +135,14 @@ def show(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[str
     for column in languages.columns[1:]:
         column.justify = "right"
     for name in sorted(set(before.documents) | set(after.documents), key=lambda n: (-after.size_bytes[n], n)):
-        languages.add_row(name, *cells(before.documents[name], after.documents[name]), *cells(tokens(before, name, rates), tokens(after, name, rates), True))
+        languages.add_row(
+            name,
+            *cells(before.documents[name], after.documents[name]),
+            *cells(tokens(before, name, rates), tokens(after, name, rates), True),
+        )
     total = [sum(tokens(found, name, rates) for name in found.documents) for found in (before, after)]
     languages.add_section()
-    languages.add_row("all", *cells(before.kept, after.kept), *cells(*total, True))  # type: ignore[call-arg]
+    languages.add_row("all", *cells(before.kept, after.kept), *cells(total[0], total[1], True))
     console.print(languages)
     reasons = RichTable("dropped because", "now", "what if", "change")
     for column in reasons.columns[1:]:
@@ -141,7 +151,9 @@ def show(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[str
         reasons.add_row(name, *cells(before.dropped[name], after.dropped[name], True))
     console.print(reasons)
     origin = "as counted by mix" if rates else "3.5 bytes a token, until mix has counted"
-    console.print(f"{before.candidates:,} candidates; a candidate counts once for each of its reasons; tokens {origin}. Nothing was written.")
+    console.print(
+        f"{before.candidates:,} candidates; a candidate counts once for each of its reasons; tokens {origin}. Nothing was written."
+    )
 
 
 def cells(now: int, then: int, has_change: bool = False) -> list[str]:

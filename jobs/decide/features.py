@@ -4,7 +4,7 @@ Reads   ingest/files, ingest/repositories, ingest/contents, annotate/text_facts,
 Writes  decide/features
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -70,7 +70,7 @@ def held_out(repositories: DataFrame, params: FeaturesParams) -> DataFrame:
     facts = ["repository", "licence", "stars", "forks", "commits", "maintained_days"]
     rate, seed = params.held_out_rate, params.held_out_seed
 
-    def draw(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def draw(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield batch.append_column("is_held_out", pa.array(uniform(batch.column("repository"), seed) < rate))
 
@@ -80,7 +80,14 @@ def held_out(repositories: DataFrame, params: FeaturesParams) -> DataFrame:
 
 def best_occurrences(rows: DataFrame) -> DataFrame:
     """Per content its best occurrences in a total order: licence known, more stars, shorter path, then by name."""
-    order = [F.col("licence").isNull(), F.col("stars").desc_nulls_last(), F.length("path"), "repository", "path", F.col("language").asc_nulls_last()]
+    order = [
+        F.col("licence").isNull(),
+        F.col("stars").desc_nulls_last(),
+        F.length("path"),
+        F.col("repository"),
+        F.col("path"),
+        F.col("language").asc_nulls_last(),
+    ]
     ranked = rows.withColumn("rank", F.row_number().over(Window.partitionBy("content_sha256").orderBy(*order)))
     listed = F.collect_list(F.when(F.col("rank") <= MAX_OCCURRENCES, F.struct("rank", *[f.name for f in OCCURRENCE])))
     return ranked.groupBy("content_sha256").agg(

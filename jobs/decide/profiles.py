@@ -1,4 +1,4 @@
-"""Named policies. `paper` is the report's, as far as it says; `demo` is for code without repository facts, such as what lies on a laptop."""
+"""Named policies. `paper` is the report's, as far as it says; `demo` is for code without repository facts, as it lies on a laptop."""
 
 from jobs.decide.policy import Policy
 from jobs.decide.syntax_thresholds import MAX_ERROR_SHARE
@@ -10,7 +10,9 @@ PROFILES = {
     policy.name: policy
     for policy in (
         Policy("paper", max_error_share_by_language=_BY_LANGUAGE),
-        Policy("demo", max_error_share_by_language=_BY_LANGUAGE, keep_unknown_repository_facts=True, min_commits=None, min_maintained_days=None),
+        Policy(
+            "demo", max_error_share_by_language=_BY_LANGUAGE, keep_unknown_repository_facts=True, min_commits=None, min_maintained_days=None
+        ),
     )
 }
 

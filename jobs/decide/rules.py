@@ -83,8 +83,16 @@ OCCURRENCE_RULES = (
 )
 
 CANDIDATE_RULES = (
-    Rule("empty", "shorter than min_size_bytes", lambda p, c: None if p.min_size_bytes is None else _true(pc.less(c("size_bytes"), p.min_size_bytes))),
-    Rule("too_long", "longer than max_size_bytes", lambda p, c: None if p.max_size_bytes is None else _true(pc.greater(c("size_bytes"), p.max_size_bytes))),
+    Rule(
+        "empty",
+        "shorter than min_size_bytes",
+        lambda p, c: None if p.min_size_bytes is None else _true(pc.less(c("size_bytes"), p.min_size_bytes)),
+    ),
+    Rule(
+        "too_long",
+        "longer than max_size_bytes",
+        lambda p, c: None if p.max_size_bytes is None else _true(pc.greater(c("size_bytes"), p.max_size_bytes)),
+    ),
     Rule(
         "long_line",
         "a line longer than max_longest_line_bytes",
@@ -104,7 +112,7 @@ REASONS = {rule.reason: rule.meaning for rule in (*OCCURRENCE_RULES, *CANDIDATE_
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Of n candidates: the picked occurrence (position among all occurrences of the batch, flattened), and reasons, sorted, empty where kept."""
+    """Of each candidate: the picked occurrence, as a position among all of the batch, and the reasons, sorted, empty where kept."""
 
     picked: np.ndarray
     reasons: pa.ListArray

@@ -4,7 +4,7 @@ Reads   decide/features
 Writes  decide/kept, decide/dropped; the rows of the policy's name are replaced
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +38,7 @@ class VerdictsParams:
 def transform(tables: Tables, params: VerdictsParams) -> Iterator[Write]:
     policy = params.resolved()
 
-    def decide(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def decide(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield verdicts(policy, batch)
 

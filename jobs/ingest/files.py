@@ -68,7 +68,10 @@ def named_sources(params: IngestParams) -> tuple[list[Source], list[Reject]]:
     found = [sources.parse_source(text) for text in params.source]
     rejects: list[Reject] = []
     for item in sources.read_manifest(params.manifest) if params.manifest else ():
-        (rejects if isinstance(item, Reject) else found).append(item)  # type: ignore[attr-defined]
+        if isinstance(item, Reject):
+            rejects.append(item)
+        else:
+            found.append(item)
     if not found and not rejects:
         raise UsageError("there is nothing to ingest: name a source with --source PATH, or a manifest with --manifest FILE")
     labels: dict[str, Source] = {}
@@ -115,7 +118,7 @@ def read_listed(tables: Tables, listed: DataFrame, rejects: list[Reject], params
     tasks = max(1, min(units.count(), task_count(size, tables.cores)))
     # One range of rows each, by the hash of the unit: units of one source spread over all tasks.
     read = units.repartition(tasks, F.xxhash64("source", "payload")).mapInArrow(reading, from_arrow_schema(ENTRIES))
-    columns = [F.col("reject_source").alias("repository"), F.col("locator").alias("path"), "reason", "detail", "size_bytes"]
+    columns = [F.col("reject_source").alias("repository"), F.col("locator").alias("path"), *map(F.col, ("reason", "detail", "size_bytes"))]
     kinds = F.get_json_object("source", "$.kind").alias("source_kind")
     refused = listed.where("reason is not null").select(*columns, kinds)
     if rejects:
@@ -138,12 +141,13 @@ def without_repeats(entries: DataFrame) -> DataFrame:
 
 
 def count(tables: Tables, entries: DataFrame) -> None:
-    """Reads the account: entries, their bytes, rejects by reason."""
+    """Reads the account: entries, bytes of those that became files, rejects by reason."""
     for reason, rows, size in entries.groupBy("reason").agg(F.count("*"), F.sum("size_bytes")).collect():
         tables.account.read_rows += rows
-        tables.account.read_bytes += size or 0
         if reason:
             tables.account.rejected[reason] = rows
+        else:
+            tables.account.read_bytes += size
 
 
 def new_contents(tables: Tables, files: DataFrame) -> DataFrame:
@@ -188,8 +192,9 @@ def repository_rows(tables: Tables, listed: DataFrame, entries: DataFrame) -> Da
 
 
 def reject_rows(entries: DataFrame) -> DataFrame:
-    names = [F.col("repository").alias("source"), F.col("path").alias("locator"), "reason", F.coalesce("detail", F.lit("")).alias("detail")]
-    return entries.where("reason is not null").select(*names, "size_bytes")
+    detail = F.coalesce("detail", F.lit("")).alias("detail")
+    rejected = entries.where("reason is not null")
+    return rejected.select(F.col("repository").alias("source"), F.col("path").alias("locator"), "reason", detail, "size_bytes")
 
 
 JOB = Job(

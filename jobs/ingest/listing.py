@@ -7,7 +7,7 @@ that names one repository, what is known of the repository (`facts` set, JSON).
 import dataclasses
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ UNREADABLE = "unreadable"
 ROWS = 64  # a listed row holds a unit's payload, some hundred kilobytes
 
 
-def list_sources(batches: Iterator[pa.RecordBatch], lake: Lake, unit_bytes: int, max_content_bytes: int) -> Iterator[pa.RecordBatch]:
+def list_sources(batches: Iterable[pa.RecordBatch], lake: Lake, unit_bytes: int, max_content_bytes: int) -> Iterator[pa.RecordBatch]:
     """batches: column `source`, JSON. Yields batches of LISTED."""
     rows: list[dict[str, Any]] = []
     for batch in batches:

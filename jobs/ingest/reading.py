@@ -6,7 +6,7 @@ is returned about each entry is narrow: ENTRIES, either a file (`reason` null) o
 
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -85,7 +85,7 @@ class Staging:
             self._writer.close()
 
 
-def read_units(batches: Iterator[pa.RecordBatch], staging_folder: str, max_content_bytes: int) -> Iterator[pa.RecordBatch]:
+def read_units(batches: Iterable[pa.RecordBatch], staging_folder: str, max_content_bytes: int) -> Iterator[pa.RecordBatch]:
     """batches: columns source (JSON), payload, entry_count, size_bytes. Yields batches of ENTRIES; the texts are in the staging file when
     the last one is out."""
     staging = Staging(staging_folder)

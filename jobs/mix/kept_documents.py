@@ -12,7 +12,7 @@ from schemas.ingest import CONTENTS
 
 
 def kept_documents(tables: Tables, profile: str) -> DataFrame:
-    """Columns kind, candidate, split, content_sha256, size_bytes, text_file, text_block: one row per document, whose text is one content."""
+    """One row per document, whose text is one content: kind, candidate, split, content_sha256, size_bytes, text_file, text_block."""
     kept = tables[KEPT].where(F.col("policy") == profile).select("kind", "candidate", "split")
     documents = tables[DOCUMENTS].where(F.col("layout") == FILE_LAYOUT)
     documents = documents.select("kind", "candidate", F.col("contents")[0].alias("content_sha256"))

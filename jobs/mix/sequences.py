@@ -8,7 +8,7 @@ the sequences do not depend on partitions, and new data changes only the groups 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -55,11 +55,15 @@ class SequencesParams:
 def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     tokenizer = tables[TOKENIZERS].where(F.col("name") == params.tokenizer).select("tokenizer_json", "tokenizer_sha256").first()
     if tokenizer is None:
-        raise CodemillError(f"mix/tokenizers has no tokenizer {params.tokenizer!r}. `codemill mix.tokenizer --name {params.tokenizer}` trains one")
+        raise CodemillError(
+            f"mix/tokenizers has no tokenizer {params.tokenizer!r}. `codemill mix.tokenizer --name {params.tokenizer}` trains one"
+        )
     documents = kept_documents(tables, params.profile).persist()
     rows, size = documents.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
     tables.account.read_rows, tables.account.read_bytes = rows, size
-    tokenized = map_texts(documents, Tokenize(tokenizer.tokenizer_json, params), from_arrow_schema(TOKENIZED), task_count(size, tables.cores))
+    tokenized = map_texts(
+        documents, Tokenize(tokenizer.tokenizer_json, params), from_arrow_schema(TOKENIZED), task_count(size, tables.cores)
+    )
     tasks = min(2 * params.hash_groups, task_count(size, tables.cores))
     grouped = tokenized.repartition(tasks, *GROUP).sortWithinPartitions(*GROUP, "place", "candidate")
     yield Replace(SEQUENCES, grouped.mapInArrow(Pack(tokenizer.tokenizer_json, params), spark_schema(SEQUENCES)), "mixture", params.profile)
@@ -96,7 +100,7 @@ class Pack:
     tokenizer_json: str
     params: SequencesParams
 
-    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         token_bytes = _loaded(self.tokenizer_json).token_bytes
         for packed in pack_groups(batches, GROUP, self.params.window, token_bytes):
             places = zip(*(packed.column(name).to_pylist() for name in (*GROUP, "position")), strict=True)
@@ -122,7 +126,9 @@ def manifest_rows(tables: Tables, profile: str, tokenizer_sha256: str) -> DataFr
     """What the written sequences hold, by split and language: counted from their pieces, so that nothing is claimed that is not there."""
     sequences = tables[SEQUENCES].where(F.col("mixture") == profile)
     pieces = sequences.select("split", F.explode("pieces").alias("piece")).select("split", "piece.*")
-    languages = tables[KEPT].where(F.col("policy") == profile).select("kind", "candidate", F.coalesce("language", F.lit("none")).alias("language"))
+    languages = (
+        tables[KEPT].where(F.col("policy") == profile).select("kind", "candidate", F.coalesce("language", F.lit("none")).alias("language"))
+    )
     counted = pieces.join(languages, ["kind", "candidate"]).groupBy("split", "language")
     return counted.agg(
         F.count(F.when(F.col("token_offset") == 0, 1)).alias("document_count"),
@@ -138,7 +144,8 @@ def check_counts(manifest: DataFrame, documents: int, size_bytes: int) -> None:
     found_documents, found_bytes = manifest.agg(*totals).first()  # type: ignore[misc]
     if (found_documents, found_bytes) != (documents, size_bytes):
         raise CountsError(
-            f"{documents} documents of {size_bytes} bytes went into the sequences, {found_documents} documents of {found_bytes} bytes came out"
+            f"{documents} documents of {size_bytes} bytes went into the sequences; "
+            f"{found_documents} documents of {found_bytes} bytes came out"
         )
 
 

@@ -4,7 +4,7 @@ Reads   mix/sequences, mix/manifest, mix/tokenizers, decide/kept
 Writes  LAKE/mix/shards/
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -19,7 +19,8 @@ from jobs.runtime.tables import Tables
 from schemas.decide import KEPT
 from schemas.lake import Lake
 from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
-from udfs.shards import MANIFEST_NAME, LanguageCounts, Manifest, Shard, Split, write_manifest, write_shard
+from udfs.manifest import LanguageCounts, Manifest, Shard, Split
+from udfs.shards import MANIFEST_NAME, write_manifest, write_shard
 from udfs.tokenizer import load
 
 FOLDER = "mix/shards"
@@ -39,7 +40,9 @@ def transform(tables: Tables, params: ShardsParams) -> Iterator[Write]:
     rows = sequences.withColumn("shard", F.concat(split, F.lit(".parquet")))
     shards = rows.select("split", "shard").distinct().count()
     if not shards:
-        raise CodemillError(f"mix/sequences holds nothing of {params.profile!r}; `codemill mix.sequences` fills it, `codemill counts` says what was dropped")
+        raise CodemillError(
+            f"mix/sequences holds nothing of {params.profile!r}; `codemill mix.sequences` fills it, `codemill counts` says what was dropped"
+        )
     folder = tables.lake.path(FOLDER)
     clear(tables.lake)
     order = ["shard", "hash_group", "position"]
@@ -67,7 +70,7 @@ class Export:
 
     folder: str
 
-    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         schema = pa.schema([SEQUENCES.arrow_schema.field(name) for name in COLUMNS])
         for (split, name), run in runs(batches):
             shard = write_shard(self.folder, name, (batch.select(COLUMNS).cast(schema) for batch in run), schema)
@@ -78,8 +81,9 @@ def vars_of(shard: Shard) -> dict[str, Any]:
     return {name: getattr(shard, name) for name in ("file", "sha256", "rows", "tokens", "text_bytes")}
 
 
-def runs(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[tuple[str, str], Iterator[pa.RecordBatch]]]:
+def runs(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[tuple[str, str], Iterator[pa.RecordBatch]]]:
     """Consecutive rows of one shard, as streams; each must be read to its end before the next."""
+
     def pieces() -> Iterator[pa.RecordBatch]:
         for batch in batches:
             names = batch.column("shard").to_pylist()

@@ -5,13 +5,14 @@ Writes  mix/tokenizers; a tokenizer that is there is never trained again, so tha
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
 
 from jobs.mix.kept_documents import kept_documents
 from jobs.runtime.errors import CodemillError, UsageError
@@ -25,6 +26,8 @@ from schemas.mix import TOKENIZERS
 from schemas.spark import spark_schema
 from udfs.draws import uniform
 from udfs.tokenizer import load, train
+
+TEXTS = StructType([StructField("content_sha256", StringType()), StructField("text", StringType())])
 
 
 @dataclass(frozen=True)
@@ -59,15 +62,19 @@ def trained(tables: Tables, params: TokenizerParams) -> DataFrame:
     documents = kept_documents(tables, params.profile).where("split = 'train'")
     rows, size = documents.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
     if not rows:
-        raise CodemillError(f"the policy {params.profile!r} keeps no training document, so there is nothing to train a tokenizer on (`codemill counts`)")
+        raise CodemillError(
+            f"the policy {params.profile!r} keeps no training document, so there is nothing to train a tokenizer on (`codemill counts`)"
+        )
     sampled = sample(documents, params.sample_bytes / size, params.seed).persist()
     tables.account.read_rows, tables.account.read_bytes = sampled.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
     if not tables.account.read_rows:
-        raise CodemillError(f"sample_bytes {params.sample_bytes:,} of {size:,} draws no document of {rows:,}; raise mix.tokenizer.sample_bytes")
-    texts = map_texts(sampled, text_of, spark_schema_of_texts(), task_count(tables.account.read_bytes, tables.cores))
+        raise CodemillError(
+            f"sample_bytes {params.sample_bytes:,} of {size:,} draws no document of {rows:,}; raise mix.tokenizer.sample_bytes"
+        )
+    texts = map_texts(sampled, text_of, TEXTS, task_count(tables.account.read_bytes, tables.cores))
     name, vocabulary_size, rows, size = params.name, params.vocabulary_size, tables.account.read_rows, tables.account.read_bytes
 
-    def train_one(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def train_one(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         text = train((value.as_py() for batch in batches for value in batch.column("text")), vocabulary_size)
         row = [name, hashlib.sha256(text.encode()).hexdigest(), text, load(text).vocabulary_size, "trained", rows, size]
         yield pa.RecordBatch.from_arrays([pa.array([value]) for value in row], schema=TOKENIZERS.arrow_schema)
@@ -79,7 +86,7 @@ def trained(tables: Tables, params: TokenizerParams) -> DataFrame:
 def sample(documents: DataFrame, rate: float, seed: str) -> DataFrame:
     """Documents drawn at a rate by key: a smaller sample is a part of a larger one."""
 
-    def draw(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def draw(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield batch.filter(pa.array(uniform(batch.column("candidate"), seed) < rate))
 
@@ -88,10 +95,6 @@ def sample(documents: DataFrame, rate: float, seed: str) -> DataFrame:
 
 def text_of(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.select(["content_sha256", "text"])
-
-
-def spark_schema_of_texts() -> str:
-    return "content_sha256 string, text string"
 
 
 JOB = Job("mix.tokenizer", "trains a tokenizer on a sample, once", (KEPT, DOCUMENTS, CONTENTS), (TOKENIZERS,), transform, TokenizerParams)

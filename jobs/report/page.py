@@ -131,12 +131,11 @@ def _of_whole(count: int, whole: int) -> str:
 
 
 def _loss_lines(step: Step) -> list[str]:
-    lines = [
-        f"\u2212 {formats.number(loss.count)} {formats.shortened(loss.reason, charts.LABEL_CHARACTERS)}"
-        for loss in step.losses[:SHOWN_LOSSES]
-    ]
-    more = step.losses[SHOWN_LOSSES:]
-    return lines + ([f"\u2212 {formats.number(sum(loss.count for loss in more))} for {len(more)} other reasons"] if more else [])
+    """One line a reason; where there are many, the rest in one."""
+    shown = step.losses if len(step.losses) <= SHOWN_LOSSES + 1 else step.losses[:SHOWN_LOSSES]
+    lines = [f"\u2212 {formats.number(loss.count)} {formats.shortened(loss.reason, charts.LABEL_CHARACTERS)}" for loss in shown]
+    more = step.losses[len(shown) :]
+    return [*lines, f"\u2212 {formats.number(sum(loss.count for loss in more))} for {len(more)} other reasons"] if more else lines
 
 
 def _bin_names(count: int) -> list[str]:

@@ -3,8 +3,8 @@
     CodemillError          the job failed; exit 1
     ├── UsageError         the command was wrong; exit 2
     └── CountsError        counts do not close: candidates are not kept + dropped
-`schemas.table.ContractError`, `schemas.lake.LakeError` and `jobs.sources.source.SourceError` stand beside them, because their packages import
-nothing of jobs. All of them say where, what was found, what was expected and what to do.
+`schemas.table.ContractError`, `schemas.lake.LakeError` and `jobs.sources.source.SourceError` stand beside them, because they are raised
+where nothing of jobs is imported. All of them say where, what was found, what was expected and what to do.
 """
 
 from jobs.sources.source import SourceError

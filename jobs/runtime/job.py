@@ -85,7 +85,7 @@ class Job:
 
 
 def parameter(default: Any, help: str) -> Any:
-    """A field of a params class with what `--help` says of it. Its type is that of the annotation: str, int, float, bool or tuple of str."""
+    """A field of a params class with what `--help` says of it. Its type is its annotation: str, int, float, bool or tuple of str."""
     return field(default=default, metadata={"help": help})
 
 

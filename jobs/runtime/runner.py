@@ -32,7 +32,13 @@ def run_jobs(
 
 
 def run_job(
-    lake: Lake, job: Job, params: Any, run: str, progress: Progress, session: Callable[[str], SparkSession] = start_session, is_forced: bool = False
+    lake: Lake,
+    job: Job,
+    params: Any,
+    run: str,
+    progress: Progress,
+    session: Callable[[str], SparkSession] = start_session,
+    is_forced: bool = False,
 ) -> JobRun:
     """Runs one job and writes its row of the ledger, also when it fails."""
     row = JobRun(run, job.name, "running", datetime.datetime.now(datetime.UTC), parameters=parameters_json(params))
@@ -81,6 +87,6 @@ def _explained(error: BaseException, job: Job) -> BaseException:
     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return CodemillError(
         f"{job.name} failed: {type(error).__name__}: {first[:500]}\n"
-        "Nothing half-written is visible; the same command continues from here. The ledger has the whole error (`codemill counts --errors`);"
-        " CODEMILL_SPARK_LOG=FILE keeps Spark's own log."
+        "Nothing half-written is visible; the same command continues from here. "
+        "The ledger has the whole error (`codemill counts --errors`); CODEMILL_SPARK_LOG=FILE keeps Spark's own log."
     )

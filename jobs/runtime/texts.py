@@ -4,7 +4,7 @@ Keys are located first (which file, which block of it), shuffled by that place, 
 that hold wanted keys. What moves between machines is tens of bytes a row, whatever the size of the texts.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -43,7 +43,7 @@ def map_texts(wanted: DataFrame, function: TextFunction, schema: StructType, tas
     others = [c for c in wanted.columns if c not in (FILE, BLOCK)]
     placed = wanted.select(FILE, BLOCK, *others).repartition(tasks, FILE, BLOCK).sortWithinPartitions(FILE, BLOCK, KEY)
 
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for rows in blocks(batches):
             for batch in with_texts(rows):
                 yield function(batch)
@@ -51,7 +51,7 @@ def map_texts(wanted: DataFrame, function: TextFunction, schema: StructType, tas
     return placed.mapInArrow(run, schema)
 
 
-def blocks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+def blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     """Regroups sorted batches into one table per (file, block)."""
     held: list[pa.RecordBatch] = []
     place: tuple[str, int] | None = None

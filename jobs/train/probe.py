@@ -30,7 +30,9 @@ class ProbeJobParams:
 
 def transform(tables: Tables, params: ProbeJobParams) -> Iterator[Write]:
     if not tables.lake.is_local:
-        raise CodemillError(f"the probe reads local shards, and the lake is {tables.lake.root}. Copy {SHARDS} here and run `python -m training.probe`")
+        raise CodemillError(
+            f"the probe reads local shards, and the lake is {tables.lake.root}. Copy {SHARDS} here and run `python -m training.probe`"
+        )
     command = [sys.executable, "-m", "training.probe", "--shards", tables.lake.path(SHARDS), "--out", tables.lake.path(FOLDER)]
     command += ["--steps", str(params.steps), "--seconds-budget", str(params.seconds_budget)]
     process = subprocess.run(command, stdout=sys.stderr, check=False)

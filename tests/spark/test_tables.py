@@ -13,7 +13,11 @@ from schemas.table import Check, Column, ContractError, Table
 NAMES = Table(
     "test/names",
     "a small table",
-    (Column("scope", pa.string(), "what replaces each other"), Column("id", pa.int64(), "key"), Column("value", pa.string(), "anything", True)),
+    (
+        Column("scope", pa.string(), "what replaces each other"),
+        Column("id", pa.int64(), "key"),
+        Column("value", pa.string(), "anything", True),
+    ),
     key=("id",),
     checks=(Check("id_is_positive", "id > 0"),),
 )
@@ -93,7 +97,12 @@ def test_a_write_of_another_shape_names_every_difference_and_writes_nothing(tabl
     wrong = tables.spark.range(1).select(F.col("id").cast("string"), F.lit("x").alias("extra"))
     with pytest.raises(ContractError) as error:
         tables.apply(Insert(NAMES, wrong))
-    for part in ("column scope is missing", "column value is missing", "column extra is not promised", "column id is string, promised int64"):
+    for part in (
+        "column scope is missing",
+        "column value is missing",
+        "column extra is not promised",
+        "column id is string, promised int64",
+    ):
         assert part in str(error.value)
     assert not tables.exists(NAMES)
 

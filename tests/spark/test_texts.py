@@ -37,6 +37,8 @@ def test_every_wanted_row_gets_its_text_once(tables, tasks):
         tables.apply(Insert(CONTENTS, tables.spark.createDataFrame(rows, spark_schema(CONTENTS)).repartition(2)))
     wanted = [(key, label) for i, key in enumerate(known) for label in ("a", "b") if i % 3 and (label == "a" or i % 5 == 0)]
     labels = tables.spark.createDataFrame(wanted, "content_sha256 string, label string")
-    found = map_texts(located(tables[CONTENTS]).join(labels, "content_sha256"), hashed(), "key string, label string, found string", tasks).collect()
+    found = map_texts(
+        located(tables[CONTENTS]).join(labels, "content_sha256"), hashed(), "key string, label string, found string", tasks
+    ).collect()
     assert sorted((row.key, row.label) for row in found) == sorted(wanted)
     assert all(row.found == row.key for row in found)

@@ -1,4 +1,4 @@
-"""One Spark session for all Spark tests: it takes seconds to start, and the first Delta write as many."""
+"""One Spark session for all tests that need one: it takes seconds to start, and the first Delta write as many."""
 
 import pytest
 

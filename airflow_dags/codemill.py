@@ -1,0 +1,119 @@
+"""The DAG `codemill`: the jobs of `jobs.json`, in the order that their tables give.
+
+`jobs.json` is written by `python -m jobs export-dag`; where the jobs run is in `targets.py`. This file says when, and nothing else.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import targets
+from airflow.sdk import DAG, Asset, Param
+from airflow.sdk.exceptions import AirflowFailException
+
+JOBS = json.loads(Path(__file__).with_name("jobs.json").read_text())["jobs"]
+TARGET = targets.chosen()
+PLACE = "^([a-z][a-z0-9+.-]*:)?/"  # an absolute path or a URI: a task has no working directory that a user could know
+SOURCE = PLACE.replace("^", "^([^=]+=)?")
+
+ABOUT = """
+Code files in, training shards and a trained probe out. One task per job; each reads and writes tables of one lake.
+
+**Trigger** it with the lake and the sources. A second run into the same lake does only what is new; a task that is retried or cleared
+continues where it was, under the same run in the ledger (`codemill counts --lake LAKE`).
+
+**Schedule** another DAG on a table with `schedule=[Asset("codemill://decide/kept")]`. The event's `extra` names the lake and the run.
+
+This DAG has no schedule of its own unless the environment variable `CODEMILL_SCHEDULE` holds one (a cron expression or a preset);
+a scheduled run takes the defaults of the parameters.
+"""
+
+PARAMS = {
+    "lake": Param(TARGET.lake, type="string", pattern=PLACE, description="The lake: an absolute path or a URI. Made where there is none."),
+    "sources": Param(
+        list(TARGET.sources),
+        type="array",
+        items={"type": "string", "pattern": SOURCE},
+        description="Folders, git repositories, archives and tables, one a line: PATH, NAME=PATH or git:PATH@REF, paths absolute.",
+    ),
+    "manifest": Param(
+        None,
+        type=["null", "string"],
+        pattern=PLACE,
+        description="A manifest (JSON Lines) that names the sources with their facts. Where given, the sources above are not used.",
+    ),
+    "profile": Param(
+        "demo", type="string", pattern="^[A-Za-z_][A-Za-z0-9_]*$", examples=["demo", "paper"], description="The policy's profile."
+    ),
+}
+
+RETRIES = {
+    "retries": 3,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=10),
+    "execution_timeout": timedelta(hours=6),
+}
+
+
+def ledger_run(run_id: str) -> str:
+    """The ledger's name of an Airflow run: the same for every attempt, in the characters that the ledger allows."""
+    return re.sub(r"[^A-Za-z0-9:+_.-]", "-", run_id)
+
+
+def sources(params: Mapping[str, Any]) -> list[str]:
+    if params["manifest"]:
+        return ["--manifest", params["manifest"]]
+    if not params["sources"]:
+        raise AirflowFailException("Nothing to ingest: `sources` is empty and there is no `manifest`. Trigger the DAG with one of them.")
+    return [part for source in params["sources"] for part in ("--source", source)]
+
+
+def arguments(job: Mapping[str, Any]) -> Callable[[Any], list[str]]:
+    """A function from a task's context to the arguments of `jobs/main.py` and of `python -m jobs`, which are the same."""
+
+    def of_run(context: Any) -> list[str]:
+        params = context["params"]
+        given = [job["name"], "--lake", params["lake"], "--run", ledger_run(context["run_id"]), "--profile", params["profile"]]
+        return given + sources(params) if job["name"].startswith("ingest.") else given
+
+    return of_run
+
+
+def describe_event(context: Any, result: Any) -> None:
+    """Says in each asset event which lake and run it is about, because the asset itself stands for the table in any lake."""
+    for asset in context["task"].outlets:
+        context["outlet_events"][asset].extra = {"lake": context["params"]["lake"], "run": ledger_run(context["run_id"])}
+
+
+with DAG(
+    "codemill",
+    description="Code in, training shards and a trained probe out",
+    doc_md=ABOUT,
+    schedule=os.environ.get("CODEMILL_SCHEDULE") or None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    max_active_tasks=TARGET.max_active_tasks,
+    params=PARAMS,
+    default_args=RETRIES,
+    tags=["codemill"],
+):
+    tasks = {
+        job["name"]: targets.submit(
+            TARGET,
+            job,
+            arguments(job),
+            task_id=job["name"],
+            doc=job["summary"],
+            outlets=[Asset(f"codemill://{table}") for table in job["writes"]],
+            post_execute=describe_event,
+        )
+        for job in JOBS
+    }
+    for job in JOBS:
+        tasks[job["name"]].set_upstream([tasks[name] for name in job["after"]])

@@ -1,0 +1,125 @@
+"""Where the jobs run: the one file that differs between a laptop, EMR and Databricks.
+
+A target is plain data: where the application, the zip, the jars and the interpreter are, which connection and Spark configuration
+they run with, what the trigger form proposes. `submit` builds the Airflow operator of a job for a target. A new target is one more
+entry in `targets` and, where it does not use spark-submit, one more branch in `submit`.
+"""
+
+import os
+import shlex
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Target:
+    """Paths are those of the machine that runs spark-submit.
+
+    `connection` is what the Airflow connection `connection_id` holds where nobody manages connections: `local.py` and the tests offer
+    it as `AIRFLOW_CONN_<ID>`. `environment` is added to what the tasks inherit. `max_active_tasks` bounds the jobs that run at once.
+    """
+
+    connection_id: str
+    connection: dict[str, str]
+    root: str
+    application: str
+    py_files: str
+    jars: str
+    python: str
+    driver_memory: str
+    conf: dict[str, str]
+    environment: dict[str, str]
+    max_active_tasks: int
+    lake: str
+    sources: tuple[str, ...]
+
+
+def local(root: str) -> Target:
+    """This machine, with the project's own environment below `root`. One job at a time, because each takes all cores.
+
+    The Spark settings are those of `jobs/runtime/session.py` for a laptop, which under spark-submit leaves them to the submitter.
+    """
+    stdlib = sysconfig.get_path("stdlib")
+    return Target(
+        connection_id="spark_local",
+        connection={"conn_type": "spark", "host": "local[2]"},
+        root=root,
+        application=f"{root}/jobs/main.py",
+        py_files=f"{root}/build/codemill.zip",
+        jars=f"{root}/.venv/jars/*.jar",
+        python=f"{root}/.venv/bin/python",
+        driver_memory="1g",
+        conf={
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.ui.enabled": "false",
+            "spark.ui.showConsoleProgress": "false",
+            "spark.sql.shuffle.partitions": "4",
+            "spark.databricks.delta.snapshotPartitions": "2",
+            "spark.log.structuredLogging.enabled": "false",
+            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
+            f"-Dlog4j2.configurationFile={root}/jobs/runtime/log4j2.properties",
+        },
+        environment={
+            "PATH": f"{root}/.venv/bin:{os.environ.get('PATH', os.defpath)}",
+            "PYSPARK_PYTHON": f"{root}/.venv/bin/python",
+            **java(f"{root}/.venv/java"),
+        },
+        max_active_tasks=1,
+        lake=f"{root}/build/airflow/lake",
+        sources=(f"{stdlib}/asyncio", f"{stdlib}/email"),
+    )
+
+
+def java(brought: str) -> dict[str, str]:
+    """What points Spark to the Java that set-up brought, where it brought one; it does so only where it found none."""
+    return {"JAVA_HOME": brought} if Path(brought).exists() else {}
+
+
+def chosen() -> Target:
+    """The target named by `CODEMILL_TARGET` (default `local`), with the project at `CODEMILL_ROOT` (default: where this file is)."""
+    root = os.environ.get("CODEMILL_ROOT") or str(Path(__file__).resolve().parents[1])
+    targets = {"local": local}
+    name = os.environ.get("CODEMILL_TARGET", "local")
+    if name not in targets:
+        raise ValueError(f"CODEMILL_TARGET is {name!r}; the targets of {__file__} are {', '.join(targets)}")
+    return targets[name](root)
+
+
+def submit(target: Target, job: dict[str, Any], arguments: Callable[[Any], list[str]], **task: Any) -> Any:
+    """The operator that runs `job` at `target`. `arguments(context)` are made when the task runs; `task` goes to the operator."""
+    if job["engine"] == "python":
+        return _bash(target, arguments, **task)
+    return _spark_submit(target, arguments, **task)
+
+
+def _spark_submit(target: Target, arguments: Callable[[Any], list[str]], **task: Any) -> Any:
+    from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+
+    def application_args(context: Any, jinja_env: Any) -> list[str]:
+        return arguments(context)
+
+    return SparkSubmitOperator(
+        conn_id=target.connection_id,
+        application=target.application,
+        application_args=application_args,
+        py_files=target.py_files,
+        jars=target.jars,
+        driver_memory=target.driver_memory,
+        conf=target.conf,
+        env_vars=target.environment,
+        name=f"codemill.{task['task_id']}",
+        **task,
+    )
+
+
+def _bash(target: Target, arguments: Callable[[Any], list[str]], **task: Any) -> Any:
+    from airflow.providers.standard.operators.bash import BashOperator
+
+    def bash_command(context: Any, jinja_env: Any) -> str:
+        return "exec " + shlex.join([target.python, "-m", "jobs", *arguments(context)])
+
+    return BashOperator(bash_command=bash_command, cwd=target.root, env=target.environment, append_env=True, **task)

@@ -1,0 +1,41 @@
+"""Real code for benchmarks: Python's standard library and installed distributions, as plain files."""
+
+import os
+import shutil
+import site
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+SUFFIXES = (".py", ".pyi", ".c", ".h", ".hpp", ".cpp", ".js", ".ts", ".css", ".html", ".json", ".rst", ".md", ".sh")
+
+
+def text_files() -> Iterator[Path]:
+    """Text-like files of this machine's Python, in a fixed order."""
+    roots = [Path(sysconfig.get_path("stdlib")), *map(Path, site.getsitepackages())]
+    for root in dict.fromkeys(roots):
+        for folder, names, files in os.walk(root):
+            names[:] = sorted(set(names) - {"__pycache__", "site-packages"})
+            yield from (Path(folder) / name for name in sorted(files) if name.endswith(SUFFIXES))
+
+
+def copy_files(target: Path, size_bytes: int) -> int:
+    """Copies files into a folder until it holds so much; returns what it holds."""
+    copied = 0
+    for number, path in enumerate(text_files()):
+        size = path.stat().st_size
+        if copied + size > size_bytes:
+            break
+        place = target / f"{number % 97:02}" / f"{number:06}-{path.name}"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, place)
+        copied += size
+    return copied
+
+
+def commit_all(folder: Path) -> None:
+    """Makes a folder a packed git repository of one commit."""
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "all"], ["gc", "-q"]):
+        subprocess.run(["git", *identity, *command], cwd=folder, check=True)

@@ -1,0 +1,99 @@
+"""Ingest of a git repository, beside `git archive` through a Python tar reader, SHA-256 and a PyArrow Parquet write, one pipe a core.
+
+`python -m benchmarks.ingest_git [--megabytes N]`. Wall-clock bytes per second, commits of all tables included.
+"""
+
+import argparse
+import hashlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.code import commit_all, copy_files
+from benchmarks.measure import cores, interleaved, report, result
+from jobs.ingest import files
+from jobs.ingest.files import IngestParams
+from jobs.runtime.session import start_session
+from jobs.runtime.tables import Tables
+from schemas.lake import Lake
+
+PIPE = "import sys; from benchmarks.ingest_git import read_tar; read_tar(sys.argv[1])"
+ROW_GROUP_BYTES = 16 << 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--megabytes", type=int, default=150)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        size = copy_files(folder / "repository", arguments.megabytes << 20)
+        commit_all(folder / "repository")
+        spark = start_session("benchmark")
+        ours = partial(ingest, spark, folder, f"git:{folder / 'repository'}")
+        ours()  # a warm session
+        seconds = interleaved({"pipes": lambda: pipes(folder), "codemill": ours}, arguments.rounds)
+        speeds = {label: size / 1e6 / spent for label, spent in seconds.items()}
+        best = ("git archive | tarfile + SHA-256 + Parquet, one a core", speeds["pipes"])
+        report(result("ingest_git", "MB/s", speeds["codemill"], best, best, f"one repository of {size / 1e6:.0f} MB, {cores()} cores"))
+
+
+def ingest(spark, folder: Path, source: str) -> None:  # type: ignore[no-untyped-def]
+    """Into a new lake each time."""
+    shutil.rmtree(folder / "lake", ignore_errors=True)
+    lake = Lake.at(str(folder / "lake"))
+    lake.create()
+    tables = Tables(spark, lake)
+    for write in files.transform(tables, IngestParams((source,))):
+        tables.apply(write)
+
+
+def pipes(folder: Path) -> None:
+    """As many pipes as cores, each over its share of the top folders."""
+    tops = sorted(path.name for path in (folder / "repository").iterdir() if path.name != ".git")
+    shares = [tops[start :: cores()] for start in range(cores())]
+    with ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(lambda number: pipe(folder, number, shares[number]), range(cores())))
+
+
+def pipe(folder: Path, number: int, tops: list[str]) -> None:
+    import sys
+
+    archive = subprocess.Popen(["git", "archive", "HEAD", *tops], cwd=folder / "repository", stdout=subprocess.PIPE)
+    subprocess.run([sys.executable, "-c", PIPE, str(folder / f"pipe-{number}.parquet")], stdin=archive.stdout, check=True)
+    archive.wait()
+
+
+def read_tar(out: str) -> None:
+    """The reader at the end of a pipe: every file's SHA-256, path and text into one Parquet file."""
+    import sys
+
+    schema = pa.schema([("sha256", pa.string()), ("path", pa.string()), ("text", pa.binary())])
+    rows: list[tuple[str, str, bytes]] = []
+    held = 0
+    with (
+        tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as tar,
+        pq.ParquetWriter(out, schema, compression="zstd", compression_level=1) as writer,
+    ):
+        for member in tar:
+            if member.isfile():
+                raw = tar.extractfile(member).read()  # type: ignore[union-attr]
+                rows.append((hashlib.sha256(raw).hexdigest(), member.name, raw))
+                held += len(raw)
+            if held >= ROW_GROUP_BYTES:
+                writer.write_table(pa.Table.from_arrays([pa.array(column) for column in zip(*rows, strict=True)], schema=schema))
+                rows, held = [], 0
+        if rows:
+            writer.write_table(pa.Table.from_arrays([pa.array(column) for column in zip(*rows, strict=True)], schema=schema))
+
+
+if __name__ == "__main__":
+    main()

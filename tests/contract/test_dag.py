@@ -1,0 +1,102 @@
+"""The DAG, as Airflow itself understands it, against `jobs.json` and against a golden copy of each task's command."""
+
+import ast
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.airflow_environment import BIN, DAGS, ROOT, require_airflow, run, settings
+
+GOLDEN = Path(__file__).with_name("golden") / "codemill_dag.json"
+OURS = {"benchmarks", "gpu_scoring", "jobs", "schemas", "training", "udfs"}
+JOBS = json.loads((DAGS / "jobs.json").read_text())["jobs"]
+TRIGGERS: list[tuple[dict[str, Any], bool]] = [
+    ({"lake": "/data/lake"}, True),
+    ({"lake": "s3://bucket/lake"}, True),
+    ({"lake": "lake"}, False),
+    ({"lake": ""}, False),
+    ({"sources": ["name=/data/one", "git:/data/two@main", "/data/three"]}, True),
+    ({"sources": ["relative/path"]}, False),
+    ({"sources": "/data/one"}, False),
+    ({"manifest": "/data/manifest.jsonl"}, True),
+    ({"manifest": "manifest.jsonl"}, False),
+    ({"profile": "paper"}, True),
+    ({"profile": "no profile"}, False),
+]
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    require_airflow()
+    home = tmp_path_factory.mktemp("airflow")
+    describe = Path(__file__).with_name("describe_dag.py")
+    environment = settings(home, CODEMILL_ROOT="/opt/codemill")
+    tried = json.dumps([params for params, _ in TRIGGERS])
+    run([BIN / "python", describe, DAGS, home / "described.json", tried], environment, timeout_s=120)
+    return dict(json.loads((home / "described.json").read_text()))
+
+
+def test_the_folder_holds_one_dag_and_no_import_errors(described: dict[str, Any]) -> None:
+    assert described["import_errors"] == {}
+    assert described["dags"] == ["codemill"]
+
+
+def test_the_tasks_are_the_jobs(described: dict[str, Any]) -> None:
+    assert list(described["tasks"]) == [job["name"] for job in JOBS]
+
+
+def test_the_edges_are_those_of_the_jobs(described: dict[str, Any]) -> None:
+    assert {name: task["upstream"] for name, task in described["tasks"].items()} == {job["name"]: sorted(job["after"]) for job in JOBS}
+
+
+def test_every_task_announces_the_tables_that_it_writes(described: dict[str, Any]) -> None:
+    expected = {job["name"]: [f"codemill://{table}" for table in job["writes"]] for job in JOBS}
+    assert {name: task["outlets"] for name, task in described["tasks"].items()} == expected
+
+
+def test_every_task_is_retried_ever_later_and_has_an_end(described: dict[str, Any]) -> None:
+    for name, task in described["tasks"].items():
+        assert task["retries"] >= 1, name
+        assert task["backoff"] > 1, name
+        assert 0 < task["timeout_s"] <= 24 * 3600, name
+
+
+def test_one_run_at_a_time_writes_a_lake(described: dict[str, Any]) -> None:
+    assert described["max_active_runs"] == 1
+
+
+def test_a_run_id_becomes_the_same_safe_name_for_every_attempt(described: dict[str, Any]) -> None:
+    run = "manual__2026-01-02T03:04:05.000006+00:00"
+    assert described["ledger_runs"] == {run: run, "a~b c/d": "a-b-c-d"}
+
+
+def test_a_run_without_sources_and_without_manifest_fails_for_good(described: dict[str, Any]) -> None:
+    assert described["nothing_to_ingest"].startswith("AirflowFailException: Nothing to ingest")
+
+
+def test_a_manifest_takes_the_place_of_the_sources(described: dict[str, Any]) -> None:
+    assert described["with_manifest"] == ["--manifest", "/data/manifest.jsonl"]
+
+
+@pytest.mark.parametrize(("params", "is_valid"), TRIGGERS)
+def test_the_trigger_form_refuses_what_no_job_could_use(described: dict[str, Any], params: dict[str, Any], is_valid: bool) -> None:
+    assert described["accepted"][json.dumps(params)] is is_valid
+
+
+def test_the_dag_imports_nothing_of_ours() -> None:
+    for path in DAGS.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {name.split(".")[0] for name in names} & OURS, f"{path}:{node.lineno}"  # type: ignore[attr-defined]
+
+
+def test_the_commands_are_the_golden_ones(described: dict[str, Any]) -> None:
+    """A changed command, memory, jar or setting is a change of this file, to be looked at; `UPDATE_GOLDEN=1` writes it."""
+    commands = {name: task["command"] for name, task in described["tasks"].items()}
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        GOLDEN.write_text(json.dumps(commands, indent=1) + "\n")
+    assert commands == json.loads(GOLDEN.read_text()), f"if this is meant: UPDATE_GOLDEN=1 pytest {Path(__file__).relative_to(ROOT)}"

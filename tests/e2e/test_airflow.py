@@ -1,0 +1,123 @@
+"""Airflow for real: what `make airflow` starts is started and stopped, and the DAG runs over a few folders of Python's own library."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sysconfig
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from deltalake import DeltaTable
+
+from tests.airflow_environment import BIN, DAGS, require_airflow, run, settings
+
+JOBS = json.loads((DAGS / "jobs.json").read_text())["jobs"]
+SOURCES = [f"{sysconfig.get_path('stdlib')}/{package}" for package in ("asyncio", "email")]
+READY_S, STOPPED_S, RUN_S = 240, 60, 800
+
+
+@dataclass(frozen=True)
+class Service:
+    """What was seen of one start and stop of `airflow_dags/local.py`."""
+
+    home: Path
+    output: str
+    addresses: set[str]
+    second_start: subprocess.CompletedProcess[str]
+    status: int
+    left: list[psutil.Process]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
+    require_airflow()
+    home = tmp_path_factory.mktemp("airflow")
+    command = [BIN / "python", DAGS / "local.py"]
+    environment = {**os.environ, "AIRFLOW_HOME": str(home)}
+    with open(home / "output", "w") as output:
+        process = psutil.Popen(command, env=environment, stdout=output, stderr=output)
+    try:
+        wait_until_ready(process, home / "output")
+        parts = process.children(recursive=True)
+        addresses = {found.laddr.ip for part in [process, *parts] for found in part.net_connections() if found.status == psutil.CONN_LISTEN}
+        second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=READY_S)
+    finally:
+        process.send_signal(signal.SIGINT)
+        status = process.wait(STOPPED_S)
+    left = [part for part in parts if part.is_running()]
+    return Service(home, (home / "output").read_text(), addresses, second, status, left)
+
+
+def wait_until_ready(process: psutil.Popen, output: Path) -> None:
+    deadline = time.monotonic() + READY_S
+    while "ready at" not in output.read_text():
+        assert process.poll() is None and time.monotonic() < deadline, output.read_text()
+        time.sleep(0.3)
+
+
+@pytest.fixture(scope="module")
+def run_of_the_dag(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lake after one run. Airflow's database is the one that the service left."""
+    lake = tmp_path_factory.mktemp("lake") / "lake"
+    given = json.dumps({"lake": str(lake), "sources": SOURCES})
+    run([BIN / "airflow", "dags", "test", "codemill", "--conf", given], settings(service.home), timeout_s=RUN_S)
+    return lake
+
+
+def rows(lake: Path, table: str, *columns: str) -> list[dict[str, object]]:
+    return list(DeltaTable(str(lake / table)).to_pyarrow_table(columns=list(columns)).to_pylist())
+
+
+def test_the_service_says_where_it_is_and_how_to_trigger_the_dag(service: Service) -> None:
+    assert "ready at http://127.0.0.1:" in service.output
+    assert "dags trigger codemill" in service.output
+
+
+def test_the_service_listens_on_this_machine_only(service: Service) -> None:
+    assert service.addresses == {"127.0.0.1"}
+
+
+def test_a_second_start_says_where_the_first_one_is(service: Service) -> None:
+    assert service.second_start.returncode == 1
+    assert "already running at http://127.0.0.1:" in service.second_start.stderr
+
+
+def test_ctrl_c_ends_the_service_and_leaves_no_process(service: Service) -> None:
+    assert service.status == 0, service.output
+    assert service.left == []
+
+
+def test_a_run_of_the_dag_writes_every_table(run_of_the_dag: Path) -> None:
+    for table in (table for job in JOBS for table in job["writes"]):
+        assert DeltaTable.is_deltatable(str(run_of_the_dag / table)), table
+
+
+def test_a_run_of_the_dag_reads_every_file_of_its_sources(run_of_the_dag: Path) -> None:
+    found = {f"{row['repository']}/{row['path']}" for row in rows(run_of_the_dag, "ingest/files", "repository", "path")}
+    there = {path for source in SOURCES for path in Path(source).rglob("*.py")}
+    assert len(there) > 50
+    assert len([name for name in found if name.endswith(".py")]) == len(there)
+
+
+def test_every_candidate_of_the_run_is_kept_or_dropped(run_of_the_dag: Path) -> None:
+    candidates = [row["candidate"] for row in rows(run_of_the_dag, "decide/features", "candidate")]
+    judged = [row["candidate"] for table in ("kept", "dropped") for row in rows(run_of_the_dag, f"decide/{table}", "candidate")]
+    assert sorted(map(str, judged)) == sorted(map(str, candidates)) != []
+
+
+def test_the_ledger_has_each_job_of_the_run_once_and_done(run_of_the_dag: Path) -> None:
+    ledger = rows(run_of_the_dag, "ledger", "run", "job", "status")
+    assert len({row["run"] for row in ledger}) == 1
+    assert [row["job"] for row in ledger if row["status"] == "done"] == [job["name"] for job in JOBS]
+
+
+def test_the_event_of_a_table_says_in_which_lake_it_was_written(service: Service, run_of_the_dag: Path) -> None:
+    database = sqlite3.connect(service.home / "airflow.db")
+    events = database.execute("select uri, extra from asset_event join asset on asset.id = asset_event.asset_id").fetchall()
+    assert {uri for uri, _ in events} == {f"codemill://{table}" for job in JOBS for table in job["writes"]}
+    assert {json.loads(extra)["lake"] for _, extra in events} == {str(run_of_the_dag)}

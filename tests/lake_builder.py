@@ -1,0 +1,304 @@
+"""A small lake made of real files without Spark: every table as declared, every count true.
+
+What stands for the jobs is small but real: texts are decoded as UTF-8, Python and C are parsed by tree-sitter, tokens are bytes.
+"""
+
+import hashlib
+import json
+import os
+import re
+import sysconfig
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import tree_sitter_language_pack
+from deltalake import write_deltalake
+from tree_sitter import Node
+
+from schemas import ALL_TABLES
+from schemas.lake import Lake
+
+LANGUAGES = {".py": "Python", ".h": "C", ".c": "C", ".css": "CSS", ".bat": "Batchfile", ".md": "Markdown", ".toml": None}
+GRAMMARS = {"Python": "python", "C": "c", "CSS": "css"}
+POLICY, HELD_OUT, WINDOW, VERSION = "demo", "folder:zoneinfo", 2_048, "v1"
+LARGEST_BYTES = 16_000
+JOBS = (
+    ("ingest.files", "ingest/files"),
+    ("annotate.syntax", "annotate/syntax"),
+    ("decide.verdicts", "decide/kept"),
+    ("mix.sequences", "mix/sequences"),
+)
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file as a source holds it."""
+
+    repository: str
+    path: str
+    data: bytes
+
+
+@dataclass
+class LakeRows:
+    """Rows by table name; a table without an entry is not written."""
+
+    rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, table: str, **row: Any) -> None:
+        self.rows[table].append(row)
+
+    def write(self, root: Path, leave_out: Iterable[str] = ()) -> Path:
+        Lake.at(str(root)).create()
+        for table in ALL_TABLES:
+            if table.name not in leave_out:
+                write_deltalake(str(root / table.name), pa.Table.from_pylist(self.rows.get(table.name, []), schema=table.arrow_schema))
+        return root
+
+
+def standard_library(limit: int) -> list[SourceFile]:
+    """The first `limit` files by hash of the installed Python's library and headers, binary ones among them."""
+    roots = {"stdlib": sysconfig.get_path("stdlib"), "include": sysconfig.get_path("include")}
+    found = []
+    for kind, root in roots.items():
+        for path in _files_under(Path(root)):
+            inside = path.relative_to(root)
+            found.append((f"folder:{inside.parts[0] if len(inside.parts) > 1 else kind}", inside.as_posix(), path))
+    found.sort(key=lambda one: hashlib.sha256(one[1].encode()).digest())
+    return [SourceFile(repository, name, path.read_bytes()) for repository, name, path in found[:limit]]
+
+
+def _files_under(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in ("site-packages", "__pycache__")]
+        for path in (Path(folder, name) for name in names):
+            if path.is_file() and path.stat().st_size < LARGEST_BYTES:
+                yield path
+
+
+def lake_rows(files: Sequence[SourceFile]) -> LakeRows:
+    """All tables of a whole run over these files."""
+    lake = LakeRows()
+    texts = _ingest(lake, files)
+    _annotate(lake, texts)
+    _decide(lake, texts)
+    _mix(lake, texts)
+    _ledger(lake)
+    return lake
+
+
+def write_metrics(root: Path, steps: int = 60) -> None:
+    """What the probe leaves: a loss that falls, bits per byte, completions."""
+    loss = [5.6 * 0.97**step + 1.9 for step in range(steps)]
+    write_probe(root, loss, {"def __init__(self": ", name):\n        self.name = name\n"})
+
+
+def write_probe(root: Path, loss: Sequence[float], completions: dict[str, str]) -> None:
+    """metrics.json as training.record writes it, for a probe with these losses at steps 0, 1, ..."""
+    log = [
+        {"step": step, "loss": value, "learning_rate": 1e-3, "tokens": 1_024 * step, "seconds": 0.1 * step}
+        for step, value in enumerate(loss)
+    ]
+    counts = {"steps": len(loss), "tokens": 1_024 * len(loss), "parameters": 1_000_000, "training_s": 0.1 * len(loss)}
+    held_out = {"held_out_bits_per_byte": 2.875, "unigram_bits_per_byte": 4.718, "held_out_text_bytes": 50_000}
+    (root / "train/probe").mkdir(parents=True, exist_ok=True)
+    metrics = json.dumps({"log": log, "completions": completions, **counts, **held_out})
+    (root / "train/probe/metrics.json").write_text(metrics, encoding="utf-8")
+
+
+def write_shards_manifest(root: Path, rows: LakeRows) -> None:
+    """What the export says of itself: one shard a split."""
+    splits: dict[str, Row] = {}
+    for split in ("train", "held_out"):
+        held = [row for row in rows.rows["mix/sequences"] if row["split"] == split]
+        tokens = sum(len(row["tokens"]) for row in held)
+        shard = {"file": f"{split}-00000.parquet", "sha256": "cd" * 32, "rows": len(held), "tokens": tokens, "text_bytes": tokens}
+        splits[split] = {"shards": [shard] if held else [], "languages": {}}
+    manifest = {"mixture": POLICY, "window": WINDOW, "vocabulary_size": 257, "tokenizer_sha256": "ab" * 32, "splits": splits}
+    (root / "mix/shards").mkdir(parents=True, exist_ok=True)
+    (root / "mix/shards/manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def _ingest(lake: LakeRows, files: Sequence[SourceFile]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for file in files:
+        reason = "binary" if b"\0" in file.data else None
+        try:
+            text = file.data.decode()
+        except UnicodeDecodeError as error:
+            reason, detail = reason or "undecodable", str(error)[:200]
+        else:
+            detail = "holds NUL bytes"
+        if reason:
+            lake.add("ingest/rejects", source=file.repository, locator=file.path, reason=reason, detail=detail, size_bytes=len(file.data))
+            continue
+        key = hashlib.sha256(text.encode()).hexdigest()
+        if key not in texts:
+            lake.add("ingest/contents", content_sha256=key, text=text, size_bytes=len(file.data))
+            texts[key] = text
+        lake.add(
+            "ingest/files",
+            repository=file.repository,
+            path=file.path,
+            content_sha256=key,
+            raw_sha256=hashlib.sha256(file.data).hexdigest(),
+            encoding="utf-8",
+            size_bytes=len(file.data),
+            language=LANGUAGES.get(Path(file.path).suffix),
+        )
+    for repository in sorted({file.repository for file in files}):
+        held = [row for row in lake.rows["ingest/files"] if row["repository"] == repository]
+        refused = sum(row["source"] == repository for row in lake.rows["ingest/rejects"])
+        size = sum(row["size_bytes"] for row in held)
+        lake.add(
+            "ingest/repositories", repository=repository, source_kind="folder", file_count=len(held), reject_count=refused, size_bytes=size
+        )
+    return texts
+
+
+def _annotate(lake: LakeRows, texts: dict[str, str]) -> None:
+    for key, text in texts.items():
+        lines = text.encode().split(b"\n")
+        lake.add(
+            "annotate/text_facts",
+            content_sha256=key,
+            version=VERSION,
+            line_count=text.count("\n") + (not text.endswith("\n")),
+            longest_line_bytes=max(map(len, lines)),
+            alphanumeric_share=sum(c.isalnum() for c in text) / len(text) if text else 0.0,
+            has_generated_mark="generated" in text[:400].lower(),
+        )
+    for key, language in sorted({(row["content_sha256"], row["language"]) for row in lake.rows["ingest/files"] if row["language"]}):
+        lake.add("annotate/syntax", content_sha256=key, language=language, version=VERSION, **_syntax(texts[key].encode(), language))
+
+
+def _syntax(text: bytes, language: str) -> Row:
+    if language not in GRAMMARS:
+        return {"status": "no_grammar"}
+    errors = _errors(tree_sitter_language_pack.get_parser(GRAMMARS[language]).parse(text).root_node)  # type: ignore[arg-type]
+    size = sum(node.end_byte - node.start_byte for node in errors if node.is_error)
+    return {
+        "status": "parsed",
+        "error_bytes_share": min(1.0, size / len(text)) if text else 0.0,
+        "error_node_count": sum(node.is_error for node in errors),
+        "missing_node_count": sum(node.is_missing for node in errors),
+        "comment_share": sum(len(m) for m in re.findall(rb"#[^\n]*|/\*.*?\*/", text, re.DOTALL)) / len(text) if text else 0.0,
+        "parse_us": 1_000,
+    }
+
+
+def _errors(node: Node) -> list[Node]:
+    if node.is_error or node.is_missing:
+        return [node]
+    return [error for child in node.children if child.has_error for error in _errors(child)] if node.has_error else []
+
+
+def _decide(lake: LakeRows, texts: dict[str, str]) -> None:
+    facts = {row["content_sha256"]: row for row in lake.rows["annotate/text_facts"]}
+    syntax = {(row["content_sha256"], row["language"]): row for row in lake.rows["annotate/syntax"]}
+    occurrences: dict[str, list[Row]] = defaultdict(list)
+    for row in sorted(lake.rows["ingest/files"], key=lambda row: (row["repository"], row["path"])):
+        seen = syntax.get((row["content_sha256"], row["language"]), {})
+        occurrence = {name: row[name] for name in ("repository", "path", "language")}
+        occurrence |= {"syntax_status": seen.get("status"), "error_bytes_share": seen.get("error_bytes_share")}
+        occurrences[row["content_sha256"]].append(occurrence)
+    for key, found in occurrences.items():
+        size, first = len(texts[key].encode()), found[0]
+        common = {"kind": "file", "candidate": key, "size_bytes": size, "token_estimate": size + 1}
+        held_out = any(one["repository"] == HELD_OUT for one in found)
+        cheap = {name: facts[key][name] for name in ("line_count", "longest_line_bytes", "alphanumeric_share", "has_generated_mark")}
+        where = {"is_held_out": held_out, "occurrence_count": len(found), "occurrences": found[:32]}
+        lake.add("decide/features", **common, **cheap, **where, has_text_facts=True)
+        verdict = common | {name: first[name] for name in ("repository", "path", "language")}
+        verdict |= {"policy": POLICY, "policy_hash": "0123456789abcdef"}
+        reasons = _reasons(cheap, first)
+        if reasons:
+            lake.add("decide/dropped", **verdict, reasons=reasons)
+        else:
+            lake.add("decide/kept", **verdict, split="held_out" if held_out else "train")
+
+
+def _reasons(cheap: Row, first: Row) -> list[str]:
+    reasons = {
+        "generated": cheap["has_generated_mark"],
+        "no_language": first["language"] is None,
+        "no_grammar": first["syntax_status"] == "no_grammar",
+        "syntax_errors": (first["error_bytes_share"] or 0) > 0.01,
+        "too_few_lines": cheap["line_count"] < 3,
+        "too_long_line": cheap["longest_line_bytes"] > 400,
+    }
+    return sorted(reason for reason, applies in reasons.items() if applies)
+
+
+def _mix(lake: LakeRows, texts: dict[str, str]) -> None:
+    tokens: dict[str, list[int]] = defaultdict(list)
+    by_language: Counter[tuple[str, str, str]] = Counter()
+    for row in sorted(lake.rows["decide/kept"], key=lambda row: row["candidate"]):
+        text = texts[row["candidate"]].encode()
+        document = {"kind": "file", "candidate": row["candidate"], "layout": "plain", "contents": [row["candidate"]]}
+        lake.add("assemble/documents", **document, size_bytes=len(text))
+        tokens[row["split"]] += [*text, 256]
+        for name, count in (("documents", 1), ("tokens", len(text) + 1), ("bytes", len(text))):
+            by_language[row["split"], row["language"] or "none", name] += count
+    for split, stream in tokens.items():
+        for position, start in enumerate(range(0, len(stream), WINDOW)):
+            window = stream[start : start + WINDOW]
+            lake.add(
+                "mix/sequences",
+                sequence=f"{POLICY}/{split}/0/{position}",
+                mixture=POLICY,
+                split=split,
+                hash_group=0,
+                position=position,
+                tokens=window,
+                pieces=[],
+                text_bytes=len(window) - window.count(256),
+            )
+    for split, language in sorted({(split, language) for split, language, _ in by_language}):
+        documents, count, size = (by_language[split, language, name] for name in ("documents", "tokens", "bytes"))
+        lake.add(
+            "mix/manifest",
+            mixture=POLICY,
+            split=split,
+            language=language,
+            document_count=documents,
+            token_count=count,
+            text_bytes=size,
+            tokenizer_sha256="ab" * 32,
+        )
+
+
+def _ledger(lake: LakeRows) -> None:
+    started = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
+    size = sum(row["size_bytes"] for row in lake.rows["ingest/files"])
+    dropped = _by_reason(reason for row in lake.rows["decide/dropped"] for reason in row["reasons"])
+    rejected = _by_reason(row["reason"] for row in lake.rows["ingest/rejects"])
+    for place, (job, table) in enumerate(JOBS):
+        lake.add(
+            "ledger",
+            run="20261123T180000Z-0a1b",
+            job=job,
+            status="done",
+            started_at=started + timedelta(seconds=20 * place),
+            elapsed_s=4.5 + place,
+            read_rows=len(lake.rows["ingest/files"]),
+            read_bytes=size,
+            written_rows=len(lake.rows[table]),
+            removed_rows=0,
+            written=[{"name": table, "count": len(lake.rows[table])}],
+            dropped=dropped if job == "decide.verdicts" else [],
+            rejected=rejected if job == "ingest.files" else [],
+            parameters=json.dumps({"source": ["stdlib"], "max_content_bytes": 16 << 20}),
+            versions=json.dumps({"libraries": {"codemill": "0.1.0"}, "tables": {table: 0}}),
+            fingerprint="00",
+        )
+
+
+def _by_reason(reasons: Iterable[str]) -> list[Row]:
+    return [{"name": name, "count": count} for name, count in sorted(Counter(reasons).items())]

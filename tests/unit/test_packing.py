@@ -1,0 +1,129 @@
+from collections.abc import Iterator
+from itertools import chain, pairwise
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.mix import PIECE as DECLARED_PIECE
+from schemas.mix import SEQUENCES
+from udfs.packing import PACKED, PIECE, pack, pack_groups
+
+TOKEN_BYTES = np.array([0, 1, 2, 3, 5, 8, 13, 4, 7, 6], dtype=np.int64)
+DOCUMENTS = st.lists(st.lists(st.integers(0, 9), max_size=30), max_size=20)
+WINDOWS = st.integers(1, 12)
+
+
+def rows(documents: list[list[int]], cuts: list[int], groups: list[int] | None = None) -> Iterator[pa.RecordBatch]:
+    """The documents as batches that end at `cuts`."""
+    bounds = sorted({0, len(documents), *(cut % (len(documents) + 1) for cut in cuts)})
+    for start, end in pairwise(bounds):
+        columns = {
+            "kind": pa.array(["file"] * (end - start), pa.string()),
+            "candidate": pa.array([f"document-{row}" for row in range(start, end)], pa.string()),
+            "tokens": pa.array(documents[start:end], pa.list_(pa.int32())),
+        }
+        if groups is not None:
+            columns = {"group": pa.array(groups[start:end], pa.int32()), **columns}
+        yield pa.RecordBatch.from_pydict(columns)
+
+
+def packed(documents: list[list[int]], window: int, cuts: list[int]) -> list[dict]:
+    batches = list(pack(rows(documents, cuts), window, TOKEN_BYTES))
+    return pa.Table.from_batches(batches, schema=PACKED).to_pylist()
+
+
+def test_documents_run_into_each_other_and_pieces_say_where() -> None:
+    sequences = packed([[1, 2, 9], [3, 9], [4, 5, 9]], 4, [])
+    assert [sequence["tokens"] for sequence in sequences] == [[1, 2, 9, 3], [9, 4, 5, 9]]
+    assert [[(p["candidate"], p["token_offset"], p["token_count"]) for p in sequence["pieces"]] for sequence in sequences] == [
+        [("document-0", 0, 3), ("document-1", 0, 1)],
+        [("document-1", 1, 1), ("document-2", 0, 3)],
+    ]
+    assert [sequence["text_bytes"] for sequence in sequences] == [1 + 2 + 6 + 3, 6 + 5 + 8 + 6]
+
+
+@given(DOCUMENTS, WINDOWS, st.lists(st.integers(0, 100), max_size=5))
+def test_no_token_is_lost_or_doubled_and_their_order_is_kept(documents: list[list[int]], window: int, cuts: list[int]) -> None:
+    sequences = packed(documents, window, cuts)
+    assert [token for sequence in sequences for token in sequence["tokens"]] == list(chain(*documents))
+
+
+@given(DOCUMENTS, WINDOWS, st.lists(st.integers(0, 100), max_size=5))
+def test_every_sequence_but_the_last_fills_the_window(documents: list[list[int]], window: int, cuts: list[int]) -> None:
+    lengths = [len(sequence["tokens"]) for sequence in packed(documents, window, cuts)]
+    assert all(length == window for length in lengths[:-1])
+    assert all(0 < length <= window for length in lengths[-1:])
+
+
+@given(DOCUMENTS, WINDOWS, st.lists(st.integers(0, 100), max_size=5))
+def test_the_pieces_of_a_document_join_to_the_document(documents: list[list[int]], window: int, cuts: list[int]) -> None:
+    joined: dict[str, list[int]] = {}
+    for sequence in packed(documents, window, cuts):
+        start = 0
+        for piece in sequence["pieces"]:
+            tokens = joined.setdefault(piece["candidate"], [])
+            assert piece["token_offset"] == len(tokens)
+            tokens += sequence["tokens"][start : start + piece["token_count"]]
+            start += piece["token_count"]
+        assert start == len(sequence["tokens"])
+    assert joined == {f"document-{row}": tokens for row, tokens in enumerate(documents) if tokens}
+
+
+@given(DOCUMENTS, WINDOWS, st.lists(st.integers(0, 100), max_size=5))
+def test_text_bytes_of_pieces_and_sequences_are_those_of_their_tokens(documents: list[list[int]], window: int, cuts: list[int]) -> None:
+    for sequence in packed(documents, window, cuts):
+        start = 0
+        for piece in sequence["pieces"]:
+            tokens = sequence["tokens"][start : start + piece["token_count"]]
+            assert piece["text_bytes"] == sum(int(TOKEN_BYTES[token]) for token in tokens)
+            start += piece["token_count"]
+        assert sequence["text_bytes"] == sum(piece["text_bytes"] for piece in sequence["pieces"])
+
+
+@given(DOCUMENTS, WINDOWS, st.lists(st.integers(0, 100), max_size=5))
+def test_how_the_stream_is_cut_into_batches_changes_nothing(documents: list[list[int]], window: int, cuts: list[int]) -> None:
+    assert packed(documents, window, cuts) == packed(documents, window, [])
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 9), max_size=9)), max_size=20), WINDOWS, st.lists(st.integers(0, 100)))
+def test_groups_that_follow_each_other_are_packed_as_if_alone(rows_in: list[tuple[int, list[int]]], window: int, cuts: list[int]) -> None:
+    ordered = sorted(rows_in, key=lambda row: row[0])
+    groups, documents = [group for group, _ in ordered], [tokens for _, tokens in ordered]
+    found: dict[int, list[dict]] = {}
+    for batch in pack_groups(rows(documents, cuts, groups), ("group",), window, TOKEN_BYTES):
+        for sequence in batch.to_pylist():
+            found.setdefault(sequence.pop("group"), []).append(sequence)
+    for group in set(groups):
+        alone = packed([tokens for number, tokens in ordered if number == group], window, [])
+        assert [(s["position"], s["tokens"], s["text_bytes"]) for s in found.get(group, [])] == [
+            (s["position"], s["tokens"], s["text_bytes"]) for s in alone
+        ]
+
+
+def test_memory_stays_at_one_batch() -> None:
+    document = pa.array([list(range(10)) * 1000], pa.list_(pa.int32()))
+    batch = pa.RecordBatch.from_arrays([pa.array(["file"]), pa.array(["a"]), document], ["kind", "candidate", "tokens"])
+    baseline, most = pa.total_allocated_bytes(), 0
+    for _ in pack((batch for _ in range(300)), 7, TOKEN_BYTES):
+        most = max(most, pa.total_allocated_bytes() - baseline)
+    assert most < 4_000_000
+
+
+def test_columns_are_those_of_the_table_of_sequences() -> None:
+    declared = {column.name: column.type for column in SEQUENCES.columns}
+    assert {field.name: field.type for field in PACKED} == {name: declared[name] for name in PACKED.names}
+    assert PIECE == DECLARED_PIECE
+
+
+def test_null_tokens_are_refused() -> None:
+    batch = pa.RecordBatch.from_pydict({"kind": ["file"], "candidate": ["a"], "tokens": pa.array([None], pa.list_(pa.int32()))})
+    with pytest.raises(ValueError, match="null tokens"):
+        list(pack([batch], 4, TOKEN_BYTES))
+
+
+def test_a_window_without_room_is_refused() -> None:
+    with pytest.raises(ValueError, match="window is 0"):
+        list(pack([], 0, TOKEN_BYTES))

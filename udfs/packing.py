@@ -1,0 +1,142 @@
+"""Documents in, sequences of one length out, no token lost: plain concatenation inside a fixed group of documents.
+
+With a window of 4, the documents a = 1 2 9, b = 3 9 and c = 4 5 9 (9 ends a document) become
+
+    tokens     1 2 9 3        9 4 5 9
+    pieces     a[0:3] b[0:1]  b[1:2] c[0:3]
+
+The result depends on the order of the documents and on the window, not on how the stream is cut into batches. Only the last sequence of
+a group is shorter than the window. Memory: one batch and one window.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from operator import itemgetter
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+PIECE = pa.struct(
+    [
+        pa.field("kind", pa.string(), False),
+        pa.field("candidate", pa.string(), False),
+        pa.field("token_offset", pa.int64(), False),
+        pa.field("token_count", pa.int64(), False),
+        pa.field("text_bytes", pa.int64(), False),
+    ]
+)
+# `position` counts the sequences of a group from 0. The columns are those of the table of sequences that packing can know.
+PACKED = pa.schema(
+    [
+        pa.field("position", pa.int32(), False),
+        pa.field("tokens", pa.list_(pa.int32()), False),
+        pa.field("pieces", pa.list_(PIECE), False),
+        pa.field("text_bytes", pa.int64(), False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """A run of tokens and the documents in it. `starts[i]` is where document i starts, negative where it started in an earlier batch."""
+
+    tokens: np.ndarray
+    starts: np.ndarray
+    kinds: pa.Array
+    candidates: pa.Array
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch) -> "_Stream":
+        lists = batch.column("tokens")
+        if lists.null_count or lists.flatten().null_count:
+            raise ValueError("a document has null tokens")
+        counts = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
+        starts = np.cumsum(counts) - counts
+        return cls(lists.flatten().to_numpy(), starts, batch.column("kind"), batch.column("candidate"))
+
+    def followed_by(self, other: "_Stream") -> "_Stream":
+        return _Stream(
+            np.concatenate([self.tokens, other.tokens]),
+            np.concatenate([self.starts, other.starts + len(self.tokens)]),
+            pa.concat_arrays([self.kinds, other.kinds]),
+            pa.concat_arrays([self.candidates, other.candidates]),
+        )
+
+    def after(self, cut: int) -> "_Stream":
+        """What follows the first `cut` tokens. Copies, so that the rest does not keep its batch alive."""
+        first = int(np.searchsorted(self.starts, cut, side="right")) - 1 if len(self.tokens) > cut else len(self.starts)
+        kept = pa.array(np.arange(first, len(self.starts)))
+        return _Stream(self.tokens[cut:].copy(), self.starts[first:] - cut, self.kinds.take(kept), self.candidates.take(kept))
+
+
+def pack(batches: Iterable[pa.RecordBatch], window: int, token_bytes: np.ndarray) -> Iterator[pa.RecordBatch]:
+    """Packs one group: rows (kind, candidate, tokens) in their final order in, rows of `PACKED` out.
+
+    `tokens` of a document include its end token; a document without tokens leaves no piece. `token_bytes[id]` is the number of UTF-8
+    bytes that a token stands for.
+    """
+    if window < 1:
+        raise ValueError(f"the window is {window} tokens; at least 1 is needed")
+    rest: _Stream | None = None
+    position = 0
+    for batch in batches:
+        stream = _Stream.of(batch) if rest is None else rest.followed_by(_Stream.of(batch))
+        sequences = len(stream.tokens) // window
+        if sequences:
+            yield _packed(stream, np.arange(sequences + 1) * window, position, token_bytes)
+            position += sequences
+        rest = stream.after(sequences * window)
+    if rest is not None and len(rest.tokens):
+        yield _packed(rest, np.array([0, len(rest.tokens)]), position, token_bytes)
+
+
+def pack_groups(batches: Iterable[pa.RecordBatch], by: tuple[str, ...], window: int, token_bytes: np.ndarray) -> Iterator[pa.RecordBatch]:
+    """Packs a stream of whole groups, one after the other: rows of one group stand together. The columns `by` come first in the output."""
+    for group, runs in groupby(_runs(batches, by), key=itemgetter(0)):
+        for packed in pack(map(itemgetter(1), runs), window, token_bytes):
+            keys = [pa.repeat(value, packed.num_rows) for value in group]
+            yield pa.RecordBatch.from_arrays([*keys, *packed.columns], [*by, *PACKED.names])
+
+
+def _runs(batches: Iterable[pa.RecordBatch], by: tuple[str, ...]) -> Iterator[tuple[tuple[pa.Scalar, ...], pa.RecordBatch]]:
+    for batch in batches:
+        changes = np.zeros(max(batch.num_rows - 1, 0), dtype=bool)
+        for name in by:
+            column = batch.column(name)
+            changes |= pc.not_equal(column[1:], column[:-1]).to_numpy(zero_copy_only=False)
+        bounds = [0, *(np.flatnonzero(changes) + 1).tolist(), batch.num_rows]
+        for start, end in pairwise(bounds):
+            if end > start:
+                yield tuple(batch.column(name)[start] for name in by), batch.slice(start, end - start)
+
+
+def _packed(stream: _Stream, bounds: np.ndarray, position: int, token_bytes: np.ndarray) -> pa.RecordBatch:
+    """The tokens up to `bounds[-1]` as sequences: sequence i is `tokens[bounds[i]:bounds[i + 1]]`."""
+    end = int(bounds[-1])
+    tokens = stream.tokens[:end]
+    bytes_before = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(token_bytes[tokens], dtype=np.int64)])
+    piece_starts = np.unique(np.concatenate([bounds[:-1], stream.starts[(stream.starts > 0) & (stream.starts < end)]]))
+    piece_ends = np.append(piece_starts[1:], end)
+    document = np.searchsorted(stream.starts, piece_starts, side="right") - 1
+    pieces = pa.StructArray.from_arrays(
+        [
+            stream.kinds.take(pa.array(document)),
+            stream.candidates.take(pa.array(document)),
+            pa.array(piece_starts - stream.starts[document]),
+            pa.array(piece_ends - piece_starts),
+            pa.array(bytes_before[piece_ends] - bytes_before[piece_starts]),
+        ],
+        fields=list(PIECE),
+    )
+    piece_bounds = np.searchsorted(piece_starts, bounds)
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array(np.arange(position, position + len(bounds) - 1, dtype=np.int32)),
+            pa.ListArray.from_arrays(pa.array(bounds, pa.int32()), pa.array(tokens, pa.int32()), type=PACKED.field("tokens").type),
+            pa.ListArray.from_arrays(pa.array(piece_bounds, pa.int32()), pieces, type=PACKED.field("pieces").type),
+            pa.array(bytes_before[bounds[1:]] - bytes_before[bounds[:-1]]),
+        ],
+        schema=PACKED,
+    )
