@@ -5,7 +5,10 @@
 Every child of a FOLDER counts as one repository, of which the first `--files` files per language in the order of their paths' hashes
 are measured, without those in folders of tests (the tests of compilers are wrong on purpose). Give it code that is known to build: what
 it flags is then a good file lost. Two ways of being bad are measured beside it: the same files cut off in their middle half, and files
-of other languages under this one's name. The threshold is the lowest of LEVELS that loses at most MOST_GOOD_LOST of the good files.
+of other languages under this one's name.
+
+The threshold is the lowest of LEVELS that loses at most MOST_GOOD_LOST of the good files; where none does, the highest; NO_JUDGEMENT
+where that too would lose more than MOST_LOST_AT_ALL. Languages with fewer files or repositories than FEWEST_* are left out of the result.
 """
 
 import argparse
@@ -27,12 +30,13 @@ from udfs.languages import HEAD_BYTES, language_of
 from udfs.syntax import SyntaxLimits, parse_batch
 
 LEVELS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
-MOST_GOOD_LOST = 0.05
+MOST_GOOD_LOST, MOST_LOST_AT_ALL = 0.05, 0.1
+NO_JUDGEMENT = 1.0
 HEADINGS = (
     *("language", "repositories", "files", "MB", "flagged", "over 1 %", "over 5 %", "over 20 %"),
     *("threshold", "good lost", "cut caught", "foreign caught", "slowest, s", "unparsed"),
 )
-FEWEST_FILES, FEWEST_REPOSITORIES = 50, 3
+FEWEST_FILES, FEWEST_REPOSITORIES = 30, 3
 _BATCH_BYTES = 10 << 20
 _OF_TESTS = re.compile(rb"(^|[-_])(tests?|testsuite|testdata|testcases|fixtures?|specs?|neg)([-_]|$)", re.IGNORECASE)
 
@@ -68,7 +72,7 @@ def sample(folders: list[Path], files_per_repository: int) -> dict[str, list[tup
             if language in GRAMMARS:
                 by_language[language].append(path)
         for language, paths in by_language.items():
-            for path in sorted(paths, key=lambda path: hashlib.sha256(path).digest())[:files_per_repository]:
+            for path in sorted(paths, key=lambda path: _draw(path, repository))[:files_per_repository]:
                 text = _read(path, -1)
                 key = hashlib.sha256(text).digest()
                 if key not in seen and _is_utf8(text):
@@ -82,6 +86,10 @@ def _paths(repository: bytes) -> Iterator[bytes]:
         folders[:] = [name for name in folders if not _OF_TESTS.search(name)]
         paths = (os.path.join(folder, name) for name in names)
         yield from (path for path in paths if os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path) > 0)
+
+
+def _draw(path: bytes, repository: Path) -> bytes:
+    return hashlib.sha256(os.path.relpath(path, os.fsencode(repository))).digest()
 
 
 def _read(path: bytes, size: int) -> bytes:
@@ -130,10 +138,17 @@ def over(measured: dict[str, np.ndarray], level: float) -> float:
     return float((measured["share"] > level if level else measured["is_flagged"]).mean())
 
 
+def threshold(good: dict[str, np.ndarray]) -> float:
+    for level in LEVELS:
+        if over(good, level) <= MOST_GOOD_LOST:
+            return level
+    return LEVELS[-1] if over(good, LEVELS[-1]) <= MOST_LOST_AT_ALL else NO_JUDGEMENT
+
+
 def measure(language: str, files: list[tuple[str, bytes]], foreign: list[bytes]) -> LanguageRow:
     texts = [text for _, text in files]
     good, cut_off, other = facts(texts, language), facts([cut(text) for text in texts], language), facts(foreign, language)
-    proposed = next((level for level in LEVELS if over(good, level) <= MOST_GOOD_LOST), LEVELS[-1])
+    proposed = threshold(good)
     return LanguageRow(
         language,
         repositories=len({repository for repository, _ in files}),

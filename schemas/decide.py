@@ -16,6 +16,7 @@ OCCURRENCE = pa.struct(
         pa.field("maintained_days", pa.int64()),
         pa.field("syntax_status", pa.string()),
         pa.field("error_bytes_share", pa.float64()),
+        pa.field("syntax_flaw_count", pa.int64()),  # error nodes and missing nodes
         pa.field("comment_share", pa.float64()),
     ]
 )

@@ -1,10 +1,14 @@
-"""One Spark session for all tests that need one: it takes seconds to start, and the first Delta write as many."""
+"""What all tests share: one Spark session, which takes seconds to start, and no deadlines for property tests on a busy machine."""
 
+import hypothesis
 import pytest
 
 from jobs.runtime.session import start_session
 from jobs.runtime.tables import Tables
 from schemas.lake import Lake
+
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

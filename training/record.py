@@ -26,7 +26,7 @@ class ProbeParams:
     batch_size: int = field(default=4, metadata={"help": "windows a step"})
     learning_rate: float = field(default=3e-3, metadata={"help": "highest; a linear warm-up before it, a cosine to a tenth of it after"})
     warmup_steps: int = field(default=20, metadata={"help": "steps of the warm-up"})
-    held_out_tokens: int = field(default=60_000, metadata={"help": "tokens evaluated: whole sequences until there are so many"})
+    held_out_tokens: int = field(default=40_000, metadata={"help": "tokens evaluated: whole sequences until there are so many"})
     threads: int = field(default=os.cpu_count() or 1, metadata={"help": "of torch"})
     seed: int = field(default=0, metadata={"help": "of the weights and of the order of windows"})
     save_every_s: float = field(default=20.0, metadata={"help": "between saved states, from which a killed run goes on"})

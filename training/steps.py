@@ -73,12 +73,12 @@ def train(run: Run, batches: Iterator[Windows], schedule: Schedule, save: Callab
             continue
         run.log.append(LogLine(run.step, sum(losses) / len(losses), rate, run.tokens, round(run.seconds, 2)))
         losses = []
-        if run.seconds - said >= _LINE_EVERY_S or len(run.log) == 1 or run.step >= planned:
-            said = run.seconds
-            say(_progress(run, planned))
         if run.seconds - saved >= schedule.save_every_s:
             saved = run.seconds
             save(run)
+        if run.seconds - said >= _LINE_EVERY_S or len(run.log) == 1 or run.step >= planned:
+            said = run.seconds
+            say(_progress(run, planned))
 
 
 def _step(run: Run, batch: Windows, rate: float) -> float:

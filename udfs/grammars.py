@@ -74,7 +74,7 @@ GRAMMARS: dict[str, Grammar] = {
     "Ruby": Grammar("ruby", rb"#|^="),
     "Rust": Grammar("rust", rb"/[/*]", _LINE_AND_BLOCK),
     "SPARQL": Grammar("sparql", rb"#"),
-    "SQL": Grammar("sql", rb"--|/\*|#"),
+    "SQL": Grammar("sql", rb"--|/\*", frozenset({"comment", "marginalia"})),
     "Scala": Grammar("scala", rb"/[/*]", frozenset({"comment", "block_comment"})),
     "Scheme": Grammar("scheme", rb";|#[|;]", frozenset({"comment", "block_comment"})),
     "Shell": Grammar("bash", rb"#"),

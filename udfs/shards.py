@@ -10,6 +10,7 @@ Nothing else is needed to train: neither the lake nor Spark.
 import hashlib
 import io
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ TOKENIZER_NAME = "tokenizer.json"
 # A row group is what a trainer reads and shuffles at once: 128 sequences of 8,192 tokens are 4 MiB.
 ROW_GROUP_ROWS = 128
 _READ_BYTES = 1 << 20
+_SHARD_NAME = re.compile(r"(train|held_out)-\d+\.parquet(\.[0-9a-f]{32}\.tmp)?")
 
 
 def write_shard(
@@ -53,12 +55,19 @@ def write_shard(
 
 
 def write_manifest(folder: str, manifest: Manifest, tokenizer_json: str, filesystem: fs.FileSystem | None = None) -> None:
-    """Writes tokenizer and manifest; the manifest last, after which the folder is whole. Files that it does not list are left alone."""
+    """Writes tokenizer and manifest, which makes the folder whole; then removes shards of earlier exports and leftovers of killed ones.
+
+    The caller is the folder's only writer: a shard still being written by another would be removed too.
+    """
     filesystem, root = open_folder(folder, filesystem)
     filesystem.create_dir(root, recursive=True)
     for name, text in ((TOKENIZER_NAME, tokenizer_json), (MANIFEST_NAME, manifest.to_json())):
         with _new_file(filesystem, f"{root}/{name}") as sink:
             sink.write(text.encode())
+    listed = {shard.file for split in manifest.splits.values() for shard in split.shards}
+    for info in filesystem.get_file_info(fs.FileSelector(root)):
+        if _SHARD_NAME.fullmatch(info.base_name) and info.base_name not in listed:
+            filesystem.delete_file(info.path)
 
 
 def read_manifest(folder: str, filesystem: fs.FileSystem | None = None) -> Manifest:
@@ -128,9 +137,9 @@ def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterato
     for batch in batches:
         waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch]).select(schema.names).cast(schema)])
         while waiting.num_rows > ROW_GROUP_ROWS:
-            yield waiting.slice(0, ROW_GROUP_ROWS).combine_chunks()
+            yield waiting.slice(0, ROW_GROUP_ROWS)
             waiting = waiting.slice(ROW_GROUP_ROWS)
-    yield waiting.combine_chunks()
+    yield waiting
 
 
 def open_folder(folder: str, filesystem: fs.FileSystem | None = None) -> tuple[fs.FileSystem, str]:

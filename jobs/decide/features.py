@@ -58,7 +58,9 @@ def transform(tables: Tables, params: FeaturesParams) -> Iterator[Write]:
 def occurrences(tables: Tables, params: FeaturesParams) -> DataFrame:
     """One row per (content, repository, language), at its shortest path, with what is known of the repository and of the syntax."""
     parsed = tables[SYNTAX].where(F.col("version") == params.syntax_version)
-    parsed = parsed.select("content_sha256", "language", F.col("status").alias("syntax_status"), "error_bytes_share", "comment_share")
+    flaws = (F.col("error_node_count") + F.col("missing_node_count")).alias("syntax_flaw_count")
+    status = F.col("status").alias("syntax_status")
+    parsed = parsed.select("content_sha256", "language", status, "error_bytes_share", flaws, "comment_share")
     repositories = held_out(tables[REPOSITORIES], params)
     shortest = F.min(F.struct(F.length("path").alias("length"), "path")).getField("path").alias("path")
     files = tables[FILES].groupBy("content_sha256", "repository", "language").agg(shortest)

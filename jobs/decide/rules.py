@@ -52,9 +52,11 @@ def _syntax_errors(policy: Policy, column: Columns) -> Mask | None:
     languages = column("language").dictionary_encode()
     by_code = [limits.get(name, policy.max_error_share) for name in languages.dictionary.to_pylist()] + [policy.max_error_share]
     codes = np.asarray(pc.fill_null(languages.indices, len(by_code) - 1))
+    limit = np.array(by_code)[codes]
     share = np.asarray(pc.fill_null(column("error_bytes_share"), -1.0))
-    has_error = share > np.array(by_code)[codes]
-    return has_error
+    # A missing semicolon is an error without bytes: where nothing is allowed, nodes count and not their bytes.
+    has_flaw = np.asarray(pc.fill_null(column("syntax_flaw_count"), 0)) > 0
+    return np.asarray((share > limit) | (has_flaw & (limit == 0)))
 
 
 def _status_is(*statuses: str) -> Callable[[Policy, Columns], Mask]:

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from itertools import chain, pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +31,7 @@ def rows(documents: list[list[int]], cuts: list[int], groups: list[int] | None =
         yield pa.RecordBatch.from_pydict(columns)
 
 
-def packed(documents: list[list[int]], window: int, cuts: list[int]) -> list[dict]:
+def packed(documents: list[list[int]], window: int, cuts: list[int]) -> list[dict[str, Any]]:
     batches = list(pack(rows(documents, cuts), window, TOKEN_BYTES))
     return pa.Table.from_batches(batches, schema=PACKED).to_pylist()
 
@@ -52,8 +53,10 @@ def test_no_token_is_lost_or_doubled_and_their_order_is_kept(documents: list[lis
 
 
 @given(DOCUMENTS, WINDOWS, st.lists(st.integers(0, 100), max_size=5))
-def test_every_sequence_but_the_last_fills_the_window(documents: list[list[int]], window: int, cuts: list[int]) -> None:
-    lengths = [len(sequence["tokens"]) for sequence in packed(documents, window, cuts)]
+def test_sequences_are_numbered_and_all_but_the_last_fill_the_window(documents: list[list[int]], window: int, cuts: list[int]) -> None:
+    sequences = packed(documents, window, cuts)
+    lengths = [len(sequence["tokens"]) for sequence in sequences]
+    assert [sequence["position"] for sequence in sequences] == list(range(len(sequences)))
     assert all(length == window for length in lengths[:-1])
     assert all(0 < length <= window for length in lengths[-1:])
 
@@ -92,7 +95,7 @@ def test_how_the_stream_is_cut_into_batches_changes_nothing(documents: list[list
 def test_groups_that_follow_each_other_are_packed_as_if_alone(rows_in: list[tuple[int, list[int]]], window: int, cuts: list[int]) -> None:
     ordered = sorted(rows_in, key=lambda row: row[0])
     groups, documents = [group for group, _ in ordered], [tokens for _, tokens in ordered]
-    found: dict[int, list[dict]] = {}
+    found: dict[int, list[dict[str, Any]]] = {}
     for batch in pack_groups(rows(documents, cuts, groups), ("group",), window, TOKEN_BYTES):
         for sequence in batch.to_pylist():
             found.setdefault(sequence.pop("group"), []).append(sequence)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -57,7 +58,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def tiny(shards: Path, out: Path, **changes: object) -> ProbeParams:
+def tiny(shards: Path, out: Path, **changes: Any) -> ProbeParams:
     params = ProbeParams(
         shards=str(shards), out=str(out), steps=120, context=32, batch_size=16, hidden_size=64, layers=1, threads=1, completion_tokens=8
     )
@@ -76,6 +77,7 @@ def probed(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> ProbeResul
 def test_the_loss_falls_and_beats_the_unigram_baseline_on_held_out_text(probed: ProbeResult) -> None:
     assert probed.steps == 120 and probed.tokens > 120 * 16 * 20
     assert probed.final_loss < probed.first_loss - 1.5
+    assert probed.held_out_bits_per_byte is not None and probed.unigram_bits_per_byte is not None
     assert probed.held_out_bits_per_byte < probed.unigram_bits_per_byte
 
 
@@ -133,17 +135,17 @@ def test_the_same_run_again_gives_the_same_losses(shards: Path, tmp_path: Path) 
 def test_a_killed_run_goes_on_and_ends_in_the_same_checkpoint(shards: Path, tmp_path: Path) -> None:
     whole = train_probe(tiny(shards, tmp_path / "whole", steps=12, save_every_s=1e-9), quiet)
 
-    def killed_after_the_first_line(line: str) -> None:
+    def killed_at_the_first_step(line: str) -> None:
         if line.startswith("step"):
             raise KeyboardInterrupt
 
     params = tiny(shards, tmp_path / "killed", steps=12, save_every_s=1e-9)
-    Path(params.out).mkdir()
-    interrupted = iter(range(100))
     with pytest.raises(KeyboardInterrupt):
-        train_probe(params, lambda line: None if next(interrupted) < 1 else killed_after_the_first_line(line))
-    assert not (tmp_path / "killed" / "checkpoint").exists()
-    again = train_probe(params, quiet)
+        train_probe(params, killed_at_the_first_step)
+    assert sorted(path.name for path in (tmp_path / "killed").iterdir()) == ["state.pt"]
+    lines: list[str] = []
+    again = train_probe(params, lines.append)
+    assert lines[0].endswith("from step 1")
     assert [line.loss for line in again.log] == [line.loss for line in whole.log]
     names = [tmp_path / name / "checkpoint" / "model.safetensors" for name in ("whole", "killed")]
     assert names[0].read_bytes() == names[1].read_bytes()

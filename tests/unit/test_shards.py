@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -58,6 +59,14 @@ def test_the_same_rows_give_the_same_bytes_however_they_are_batched(
     assert pq.read_table(folder / "b.parquet") == sequences(count)
 
 
+def test_sequences_of_many_pages_give_the_same_bytes_too(tmp_path: Path) -> None:
+    tokens = pa.array(np.random.default_rng(1).integers(0, 30_000, 200 * 5_000), pa.int32())
+    lists = pa.ListArray.from_arrays(pa.array(range(0, len(tokens) + 1, 5_000), pa.int32()), tokens)
+    table = sequences(200).set_column(1, SCHEMA.field("tokens"), lists)
+    whole = write_shard(str(tmp_path), "a.parquet", batches(table, 1000), SCHEMA)
+    assert replace(write_shard(str(tmp_path), "b.parquet", batches(table, 1), SCHEMA), file="a.parquet") == whole
+
+
 def test_a_shard_knows_its_rows_tokens_and_bytes(folder: Path) -> None:
     first, second = read_manifest(str(folder)).splits["train"].shards
     assert (first.rows, first.tokens, first.text_bytes) == (5, 15, 35)
@@ -93,8 +102,13 @@ def test_a_manifest_comes_back_as_it_was_written(folder: Path) -> None:
     assert manifest.splits["train"].totals == {"documents": 9, "rows": 11, "tokens": 33, "text_bytes": 77}
 
 
-def test_the_same_manifest_gives_the_same_text(folder: Path) -> None:
-    assert read_manifest(str(folder)).to_json() == (folder / "manifest.json").read_text()
+def test_the_same_manifest_gives_the_same_text_in_whatever_order_it_was_made(folder: Path) -> None:
+    manifest = read_manifest(str(folder))
+    assert manifest.to_json() == (folder / "manifest.json").read_text()
+    one, other = Split((), {}), Split((), {"Ruby": LanguageCounts(1, 2, 3), "C": LanguageCounts(4, 5, 6)})
+    turned = Split((), dict(reversed(other.languages.items())))
+    first = replace(manifest, splits={"train": one, "held_out": other})
+    assert first.to_json() == replace(manifest, splits={"held_out": turned, "train": one}).to_json()
 
 
 def test_every_missing_altered_and_unlisted_file_is_named_at_once(folder: Path) -> None:
@@ -113,6 +127,17 @@ def test_every_missing_altered_and_unlisted_file_is_named_at_once(folder: Path) 
         "held_out-00000.parquet is not listed",
     ):
         assert line in str(error.value)
+
+
+def test_a_new_export_removes_the_shards_of_an_earlier_one_and_nothing_else(folder: Path) -> None:
+    manifest = read_manifest(str(folder))
+    leftover = f"train-00002.parquet.{'0' * 32}.tmp"
+    for name in ("train-00002.parquet", leftover, "notes.parquet", "train.csv"):
+        (folder / name).write_bytes(b"")
+    write_manifest(str(folder), manifest, TOKENIZER_JSON)
+    assert {path.name for path in folder.iterdir()} == {
+        *("manifest.json", "tokenizer.json", "train-00000.parquet", "train-00001.parquet", "notes.parquet", "train.csv")
+    }
 
 
 def test_a_folder_without_a_manifest_is_no_folder_of_shards(tmp_path: Path) -> None:

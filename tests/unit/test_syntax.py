@@ -1,6 +1,7 @@
 """Facts of trees against a full walk of the same trees, and texts that parsers do not survive."""
 
 import dataclasses
+import os
 import sysconfig
 from pathlib import Path
 
@@ -121,8 +122,10 @@ def test_nul_bytes_are_errors_and_not_the_end_of_the_text():
 def test_a_grammar_that_loops_costs_one_row(monkeypatch):
     monkeypatch.setitem(GRAMMARS, "COBOL", Grammar("cobol", rb"\*"))
     limits = dataclasses.replace(LIMITS, deadline_s=0.3)
+    before = os.times()
     statuses = [facts["status"] for facts in rows([("x = 1", language) for language in ("Python", "COBOL", "C")], limits)]
     assert statuses == ["parsed", "timeout", "parsed"]
+    assert os.times().children_user - before.children_user < 1.5
 
 
 def test_a_tree_that_needs_too_much_memory_costs_one_row():
