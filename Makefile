@@ -56,9 +56,19 @@ build/codemill.zip: setup $(SOURCES)
 wheel: setup
 	$(UV) build -q --wheel --no-build-isolation -o build/dist
 
+.venv-airflow/.stamp: .venv/.uv airflow_dags/requirements.lock
+	$(UV) venv -q --allow-existing --python $(BIN)/python .venv-airflow
+	$(UV) pip sync -q --python .venv-airflow/bin/python --require-hashes airflow_dags/requirements.lock
+	@touch $@
+
+# Airflow on this machine, with the DAG ready to trigger.
+airflow: setup zip .venv-airflow/.stamp
+	.venv-airflow/bin/python airflow_dags/local.py
+
 lock:
 	$(LOCK) pyproject.toml --extra train --group dev -o requirements.lock
 	grep -v '^#' requirements-uv.lock | grep == | sed 's/ .*//' | $(LOCK) - -o requirements-uv.lock
+	$(LOCK) airflow_dags/requirements.in -o airflow_dags/requirements.lock
 	grep -v '^#' requirements-java.lock | grep == | sed 's/ .*//' | $(LOCK) - -o requirements-java.lock
 
 clean:

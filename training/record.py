@@ -20,9 +20,9 @@ class ProbeParams:
 
     shards: str = field(metadata={"help": "folder with manifest.json: a path or a URI that Arrow knows"})
     out: str = field(metadata={"help": "local folder for checkpoint/ and metrics.json"})
-    steps: int = field(default=200, metadata={"help": "optimizer steps"})
+    steps: int = field(default=600, metadata={"help": "optimizer steps"})
     seconds_budget: float = field(default=45.0, metadata={"help": "training is planned to end within it, by fewer steps if need be"})
-    context: int = field(default=256, metadata={"help": "tokens a window; the manifest's window where that is shorter"})
+    context: int = field(default=64, metadata={"help": "tokens a window; the manifest's window where that is shorter"})
     batch_size: int = field(default=4, metadata={"help": "windows a step"})
     learning_rate: float = field(default=3e-3, metadata={"help": "highest; a linear warm-up before it, a cosine to a tenth of it after"})
     warmup_steps: int = field(default=20, metadata={"help": "steps of the warm-up"})

@@ -4,9 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from rich.console import Console
-
-from jobs.commands.options import add_json, add_lake, add_parser
+from jobs.commands.options import add_json, add_lake, add_parser, console
 from jobs.commands.summary import phase_table
 from jobs.runtime.errors import CodemillError
 from jobs.runtime.ledger import runs
@@ -35,11 +33,11 @@ def show(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(rows, default=str))
         return 0
-    console = Console()
+    out = console()
     for run in dict.fromkeys(row["run"] for row in rows):
-        console.print(f"run {run}", highlight=False)
-        console.print(phase_table([row for row in rows if row["run"] == run]))
+        out.print(f"run {run}", highlight=False)
+        out.print(phase_table([row for row in rows if row["run"] == run]))
     for row in rows:
         if row["error"] and arguments.errors:
-            console.print(f"{row['job']} in {row['run']}:\n{row['error']}", markup=False, highlight=False)
+            out.print(f"{row['job']} in {row['run']}:\n{row['error']}", markup=False, highlight=False)
     return 0

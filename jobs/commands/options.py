@@ -1,9 +1,13 @@
 """Options that commands share."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import Any
 
+from rich.console import Console
+
+PLAIN_WIDTH = 118
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -11,6 +15,11 @@ def add_parser(commands: Any, name: str, command: Command, help: str, **options:
     found: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help, **options)
     found.set_defaults(command=command)
     return found
+
+
+def console() -> Console:
+    """Standard output; wide enough for the tables where it is no terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
 
 
 def add_lake(found: argparse.ArgumentParser) -> None:

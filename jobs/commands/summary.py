@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from jobs.commands.options import console
 from jobs.runtime.ledger import JobRun
 from schemas.decide import DROPPED, KEPT
 from schemas.lake import Lake
@@ -17,11 +18,11 @@ from schemas.mix import MANIFEST
 
 
 def print_summary(lake: Lake, rows: list[JobRun], profile: str) -> None:
-    console = Console()
-    console.print(phase_table([row.to_arrow().to_pylist()[0] for row in rows]))
+    out = console()
+    out.print(phase_table([row.to_arrow().to_pylist()[0] for row in rows]))
     if any(row.job.startswith(("decide", "mix", "train")) for row in rows):
-        print_languages(console, lake, profile)
-    print_probe(console, lake)
+        print_languages(out, lake, profile)
+    print_probe(out, lake)
 
 
 def phase_table(rows: list[dict[str, Any]]) -> RichTable:
@@ -49,7 +50,7 @@ def listed(counts: list[dict[str, Any]]) -> str:
     return "\n".join(f"{c['name']} {c['count']:,}" for c in ordered)
 
 
-def print_languages(console: Console, lake: Lake, profile: str) -> None:
+def print_languages(out: Console, lake: Lake, profile: str) -> None:
     rows = lake.read(MANIFEST, None, pc.field("mixture") == profile).to_pylist()
     if not rows:
         return
@@ -67,15 +68,15 @@ def print_languages(console: Console, lake: Lake, profile: str) -> None:
         table.add_row(f"{len(rest)} others", f"{sum(documents[n] for n in rest):,}", f"{sum(tokens[n] for n in rest):,}")
     table.add_section()
     table.add_row("all", f"{sum(documents.values()):,}", f"{sum(tokens.values()):,}")
-    console.print(table)
+    out.print(table)
     held = sum(row["token_count"] for row in rows if row["split"] == "held_out")
     kept, dropped = (lake.read(t, ["candidate"], pc.field("policy") == profile).num_rows for t in (KEPT, DROPPED))
-    console.print(
+    out.print(
         f"{kept + dropped:,} candidates = {kept:,} kept + {dropped:,} dropped; {held:,} tokens are held out of training.", highlight=False
     )
 
 
-def print_probe(console: Console, lake: Lake) -> None:
+def print_probe(out: Console, lake: Lake) -> None:
     if not lake.is_local:
         return
     path = Path(lake.root) / "train/probe/metrics.json"
@@ -84,7 +85,7 @@ def print_probe(console: Console, lake: Lake) -> None:
     found = json.loads(path.read_text(encoding="utf-8"))
     held_out, unigram = found["held_out_bits_per_byte"], found["unigram_bits_per_byte"]
     compared = f"held-out bits per byte {held_out:.3f}, unigram baseline {unigram:.3f}" if held_out is not None else "nothing is held out"
-    console.print(
+    out.print(
         f"probe: loss {found['first_loss']:.2f} → {found['final_loss']:.2f} nats a token in {found['steps']:,} steps; {compared}",
         highlight=False,
     )

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from rich.console import Console
 from rich.table import Table as RichTable
 
 from jobs.commands import run
-from jobs.commands.options import add_lake, add_parser
+from jobs.commands.options import add_lake, add_parser, console
 from jobs.decide.policy import Policy, with_changes
 from jobs.decide.profiles import profile
 from jobs.decide.rules import flat_occurrences, judge
@@ -128,9 +127,9 @@ def as_json(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[
 
 
 def show(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[str, float]) -> None:
-    console = Console()
+    out = console()
     changed = [f"{k} {getattr(now, k)} → {getattr(then, k)}" for k in now.__dataclass_fields__ if getattr(now, k) != getattr(then, k)]
-    console.print(f"profile {now.name}: {'; '.join(changed) if changed else 'as it is'}", markup=False, highlight=False)
+    out.print(f"profile {now.name}: {'; '.join(changed) if changed else 'as it is'}", markup=False, highlight=False)
     languages = RichTable("language", "kept now", "what if", "tokens now", "what if", "change")
     for column in languages.columns[1:]:
         column.justify = "right"
@@ -143,17 +142,15 @@ def show(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[str
     total = [sum(tokens(found, name, rates) for name in found.documents) for found in (before, after)]
     languages.add_section()
     languages.add_row("all", *cells(before.kept, after.kept), *cells(total[0], total[1], True))
-    console.print(languages)
+    out.print(languages)
     reasons = RichTable("dropped because", "now", "what if", "change")
     for column in reasons.columns[1:]:
         column.justify = "right"
     for name in sorted(set(before.dropped) | set(after.dropped)):
         reasons.add_row(name, *cells(before.dropped[name], after.dropped[name], True))
-    console.print(reasons)
+    out.print(reasons)
     origin = "as counted by mix" if rates else "3.5 bytes a token, until mix has counted"
-    console.print(
-        f"{before.candidates:,} candidates; a candidate counts once for each of its reasons; tokens {origin}. Nothing was written."
-    )
+    out.print(f"{before.candidates:,} candidates; a candidate counts once for each of its reasons; tokens {origin}. Nothing was written.")
 
 
 def cells(now: int, then: int, has_change: bool = False) -> list[str]:

@@ -11,7 +11,9 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -31,6 +33,7 @@ from udfs.packing import pack_groups
 from udfs.tokenizer import Tokenizer, encode, load
 
 GROUP = ("split", "hash_group")
+TOKEN_BYTES = 4
 TOKENIZED = pa.schema(
     [
         ("split", pa.string()),
@@ -38,7 +41,7 @@ TOKENIZED = pa.schema(
         ("place", pa.float64()),  # order inside the group: a draw by key, then the key
         ("kind", pa.string()),
         ("candidate", pa.string()),
-        ("tokens", pa.list_(pa.int32())),
+        ("tokens", pa.binary()),  # int32 in little-endian order: Spark moves bytes as they lie, but lists element by element
     ]
 )
 
@@ -88,7 +91,7 @@ class Tokenize:
             "place": pa.array(uniform(candidates, self.params.seed)),
             "kind": batch.column("kind"),
             "candidate": candidates,
-            "tokens": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(tokens, pa.int32())),
+            "tokens": as_bytes(tokens, offsets),
         }
         return pa.RecordBatch.from_arrays([columns[name] for name in TOKENIZED.names], schema=TOKENIZED)
 
@@ -102,13 +105,30 @@ class Pack:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         token_bytes = _loaded(self.tokenizer_json).token_bytes
-        for packed in pack_groups(batches, GROUP, self.params.window, token_bytes):
+        for packed in pack_groups(map(with_lists, batches), GROUP, self.params.window, token_bytes):
             places = zip(*(packed.column(name).to_pylist() for name in (*GROUP, "position")), strict=True)
             names = [f"{self.params.profile}/{split}/{group:05d}/{position:06d}" for split, group, position in places]
             columns = {name: packed.column(name) for name in packed.schema.names}
             columns["sequence"] = pa.array(names, pa.string())
             columns["mixture"] = pa.array([self.params.profile] * packed.num_rows, pa.string())
             yield pa.RecordBatch.from_arrays([columns[name] for name in SEQUENCES.names], schema=SEQUENCES.arrow_schema)
+
+
+def as_bytes(tokens: np.ndarray, offsets: np.ndarray) -> pa.Array:
+    """Documents' tokens as binary values over the same memory."""
+    ends = pa.py_buffer((offsets * TOKEN_BYTES).astype(np.int32))
+    return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, [None, ends, pa.py_buffer(tokens.astype("<i4", copy=False))])
+
+
+def with_lists(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with its tokens as lists: the inverse of `as_bytes`."""
+    column = batch.column("tokens")
+    ends = np.concatenate([[0], np.cumsum(np.asarray(pc.binary_length(column), dtype=np.int64))])
+    flat = np.frombuffer(column.buffers()[2] or b"", "<i4")
+    start = np.frombuffer(column.buffers()[1], np.int32)[column.offset] // TOKEN_BYTES
+    counts = (ends // TOKEN_BYTES).astype(np.int32)
+    lists = pa.ListArray.from_arrays(pa.array(counts), pa.array(flat[start : start + counts[-1]], pa.int32()))
+    return batch.set_column(batch.schema.get_field_index("tokens"), "tokens", lists)
 
 
 _TOKENIZERS: dict[str, Tokenizer] = {}

@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from pyspark import SparkConf
 from pyspark.sql import SparkSession
 
 from jobs.runtime.java import use_java
@@ -33,22 +34,28 @@ ALWAYS = {
 }
 
 
+def small_data_settings(cores: int) -> dict[str, str]:
+    """What Spark needs to be told where a few cores of one machine do it all, also under spark-submit with a local master."""
+    return {
+        "spark.sql.shuffle.partitions": str(2 * cores),
+        "spark.databricks.delta.snapshotPartitions": "2",
+        # The rows that Spark itself touches are few and narrow, and the work is in Python and in native code: generating Java for every
+        # plan costs more than it saves (100 against 76 processor seconds over five jobs of the demo), and so does C2 (117).
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    }
+
+
 def local_settings(cores: int, memory: str) -> dict[str, str]:
     """Settings for a session inside one process. `memory` is the heap of the JVM, as Java writes it (`1g`)."""
-    return {
+    return small_data_settings(cores) | {
         "spark.master": f"local[{cores}]",
         "spark.driver.memory": memory,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.sql.shuffle.partitions": str(2 * cores),
-        "spark.databricks.delta.snapshotPartitions": "2",
         "spark.log.structuredLogging.enabled": "false",
-        # On one machine the rows that Spark itself touches are few and narrow, and the work is in Python and in native code: generating
-        # Java for every plan costs more than it saves (100 against 76 processor seconds over five jobs of the demo), and so does C2 (117).
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.configurationFile={_log_settings()}",
     }
 
@@ -64,8 +71,13 @@ def start_session(app: str) -> SparkSession:
         return active
     builder = SparkSession.Builder().appName(app)
     settings = dict(ALWAYS)
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not under spark-submit
-        cores = int(os.environ.get("CODEMILL_CORES") or os.cpu_count() or 1)
+    cores = int(os.environ.get("CODEMILL_CORES") or os.cpu_count() or 1)
+    if "PYSPARK_GATEWAY_PORT" in os.environ:  # under spark-submit, whose settings stand
+        submitted = SparkConf()
+        if submitted.get("spark.master", "").startswith("local"):
+            settings |= small_data_settings(cores)
+        settings = {key: value for key, value in settings.items() if not submitted.contains(key)}
+    else:
         settings |= local_settings(cores, os.environ.get("CODEMILL_DRIVER_MEMORY", "1g")) | jar_settings() | s3_settings()
     for key, value in settings.items():
         builder = builder.config(key, value)
