@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 PYTHON ?= python3
+# Certificates of the system too: many networks have their own.
+export UV_SYSTEM_CERTS := 1
 BIN := .venv/bin
 UV := $(BIN)/uv
 LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate

@@ -52,7 +52,7 @@ PARAMS = {
 }
 
 RETRIES = {
-    "retries": 3,
+    "retries": 2,
     "retry_delay": timedelta(seconds=30),
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=10),

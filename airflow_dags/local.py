@@ -98,15 +98,17 @@ def migrate(home: Path, environment: dict[str, str]) -> None:
 
 @contextmanager
 def running(home: Path, environment: dict[str, str]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Airflow's processes, each with its own log file and out of reach of the terminal's Ctrl-C. None is left at the end."""
+    """Airflow's processes, each with its own log file and out of reach of the terminal's Ctrl-C. None is left at the end.
+
+    They work in `home`: Spark's Python workers import from their working directory first, and would not use the zip in the project's.
+    """
     processes = []
     try:
         migrate(home, environment)
         for command in COMPONENTS:
             with (home / f"{command[0]}.log").open("wb") as log:
-                processes.append(
-                    subprocess.Popen([BIN / "airflow", *command], env=environment, stdout=log, stderr=log, start_new_session=True)
-                )
+                start = [BIN / "airflow", *command]
+                processes.append(subprocess.Popen(start, env=environment, cwd=home, stdout=log, stderr=log, start_new_session=True))
         yield processes
     finally:
         stop()

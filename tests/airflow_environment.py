@@ -32,9 +32,12 @@ def settings(home: Path, **more: str) -> dict[str, str]:
 
 
 def run(command: Sequence[str | Path], environment: dict[str, str], timeout_s: float) -> str:
-    """What the command prints, both streams together. Fails the test, with all of it, where the status is not 0."""
+    """What the command prints, both streams together. Fails the test, with the end of it, where the status is not 0.
+
+    Works in Airflow's home, because Spark's Python workers import from their working directory before the zip.
+    """
     both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    done = subprocess.run(command, env=environment, text=True, timeout=timeout_s, cwd=ROOT, **both)
+    done = subprocess.run(command, env=environment, text=True, timeout=timeout_s, cwd=environment["AIRFLOW_HOME"], **both)
     if done.returncode:
         pytest.fail(f"{command} ended with status {done.returncode}:\n{done.stdout[-8000:]}")
     return done.stdout
