@@ -89,10 +89,9 @@ def start_session(app: str) -> SparkSession:
 def jar_settings() -> dict[str, str]:
     """Jars that set-up resolved, where there are some; else their Maven names, which Spark resolves itself."""
     jars = sorted(glob.glob(str(jar_folder() / "*.jar")))
-    if jars:
-        return {"spark.jars": ",".join(jars)}
-    packages = [DELTA_PACKAGE] + ([S3_PACKAGE] if s3_settings() else [])
-    return {"spark.jars.packages": ",".join(packages)}
+    settings = {"spark.jars": ",".join(jars)} if jars else {}
+    packages = ([] if jars else [DELTA_PACKAGE]) + ([S3_PACKAGE] if s3_settings() else [])
+    return settings | ({"spark.jars.packages": ",".join(packages)} if packages else {})
 
 
 def jar_folder() -> Path:

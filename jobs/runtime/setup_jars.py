@@ -1,9 +1,8 @@
-"""Set-up: resolves Delta's jars once, so that no session has to. `python -m jobs.runtime.setup_jars [--s3]`.
+"""Set-up: resolves Delta's jars once, so that no session has to. `python -m jobs.runtime.setup_jars`.
 
 Spark's own resolver fetches the packages; what Spark already has is left out; what is kept must have the hash written here.
 """
 
-import argparse
 import hashlib
 import os
 import shutil
@@ -13,27 +12,25 @@ import tempfile
 from pathlib import Path
 
 from jobs.runtime.java import use_java
-from jobs.runtime.session import DELTA_PACKAGE, S3_PACKAGE, jar_folder
+from jobs.runtime.session import DELTA_PACKAGE, jar_folder
 
 HASHES = Path(__file__).with_name("jars.sha256")
-DELTA_GROUPS, S3_GROUPS = ("io.delta", "io.unitycatalog"), ("org.apache.hadoop_hadoop-aws", "software.amazon.awssdk")
 _RESOLVE = """
 from pyspark.sql import SparkSession
 SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").config("spark.driver.host", "127.0.0.1").getOrCreate().stop()
 """
 
 
-def wanted(with_s3: bool) -> dict[str, str]:
+def wanted() -> dict[str, str]:
     """SHA-256 by file name."""
     lines = (line.split() for line in HASHES.read_text().splitlines() if line.strip())
-    groups = DELTA_GROUPS + (S3_GROUPS if with_s3 else ())
-    return {name: sha256 for sha256, name in lines if name.startswith(groups)}
+    return {name: sha256 for sha256, name in lines}
 
 
-def missing(with_s3: bool) -> list[str]:
+def missing() -> list[str]:
     """Names of jars that are not there, or not with their hash. Raises SystemExit for one that is there with another."""
     absent = []
-    for name, sha256 in wanted(with_s3).items():
+    for name, sha256 in wanted().items():
         path = jar_folder() / name
         if not path.is_file():
             absent.append(name)
@@ -47,31 +44,28 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def resolve(packages: list[str], folder: Path) -> None:
-    """Lets Spark resolve Maven packages into `folder/jars`."""
-    submit = f"--conf spark.jars.ivy={folder} --packages {','.join(packages)} pyspark-shell"
+def resolve(package: str, folder: Path) -> None:
+    """Lets Spark resolve a Maven package into `folder/jars`."""
+    submit = f"--conf spark.jars.ivy={folder} --packages {package} pyspark-shell"
     environment = os.environ | {"PYSPARK_SUBMIT_ARGS": submit}
     done = subprocess.run([sys.executable, "-c", _RESOLVE], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"Spark could not resolve {', '.join(packages)}:\n{done.stderr[-3000:]}")
+        sys.exit(f"Spark could not resolve {package}:\n{done.stderr[-3000:]}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--s3", action="store_true", help="also the jars for s3:// lakes (600 MB)")
-    with_s3 = parser.parse_args().s3
     use_java()
-    absent = missing(with_s3)
+    absent = missing()
     if not absent:
         return
     print(f"resolving {len(absent)} jars")
     jar_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        resolve([DELTA_PACKAGE] + ([S3_PACKAGE] if with_s3 else []), Path(folder))
+        resolve(DELTA_PACKAGE, Path(folder))
         for name in absent:
             shutil.move(Path(folder) / "jars" / name, jar_folder() / name)
-    if missing(with_s3):
-        sys.exit(f"these jars are not to be had: {', '.join(missing(with_s3))}")
+    if missing():
+        sys.exit(f"these jars are not to be had: {', '.join(missing())}")
 
 
 if __name__ == "__main__":

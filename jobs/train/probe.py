@@ -24,8 +24,8 @@ FOLDER = "train/probe"
 
 @dataclass(frozen=True)
 class ProbeJobParams:
-    steps: int = parameter(300, "optimizer steps")
-    seconds_budget: float = parameter(75.0, "stops early when so much time has passed; 0 is no limit")
+    steps: int = parameter(600, "optimizer steps; fewer where the time does not allow them")
+    seconds_budget: float = parameter(50.0, "seconds of training")
 
 
 def transform(tables: Tables, params: ProbeJobParams) -> Iterator[Write]:
