@@ -4,6 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 # Certificates of the system too: many networks have their own.
 export UV_SYSTEM_CERTS := 1
+# Compiled modules are kept, whatever the shell says: every worker that Spark starts imports them.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 UV := $(BIN)/uv
 LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate

@@ -19,10 +19,10 @@ from pathlib import Path
 from jobs.cli import main as codemill
 from jobs.report.write import write_report
 
-TOTAL_BYTES = 48 << 20
+TOTAL_BYTES = 28 << 20
 LARGEST_BYTES = 6 << 20
 SMALLEST_BYTES = 100 << 10
-LIBRARY_BYTES = 12 << 20
+LIBRARY_BYTES = 10 << 20
 SKIPPED = {"__pycache__", "site-packages", "test", "tests", "idlelib", "lib2to3", "config"}
 
 
