@@ -128,7 +128,7 @@ def as_json(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[
 
 def show(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[str, float]) -> None:
     out = console()
-    changed = [f"{k} {getattr(now, k)} → {getattr(then, k)}" for k in now.__dataclass_fields__ if getattr(now, k) != getattr(then, k)]
+    changed = [f"{key} {old} → {new}" for key, old, new in differences(now, then)]
     out.print(f"profile {now.name}: {'; '.join(changed) if changed else 'as it is'}", markup=False, highlight=False)
     languages = RichTable("language", "kept now", "what if", "tokens now", "what if", "change")
     for column in languages.columns[1:]:
@@ -151,6 +151,18 @@ def show(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[str
     out.print(reasons)
     origin = "as counted by mix" if rates else "3.5 bytes a token, until mix has counted"
     out.print(f"{before.candidates:,} candidates; a candidate counts once for each of its reasons; tokens {origin}. Nothing was written.")
+
+
+def differences(now: Policy, then: Policy) -> list[tuple[str, Any, Any]]:
+    """Fields that differ, limits by language one by one."""
+    by_language = "max_error_share_by_language"
+    names = [name for name in now.__dataclass_fields__ if name != by_language and getattr(now, name) != getattr(then, name)]
+    found = [(name, getattr(now, name), getattr(then, name)) for name in names]
+    old, new = dict(getattr(now, by_language)), dict(getattr(then, by_language))
+    limits = [
+        (f"max_error_share.{key}", old.get(key, now.max_error_share), new.get(key, then.max_error_share)) for key in sorted({*old, *new})
+    ]
+    return found + [limit for limit in limits if limit[1] != limit[2]]
 
 
 def cells(now: int, then: int, has_change: bool = False) -> list[str]:

@@ -29,6 +29,7 @@ def real_sources(root: Path) -> list[str]:
 
     folder = root / "json"
     shutil.copytree(STDLIB / "json", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "broken.py").write_text("def broken(:\n    return\n")
     shutil.make_archive(str(root / "wsgiref"), "gztar", STDLIB, "wsgiref")
     repository = root / "logging"
     shutil.copytree(STDLIB / "logging", repository, ignore=shutil.ignore_patterns("__pycache__"))

@@ -146,7 +146,9 @@ def test_the_zip_runs_on_a_cluster_of_processes(lake, sources, tmp_path):
     submit = [
         str(Path(sys.executable).with_name("spark-submit")), "--master", "local-cluster[2,1,1024]", "--driver-memory", "1g",
         "--jars", ",".join(map(str, (Path(sys.prefix) / "jars").glob("*.jar"))), "--conf", "spark.ui.enabled=false",
-        "--conf", "spark.driver.host=127.0.0.1", "--py-files", str(tmp_path / "codemill.zip"), str(tmp_path / "main.py"),
+        "--conf", "spark.driver.host=127.0.0.1", "--driver-java-options", "-XX:TieredStopAtLevel=1",
+        "--conf", "spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1",
+        "--py-files", str(tmp_path / "codemill.zip"), str(tmp_path / "main.py"),
     ]  # fmt: skip
     environment = {**without_project(), "PYSPARK_PYTHON": sys.executable, "CODEMILL_PLAIN": "1"}
     done = subprocess.run(
@@ -195,6 +197,8 @@ def test_explain_tells_why_a_file_is_out_and_trace_where_one_went(lake, capsys):
     assert main(["explain", "brackets.py", "--lake", str(lake)]) == 0
     said = capsys.readouterr().out
     assert all(reason in said for reason in dropped["reasons"]) and dropped["candidate"] in said
+    assert main(["explain", "folder:json/broken.py", "--lake", str(lake)]) == 0
+    assert "syntax_errors: more bytes in error nodes" in capsys.readouterr().out
     assert main(["explain", "json/decoder.py", "--lake", str(lake), "--json"]) == 1
     assert main(["explain", "decoder.py", "--lake", str(lake), "--json"]) == 0
     story = json.loads(capsys.readouterr().out)["contents"][0]
@@ -204,7 +208,7 @@ def test_explain_tells_why_a_file_is_out_and_trace_where_one_went(lake, capsys):
 
 
 def test_what_if_counts_what_decide_then_writes(lake, tmp_path, capsys, spark):
-    change = ["max_error_share=none", "keep_generated=true", "max_error_share.Python=1"]
+    change = ["max_error_share.Python=1", "min_alphanumeric_share=none"]
     assert main(["decide", "--lake", str(lake), "--json", *[part for text in change for part in ("--what-if", text)]]) == 0
     foreseen = json.loads(capsys.readouterr().out)
     assert foreseen["now"]["kept"] == len(rows(lake, KEPT))
