@@ -5,7 +5,6 @@ import secrets
 from types import TracebackType
 from typing import Self
 
-import pyarrow.fs
 from pyspark.sql import DataFrame, SparkSession
 
 from schemas.lake import Lake
@@ -14,7 +13,7 @@ FOLDER = "_staging"
 
 
 class Staging:
-    """`LAKE/_staging/<run>-<random>/`. What a killed run left there is never read; `remove_stale` takes it away."""
+    """`LAKE/_staging/<run>-<random>/`. What a killed run left there is never read."""
 
     def __init__(self, lake: Lake, run: str) -> None:
         self._lake = lake
@@ -39,14 +38,3 @@ class Staging:
         path = self._lake.spark_path(f"{self._name}/{name}")
         rows.write.mode("overwrite").parquet(path)
         return spark.read.schema(rows.schema).parquet(path)
-
-
-def remove_stale(lake: Lake, keep_run: str) -> None:
-    """Removes what killed runs left, older than a day by the file system's clock; another run may be using the rest."""
-    import datetime
-
-    filesystem, root = lake.filesystem()
-    limit = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
-    for info in filesystem.get_file_info(pyarrow.fs.FileSelector(f"{root}/{FOLDER}", allow_not_found=True)):
-        if info.mtime and info.mtime < limit and not info.base_name.startswith(keep_run):
-            filesystem.delete_dir(info.path)
