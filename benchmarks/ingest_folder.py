@@ -4,18 +4,15 @@
 """
 
 import argparse
-import hashlib
 import subprocess
 import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from benchmarks.bare import write_parquet
 from benchmarks.code import copy_files
-from benchmarks.ingest_git import ROW_GROUP_BYTES, ingest
+from benchmarks.ingest_git import ingest
 from benchmarks.measure import cores, interleaved, report, result
 from jobs.runtime.session import start_session
 
@@ -46,22 +43,10 @@ def bare(folder: Path) -> None:
 
 
 def read_share(name: str, share: int, shares: int) -> None:
-    """Every n-th file: its SHA-256, path and bytes into one Parquet file."""
+    """Every n-th file into one Parquet file."""
     folder = Path(name)
-    schema = pa.schema([("sha256", pa.string()), ("path", pa.string()), ("text", pa.binary())])
-    paths = sorted((folder / "code").rglob("*"))
-    rows: list[tuple[str, str, bytes]] = []
-    held = 0
-    with pq.ParquetWriter(folder / f"bare-{share}.parquet", schema, compression="zstd", compression_level=1) as writer:
-        for path in (path for path in paths[share::shares] if path.is_file()):
-            raw = path.read_bytes()
-            rows.append((hashlib.sha256(raw).hexdigest(), str(path), raw))
-            held += len(raw)
-            if held >= ROW_GROUP_BYTES:
-                writer.write_table(pa.Table.from_arrays([pa.array(column) for column in zip(*rows, strict=True)], schema=schema))
-                rows, held = [], 0
-        if rows:
-            writer.write_table(pa.Table.from_arrays([pa.array(column) for column in zip(*rows, strict=True)], schema=schema))
+    paths = [path for path in sorted((folder / "code").rglob("*"))[share::shares] if path.is_file()]
+    write_parquet(str(folder / f"bare-{share}.parquet"), ((str(path), path.read_bytes()) for path in paths))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import hashlib
 import shutil
 import subprocess
 import tarfile
@@ -13,9 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from benchmarks.bare import write_parquet
 from benchmarks.code import commit_all, copy_files
 from benchmarks.measure import cores, interleaved, report, result
 from jobs.ingest import files
@@ -25,7 +22,6 @@ from jobs.runtime.tables import Tables
 from schemas.lake import Lake
 
 PIPE = "import sys; from benchmarks.ingest_git import read_tar; read_tar(sys.argv[1])"
-ROW_GROUP_BYTES = 16 << 20
 
 
 def main() -> None:
@@ -73,26 +69,12 @@ def pipe(folder: Path, number: int, tops: list[str]) -> None:
 
 
 def read_tar(out: str) -> None:
-    """The reader at the end of a pipe: every file's SHA-256, path and text into one Parquet file."""
+    """The reader at the end of a pipe."""
     import sys
 
-    schema = pa.schema([("sha256", pa.string()), ("path", pa.string()), ("text", pa.binary())])
-    rows: list[tuple[str, str, bytes]] = []
-    held = 0
-    with (
-        tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as tar,
-        pq.ParquetWriter(out, schema, compression="zstd", compression_level=1) as writer,
-    ):
-        for member in tar:
-            if member.isfile():
-                raw = tar.extractfile(member).read()  # type: ignore[union-attr]
-                rows.append((hashlib.sha256(raw).hexdigest(), member.name, raw))
-                held += len(raw)
-            if held >= ROW_GROUP_BYTES:
-                writer.write_table(pa.Table.from_arrays([pa.array(column) for column in zip(*rows, strict=True)], schema=schema))
-                rows, held = [], 0
-        if rows:
-            writer.write_table(pa.Table.from_arrays([pa.array(column) for column in zip(*rows, strict=True)], schema=schema))
+    with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as tar:
+        files = (member for member in tar if member.isfile())
+        write_parquet(out, ((member.name, tar.extractfile(member).read()) for member in files))  # type: ignore[union-attr]
 
 
 if __name__ == "__main__":
