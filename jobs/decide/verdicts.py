@@ -79,4 +79,4 @@ def verdicts(policy: Policy, features: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([columns[name].cast(VERDICTS.field(name).type) for name in VERDICTS.names], schema=VERDICTS)
 
 
-JOB = Job("decide.verdicts", "applies the policy", (FEATURES,), (KEPT, DROPPED), transform, VerdictsParams)
+JOB = Job("decide.verdicts", "applies the policy", (FEATURES,), (KEPT, DROPPED), transform, VerdictsParams, check=VerdictsParams.resolved)

@@ -205,5 +205,6 @@ JOB = Job(
     transform=transform,
     params=IngestParams,
     version=VERSION,
+    check=named_sources,
     is_changed=is_changed,
 )

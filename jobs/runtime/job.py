@@ -66,6 +66,7 @@ class Job:
 
     `transform(tables, params)` yields writes in the order in which they are committed (engine `spark`), or does the work itself and
     yields nothing (engine `python`: `tables.lake` is all it has). `version` is raised by hand when its code gives other rows.
+    `check(params)` raises what is wrong with the parameters, before anything is made or started.
     `is_changed(lake, params)` says whether inputs that are no tables (sources) ask for a run; the tables are compared by the runtime.
     """
 
@@ -77,6 +78,7 @@ class Job:
     params: type = NoParams
     version: int = 1
     engine: str = "spark"
+    check: Callable[[Any], object] | None = None
     is_changed: Callable[[Any, Any], bool] | None = None
 
     @property

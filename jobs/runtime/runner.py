@@ -27,6 +27,9 @@ def run_jobs(
     is_forced: bool = False,
 ) -> list[JobRun]:
     """Runs jobs in order. The session starts with the first job that needs one. Stops at the first that fails, and raises its error."""
+    for job, params in jobs:
+        if job.check:
+            job.check(params)
     lake.create()
     return [run_job(lake, job, params, run, progress, session, is_forced) for job, params in jobs]
 
