@@ -32,7 +32,7 @@ JOBS: tuple[Job, ...] = (
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "paper": {},
     "demo": {
-        "decide.features": {"held_out_rate": 0.06},
+        "decide.features": {"held_out_rate": 0.15},
         "mix.tokenizer": {"vocabulary_size": 8192, "sample_bytes": 12 << 20},
         "mix.sequences": {"window": 1024, "hash_groups": 16},
         "mix.shards": {"groups_per_shard": 8},
