@@ -42,6 +42,7 @@ SEQUENCES = Table(
         Column("tokens", pa.list_(pa.int32()), "at most the window; only the last of a group is shorter"),
         Column("pieces", pa.list_(PIECE), "documents inside, in order; their token counts add up to the length of tokens"),
         Column("text_bytes", pa.int64(), "UTF-8 bytes that its tokens stand for: what bits per byte divides by"),
+        Column("tokens_version", pa.string(), "hash of the tokenizer and of how it is applied: the same text has the same tokens"),
     ),
     key=("sequence",),
     checks=(Check("split_is_known", "split in ('train', 'held_out')"),),

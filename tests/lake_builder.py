@@ -259,6 +259,7 @@ def _mix(lake: LakeRows, texts: dict[str, str]) -> None:
                 tokens=window,
                 pieces=[],
                 text_bytes=len(window) - window.count(256),
+                tokens_version="0123456789abcdef",
             )
     for split, language in sorted({(split, language) for split, language, _ in by_language}):
         documents, count, size = (by_language[split, language, name] for name in ("documents", "tokens", "bytes"))

@@ -5,8 +5,8 @@ With a window of 4, the documents a = 1 2 9, b = 3 9 and c = 4 5 9 (9 ends a doc
     tokens     1 2 9 3        9 4 5 9
     pieces     a[0:3] b[0:1]  b[1:2] c[0:3]
 
-The result depends on the order of the documents and on the window, not on how the stream is cut into batches. Only the last sequence of
-a group is shorter than the window. Memory: one batch and one window.
+The result depends on the order of the documents and on the window, not on how the stream is cut into batches or documents into runs.
+Only the last sequence of a group is shorter than the window. Memory: one batch and one window.
 """
 
 from collections.abc import Iterable, Iterator
@@ -40,7 +40,10 @@ PACKED = pa.schema(
 
 @dataclass(frozen=True)
 class _Stream:
-    """A run of tokens and the documents in it. `starts[i]` is where document i starts, negative where it started in an earlier batch."""
+    """A stretch of tokens and the documents in it. `starts[i]` is where document i starts, negative where it started in an earlier batch.
+
+    A document that came in several runs stands here as often, with the same start.
+    """
 
     tokens: np.ndarray
     starts: np.ndarray
@@ -53,7 +56,7 @@ class _Stream:
         if lists.null_count or lists.flatten().null_count:
             raise ValueError("a document has null tokens")
         counts = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
-        starts = np.cumsum(counts) - counts
+        starts = np.cumsum(counts) - counts - np.asarray(batch.column("token_offset"))
         return cls(lists.flatten().to_numpy(), starts, batch.column("kind"), batch.column("candidate"))
 
     def followed_by(self, other: "_Stream") -> "_Stream":
@@ -72,10 +75,11 @@ class _Stream:
 
 
 def pack(batches: Iterable[pa.RecordBatch], window: int, token_bytes: np.ndarray) -> Iterator[pa.RecordBatch]:
-    """Packs one group: rows (kind, candidate, tokens) in their final order in, rows of `PACKED` out.
+    """Packs one group: rows (kind, candidate, token_offset, tokens) in their final order in, rows of `PACKED` out.
 
-    `tokens` of a document include its end token; a document without tokens leaves no piece. `token_bytes[id]` is the number of UTF-8
-    bytes that a token stands for.
+    A row is a whole document (`token_offset` 0) or a run of one, whose runs follow each other without gap. The tokens of a document
+    include its end token; a document without tokens leaves no piece. `token_bytes[id]` is the number of UTF-8 bytes that a token stands
+    for.
     """
     if window < 1:
         raise ValueError(f"the window is {window} tokens; at least 1 is needed")

@@ -7,43 +7,27 @@ A document belongs to a fixed group by the hash of its key, and has a fixed plac
 the sequences do not depend on partitions, and new data changes only the groups that it falls into.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.mix.kept_documents import kept_documents
+from jobs.mix.tokens import Order, loaded, token_runs, tokens_version, with_lists
 from jobs.runtime.errors import CodemillError, CountsError
 from jobs.runtime.job import Job, Replace, Write, parameter
 from jobs.runtime.tables import Tables
-from jobs.runtime.texts import map_texts, task_count
+from jobs.runtime.texts import task_count
 from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
 from schemas.ingest import CONTENTS
 from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
 from schemas.spark import spark_schema
-from udfs.draws import hash_group, uniform
 from udfs.packing import pack_groups
-from udfs.tokenizer import Tokenizer, encode, load
 
 GROUP = ("split", "hash_group")
-TOKEN_BYTES = 4
-TOKENIZED = pa.schema(
-    [
-        ("split", pa.string()),
-        ("hash_group", pa.int32()),
-        ("place", pa.float64()),  # order inside the group: a draw by key, then the key
-        ("kind", pa.string()),
-        ("candidate", pa.string()),
-        ("tokens", pa.binary()),  # int32 in little-endian order: Spark moves bytes as they lie, but lists element by element
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -63,83 +47,36 @@ def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
         )
     documents = kept_documents(tables, params.profile).persist()
     rows, size = documents.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
-    tables.account.read_rows, tables.account.read_bytes = rows, size
-    tokenized = map_texts(
-        documents, Tokenize(tokenizer.tokenizer_json, params), from_arrow_schema(TOKENIZED), task_count(size, tables.cores)
-    )
+    tables.account.read_rows = rows
+    version, order = tokens_version(tokenizer.tokenizer_sha256), Order(params.hash_groups, params.seed)
+    runs = token_runs(tables, documents, params.profile, tokenizer.tokenizer_json, version, order)
     tasks = min(2 * params.hash_groups, task_count(size, tables.cores))
-    grouped = tokenized.repartition(tasks, *GROUP).sortWithinPartitions(*GROUP, "place", "candidate")
-    yield Replace(SEQUENCES, grouped.mapInArrow(Pack(tokenizer.tokenizer_json, params), spark_schema(SEQUENCES)), "mixture", params.profile)
+    ordered = runs.repartition(tasks, *GROUP).sortWithinPartitions(*GROUP, "place", "candidate", "token_offset")
+    packed = ordered.mapInArrow(Pack(tokenizer.tokenizer_json, version, params.profile, params.window), spark_schema(SEQUENCES))
+    yield Replace(SEQUENCES, packed, "mixture", params.profile)
     manifest = manifest_rows(tables, params.profile, tokenizer.tokenizer_sha256)
     check_counts(manifest, rows, size)
     yield Replace(MANIFEST, manifest, "mixture", params.profile)
 
 
 @dataclass
-class Tokenize:
-    """Texts to tokens, in a Python worker. Pickled as its JSON; the tokenizer is loaded once a task."""
-
-    tokenizer_json: str
-    params: SequencesParams
-
-    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        tokens, offsets = encode(_loaded(self.tokenizer_json), batch.column("text"))
-        candidates = batch.column("candidate")
-        columns = {
-            "split": batch.column("split"),
-            "hash_group": pa.array(hash_group(candidates, self.params.hash_groups, f"{self.params.seed} group"), pa.int32()),
-            "place": pa.array(uniform(candidates, self.params.seed)),
-            "kind": batch.column("kind"),
-            "candidate": candidates,
-            "tokens": as_bytes(tokens, offsets),
-        }
-        return pa.RecordBatch.from_arrays([columns[name] for name in TOKENIZED.names], schema=TOKENIZED)
-
-
-@dataclass
 class Pack:
-    """Sorted rows of TOKENIZED to rows of mix/sequences, in a Python worker."""
+    """Sorted rows of RUNS to rows of mix/sequences, in a Python worker."""
 
     tokenizer_json: str
-    params: SequencesParams
+    tokens_version: str
+    mixture: str
+    window: int
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        token_bytes = _loaded(self.tokenizer_json).token_bytes
-        for packed in pack_groups(map(with_lists, batches), GROUP, self.params.window, token_bytes):
+        token_bytes = loaded(self.tokenizer_json).token_bytes
+        for packed in pack_groups(map(with_lists, batches), GROUP, self.window, token_bytes):
             places = zip(*(packed.column(name).to_pylist() for name in (*GROUP, "position")), strict=True)
-            names = [f"{self.params.profile}/{split}/{group:05d}/{position:06d}" for split, group, position in places]
+            names = [f"{self.mixture}/{split}/{group:05d}/{position:06d}" for split, group, position in places]
             columns = {name: packed.column(name) for name in packed.schema.names}
-            columns["sequence"] = pa.array(names, pa.string())
-            columns["mixture"] = pa.array([self.params.profile] * packed.num_rows, pa.string())
+            columns |= {"sequence": pa.array(names, pa.string())}
+            columns |= {name: pa.repeat(value, len(names)) for name, value in vars(self).items() if name in SEQUENCES.names}
             yield pa.RecordBatch.from_arrays([columns[name] for name in SEQUENCES.names], schema=SEQUENCES.arrow_schema)
-
-
-def as_bytes(tokens: np.ndarray, offsets: np.ndarray) -> pa.Array:
-    """Documents' tokens as binary values over the same memory."""
-    ends = pa.py_buffer((offsets * TOKEN_BYTES).astype(np.int32))
-    return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, [None, ends, pa.py_buffer(tokens.astype("<i4", copy=False))])
-
-
-def with_lists(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch with its tokens as lists: the inverse of `as_bytes`."""
-    column = batch.column("tokens")
-    ends = np.concatenate([[0], np.cumsum(np.asarray(pc.binary_length(column), dtype=np.int64))])
-    flat = np.frombuffer(column.buffers()[2] or b"", "<i4")
-    start = np.frombuffer(column.buffers()[1], np.int32)[column.offset] // TOKEN_BYTES
-    counts = (ends // TOKEN_BYTES).astype(np.int32)
-    lists = pa.ListArray.from_arrays(pa.array(counts), pa.array(flat[start : start + counts[-1]], pa.int32()))
-    return batch.set_column(batch.schema.get_field_index("tokens"), "tokens", lists)
-
-
-_TOKENIZERS: dict[str, Tokenizer] = {}
-
-
-def _loaded(tokenizer_json: str) -> Tokenizer:
-    """One load a worker. Spark keeps the cores busy with tasks, so the library gets no threads of its own."""
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    if tokenizer_json not in _TOKENIZERS:
-        _TOKENIZERS[tokenizer_json] = load(tokenizer_json)
-    return _TOKENIZERS[tokenizer_json]
 
 
 def manifest_rows(tables: Tables, profile: str, tokenizer_sha256: str) -> DataFrame:

@@ -17,13 +17,12 @@ from jobs.runtime.errors import CodemillError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.decide import KEPT
-from schemas.lake import Lake
+from schemas.lake import SHARDS, Lake
 from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
 from udfs.manifest import LanguageCounts, Manifest, Shard, Split
 from udfs.shards import MANIFEST_NAME, write_manifest, write_shard
 from udfs.tokenizer import load
 
-FOLDER = "mix/shards"
 COLUMNS = ["sequence", "tokens", "pieces", "text_bytes"]
 WRITTEN = "split string, file string, sha256 string, rows bigint, tokens bigint, text_bytes bigint"
 
@@ -43,7 +42,7 @@ def transform(tables: Tables, params: ShardsParams) -> Iterator[Write]:
         raise CodemillError(
             f"mix/sequences holds nothing of {params.profile!r}; `codemill mix.sequences` fills it, `codemill counts` says what was dropped"
         )
-    folder = tables.lake.path(FOLDER)
+    folder = tables.lake.path(SHARDS)
     clear(tables.lake)
     order = ["shard", "hash_group", "position"]
     ordered = rows.repartition(shards, "shard").sortWithinPartitions(*order).select("split", "shard", *COLUMNS)
@@ -57,11 +56,11 @@ def transform(tables: Tables, params: ShardsParams) -> Iterator[Write]:
 def clear(lake: Lake) -> None:
     """Removes the old export, its manifest first: a folder without one is not finished."""
     filesystem, root = lake.filesystem()
-    manifest = f"{root}/{FOLDER}/{MANIFEST_NAME}"
+    manifest = f"{root}/{SHARDS}/{MANIFEST_NAME}"
     if filesystem.get_file_info(manifest).type == pyarrow.fs.FileType.File:
         filesystem.delete_file(manifest)
-    filesystem.delete_dir_contents(f"{root}/{FOLDER}", missing_dir_ok=True)
-    filesystem.create_dir(f"{root}/{FOLDER}", recursive=True)
+    filesystem.delete_dir_contents(f"{root}/{SHARDS}", missing_dir_ok=True)
+    filesystem.create_dir(f"{root}/{SHARDS}", recursive=True)
 
 
 @dataclass
@@ -116,7 +115,7 @@ def manifest_of(tables: Tables, profile: str, written: list[Any]) -> tuple[Manif
 
 def is_changed(lake: Lake, params: ShardsParams) -> bool:
     filesystem, root = lake.filesystem()
-    return bool(filesystem.get_file_info(f"{root}/{FOLDER}/{MANIFEST_NAME}").type != pyarrow.fs.FileType.File)
+    return bool(filesystem.get_file_info(f"{root}/{SHARDS}/{MANIFEST_NAME}").type != pyarrow.fs.FileType.File)
 
 
 JOB = Job(

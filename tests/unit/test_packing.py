@@ -24,6 +24,7 @@ def rows(documents: list[list[int]], cuts: list[int], groups: list[int] | None =
         columns = {
             "kind": pa.array(["file"] * (end - start), pa.string()),
             "candidate": pa.array([f"document-{row}" for row in range(start, end)], pa.string()),
+            "token_offset": pa.array([0] * (end - start), pa.int64()),
             "tokens": pa.array(documents[start:end], pa.list_(pa.int32())),
         }
         if groups is not None:
@@ -91,6 +92,20 @@ def test_how_the_stream_is_cut_into_batches_changes_nothing(documents: list[list
     assert packed(documents, window, cuts) == packed(documents, window, [])
 
 
+@given(DOCUMENTS, WINDOWS, st.lists(st.integers(0, 100), max_size=5), st.integers(1, 7))
+def test_how_documents_are_cut_into_runs_changes_nothing(documents: list[list[int]], window: int, cuts: list[int], longest: int) -> None:
+    runs = [
+        {"kind": "file", "candidate": f"document-{row}", "token_offset": start, "tokens": tokens[start : start + longest]}
+        for row, tokens in enumerate(documents)
+        for start in range(0, len(tokens), longest)
+    ]
+    whole = next(rows([[]], [])).schema
+    bounds = sorted({0, len(runs), *(cut % (len(runs) + 1) for cut in cuts)})
+    batches = (pa.RecordBatch.from_pylist(runs[start:end], schema=whole) for start, end in pairwise(bounds))
+    found = pa.Table.from_batches(pack(batches, window, TOKEN_BYTES), schema=PACKED).to_pylist()
+    assert found == packed(documents, window, [])
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 9), max_size=9)), max_size=20), WINDOWS, st.lists(st.integers(0, 100)))
 def test_groups_that_follow_each_other_are_packed_as_if_alone(rows_in: list[tuple[int, list[int]]], window: int, cuts: list[int]) -> None:
     ordered = sorted(rows_in, key=lambda row: row[0])
@@ -108,7 +123,8 @@ def test_groups_that_follow_each_other_are_packed_as_if_alone(rows_in: list[tupl
 
 def test_memory_stays_at_one_batch() -> None:
     document = pa.array([list(range(10)) * 1000], pa.list_(pa.int32()))
-    batch = pa.RecordBatch.from_arrays([pa.array(["file"]), pa.array(["a"]), document], ["kind", "candidate", "tokens"])
+    columns = {"kind": pa.array(["file"]), "candidate": pa.array(["a"]), "token_offset": pa.array([0]), "tokens": document}
+    batch = pa.RecordBatch.from_pydict(columns)
     baseline, most = pa.total_allocated_bytes(), 0
     for _ in pack((batch for _ in range(300)), 7, TOKEN_BYTES):
         most = max(most, pa.total_allocated_bytes() - baseline)
@@ -122,7 +138,8 @@ def test_columns_are_those_of_the_table_of_sequences() -> None:
 
 
 def test_null_tokens_are_refused() -> None:
-    batch = pa.RecordBatch.from_pydict({"kind": ["file"], "candidate": ["a"], "tokens": pa.array([None], pa.list_(pa.int32()))})
+    tokens = pa.array([None], pa.list_(pa.int32()))
+    batch = pa.RecordBatch.from_pydict({"kind": ["file"], "candidate": ["a"], "token_offset": [0], "tokens": tokens})
     with pytest.raises(ValueError, match="null tokens"):
         list(pack([batch], 4, TOKEN_BYTES))
 

@@ -37,7 +37,9 @@ def write_split(folder: str, split: str, tokenizer: Tokenizer) -> Split:
         tokens, offsets = encode(tokenizer, pa.array(TEXTS[split], pa.string()))
         lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(tokens))
         names = pa.array([f"document-{row}" for row in range(len(lists))])
-        yield pa.RecordBatch.from_arrays([pa.array(["file"] * len(lists)), names, lists], ["kind", "candidate", "tokens"])
+        whole = pa.array([0] * len(lists), pa.int64())
+        columns = {"kind": pa.repeat("file", len(lists)), "candidate": names, "token_offset": whole, "tokens": lists}
+        yield pa.RecordBatch.from_pydict(columns)
 
     def rows() -> Iterator[pa.RecordBatch]:
         for batch in pack(documents(), WINDOW, tokenizer.token_bytes):
