@@ -11,7 +11,7 @@ UV := $(BIN)/uv
 LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 SOURCES := $(shell git ls-files '*.py' 2>/dev/null)
 
-.PHONY: setup demo test check proof bench airflow zip wheel lock clean
+.PHONY: setup s3 demo test check proof bench airflow zip wheel lock clean
 
 setup: .venv/.stamp
 
@@ -29,12 +29,19 @@ setup: .venv/.stamp
 	$(BIN)/python -m jobs.runtime.setup_jars
 	@touch $@
 
+# What a lake on S3 needs besides: 640 MB of jars.
+s3: .venv/.s3-stamp
+
+.venv/.s3-stamp: .venv/.stamp jobs/runtime/jars-s3.sha256
+	$(BIN)/python -m jobs.runtime.setup_jars --s3
+	@touch $@
+
 # The whole pipeline on real code of this machine: build/demo/lake, build/demo/report.html.
 demo: setup
 	$(BIN)/python -m jobs.demo
 
 # Lint, format, types and import boundaries, then every test but the long proofs.
-test: check zip .venv-airflow/.stamp
+test: check zip s3 .venv-airflow/.stamp
 	$(BIN)/python -m pytest -m 'not proof' tests
 
 check: setup

@@ -6,5 +6,9 @@ import sys
 sys.path.pop(0)
 
 from jobs.cli import main
+from jobs.runtime.session import stop_session
 
-sys.exit(main())
+status = main()
+# While Python still stands: threads that outlive it can abort it, and executors that are cut off look like failures.
+stop_session()
+sys.exit(status)

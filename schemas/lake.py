@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
@@ -20,6 +21,10 @@ from schemas.table import Table
 
 MARKER = "codemill.json"
 FORMAT = 1
+# What lies in a lake and is no table.
+SHARDS = "mix/shards"
+PROBE = "train/probe"
+PROBE_METRICS = f"{PROBE}/metrics.json"
 
 
 class LakeError(Exception):
@@ -92,6 +97,10 @@ class Lake:
         except TableNotFoundError:
             return None
 
+    def history(self, table: Table, limit: int) -> list[dict[str, Any]]:
+        """What the newest commits of a table say of themselves, newest first."""
+        return DeltaTable(self.path(table.name), storage_options=storage_options()).history(limit)
+
     def scan(self, table: Table, columns: list[str] | None = None, where: object = None) -> Iterator[pa.RecordBatch]:
         """Streams a table's batches; nothing where the table is not there. `where` is a pyarrow.compute expression."""
         try:
@@ -106,6 +115,14 @@ class Lake:
         schema = table.arrow_schema if columns is None else pa.schema([table.arrow_schema.field(c) for c in columns])
         batches = list(self.scan(table, columns, where))
         return pa.Table.from_batches(batches) if batches else schema.empty_table()
+
+    def read_json(self, name: str) -> Any:
+        """A JSON file of the lake; None where there is none."""
+        filesystem, root = self.filesystem()
+        if filesystem.get_file_info(f"{root}/{name}").type != pyarrow.fs.FileType.File:
+            return None
+        with filesystem.open_input_stream(f"{root}/{name}") as stream:
+            return json.loads(stream.read())
 
     def append(self, table: Table, rows: pa.Table) -> None:
         """Appends rows to a table that delta-rs writes."""

@@ -1,8 +1,6 @@
 """What a run prints last: the phases, tokens by language, the probe, and what to try next."""
 
-import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
@@ -13,7 +11,7 @@ from rich.table import Table as RichTable
 from jobs.commands.options import console
 from jobs.runtime.ledger import JobRun
 from schemas.decide import DROPPED, KEPT
-from schemas.lake import Lake
+from schemas.lake import PROBE_METRICS, Lake
 from schemas.mix import MANIFEST
 
 
@@ -77,12 +75,9 @@ def print_languages(out: Console, lake: Lake, profile: str) -> None:
 
 
 def print_probe(out: Console, lake: Lake) -> None:
-    if not lake.is_local:
+    found = lake.read_json(PROBE_METRICS)
+    if found is None:
         return
-    path = Path(lake.root) / "train/probe/metrics.json"
-    if not path.is_file():
-        return
-    found = json.loads(path.read_text(encoding="utf-8"))
     held_out, unigram = found["held_out_bits_per_byte"], found["unigram_bits_per_byte"]
     compared = f"held-out bits per byte {held_out:.3f}, unigram baseline {unigram:.3f}" if held_out is not None else "nothing is held out"
     out.print(

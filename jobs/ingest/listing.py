@@ -32,6 +32,7 @@ LISTED = pa.schema(
     ]
 )
 UNREADABLE = "unreadable"
+HISTORY = ".git"  # locator of a history that cannot be kept; no file has this path
 ROWS = 64  # a listed row holds a unit's payload, some hundred kilobytes
 
 
@@ -56,7 +57,12 @@ def list_source(text: str, lake: Lake, unit_bytes: int, max_content_bytes: int) 
             yield unit_row(text, item) if isinstance(item, Unit) else reject_row(text, item)
         if source.repository:
             facts = dataclasses.asdict(sources.facts(source))
-            yield {"source": text, "facts": json.dumps(facts), "history": keep_history(source, facts["commit"], lake)}
+            history = None
+            try:
+                history = keep_history(source, facts["commit"], lake)
+            except SourceError as error:  # costs the history alone: the snapshot is read all the same
+                yield reject_row(text, Reject(source.label, HISTORY, "corrupt", str(error)))
+            yield {"source": text, "facts": json.dumps(facts), "history": history}
     except SourceError as error:
         yield reject_row(text, Reject(source.label, "", UNREADABLE, str(error)))
 

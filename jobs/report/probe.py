@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.report.tables import LakeTables, Missing
+from schemas.lake import PROBE_METRICS
 
-METRICS = "train/probe/metrics.json"
 SHOWN_POINTS = 400
 SHOWN_COMPLETIONS = 6
 
@@ -38,8 +38,8 @@ class Probe:
 
 
 def collect_probe(tables: LakeTables) -> Probe | Missing:
-    metrics = tables.read_json(METRICS)
-    return Missing((METRICS,)) if metrics is None else _probe(metrics)
+    metrics = tables.lake.read_json(PROBE_METRICS)
+    return Missing((PROBE_METRICS,)) if metrics is None else _probe(metrics)
 
 
 def _probe(metrics: dict[str, Any]) -> Probe:

@@ -4,14 +4,12 @@ A query streams narrow columns and gives a few rows back, so memory does not gro
 the section that needs it says so.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
-from pyarrow import fs
 
 from schemas import ALL_TABLES
 from schemas.lake import Lake, storage_options
@@ -39,14 +37,14 @@ class LakeTables:
 
     def __init__(self, lake: Lake) -> None:
         lake.check_format()
-        self._lake = lake
+        self.lake = lake
         self._queries = QueryBuilder()
         self._found: set[str] = set()
         for table in ALL_TABLES:
             self._open(table)
 
     def _open(self, table: Table) -> None:
-        uri = self._lake.path(table.name)
+        uri = self.lake.path(table.name)
         if not DeltaTable.is_deltatable(uri, storage_options()):
             return
         delta = DeltaTable(uri, storage_options=storage_options())
@@ -65,15 +63,6 @@ class LakeTables:
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """All rows of a query as dictionaries. Only for queries whose result is small whatever the lake holds."""
         return [dict(row) for row in pa.RecordBatchReader.from_stream(self._queries.execute(sql)).read_all().to_pylist()]
-
-    def read_json(self, name: str) -> Any:
-        """A JSON file of the lake; None where there is none."""
-        filesystem, root = self._lake.filesystem()
-        path = f"{root}/{name}"
-        if filesystem.get_file_info(path).type is not fs.FileType.File:
-            return None
-        with filesystem.open_input_stream(path) as stream:
-            return json.loads(stream.read())
 
 
 def sql_name(table: Table) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 from jobs.report.languages import SHOWN_LANGUAGES
 from jobs.report.tables import LakeTables, Missing
 from jobs.report.verdicts import Policy, of_mixture
+from schemas.lake import SHARDS
 from schemas.mix import MANIFEST
 
-SHARDS_MANIFEST = "mix/shards/manifest.json"
+SHARDS_MANIFEST = f"{SHARDS}/manifest.json"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def tokens_of_split(rows: tuple[SplitTokens, ...], split: str) -> int:
 
 
 def collect_shards(tables: LakeTables) -> Shards | Missing:
-    manifest = tables.read_json(SHARDS_MANIFEST)
+    manifest = tables.lake.read_json(SHARDS_MANIFEST)
     if manifest is None:
         return Missing((SHARDS_MANIFEST,))
     window = manifest["window"]

@@ -23,7 +23,7 @@ def run_jobs(
     jobs: Sequence[tuple[Job, Any]],
     run: str,
     progress: Progress,
-    session: Callable[[str], SparkSession] = start_session,
+    session: Callable[[str, bool], SparkSession] = start_session,
     is_forced: bool = False,
 ) -> list[JobRun]:
     """Runs jobs in order. The session starts with the first job that needs one. Stops at the first that fails, and raises its error."""
@@ -40,7 +40,7 @@ def run_job(
     params: Any,
     run: str,
     progress: Progress,
-    session: Callable[[str], SparkSession] = start_session,
+    session: Callable[[str, bool], SparkSession] = start_session,
     is_forced: bool = False,
 ) -> JobRun:
     """Runs one job and writes its row of the ledger, also when it fails."""
@@ -66,11 +66,11 @@ def run_job(
     return row
 
 
-def _execute(lake: Lake, job: Job, params: Any, row: JobRun, progress: Progress, session: Callable[[str], SparkSession]) -> None:
+def _execute(lake: Lake, job: Job, params: Any, row: JobRun, progress: Progress, session: Callable[[str, bool], SparkSession]) -> None:
     if job.engine == "python":
         tables = Tables(None, lake, row.run, row.account)  # type: ignore[arg-type]
     else:
-        spark = session("codemill")
+        spark = session("codemill", not lake.is_local)
         progress.watch(spark)
         tables = Tables(spark, lake, row.run, row.account)
     for write in job.transform(tables, params):

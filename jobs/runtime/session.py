@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from pyspark import SparkConf
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from jobs.runtime.java import use_java
@@ -60,8 +60,11 @@ def local_settings(cores: int, memory: str) -> dict[str, str]:
     }
 
 
-def start_session(app: str) -> SparkSession:
-    """The session of this process: the running one, the cluster's under spark-submit, else a local one."""
+def start_session(app: str, uses_s3: bool = False) -> SparkSession:
+    """The session of this process: the running one, the cluster's under spark-submit, else a local one.
+
+    Only a local one is given jars; one that runs already keeps those that it was started with.
+    """
     logging.getLogger("py4j").setLevel(logging.ERROR)
     logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL + 1)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -73,12 +76,14 @@ def start_session(app: str) -> SparkSession:
     settings = dict(ALWAYS)
     cores = int(os.environ.get("CODEMILL_CORES") or os.cpu_count() or 1)
     if "PYSPARK_GATEWAY_PORT" in os.environ:  # under spark-submit, whose settings stand
+        SparkContext._ensure_initialized()  # without its gateway a SparkConf knows nothing of what was submitted
         submitted = SparkConf()
         if submitted.get("spark.master", "").startswith("local"):
             settings |= small_data_settings(cores)
         settings = {key: value for key, value in settings.items() if not submitted.contains(key)}
     else:
-        settings |= local_settings(cores, os.environ.get("CODEMILL_DRIVER_MEMORY", "1g")) | jar_settings() | s3_settings()
+        settings |= local_settings(cores, os.environ.get("CODEMILL_DRIVER_MEMORY", "1g")) | jar_settings(uses_s3)
+        settings |= s3_settings() if uses_s3 else {}
     for key, value in settings.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
@@ -86,16 +91,31 @@ def start_session(app: str) -> SparkSession:
     return spark
 
 
-def jar_settings() -> dict[str, str]:
+def stop_session() -> None:
+    """Stops the session of this process, where there is one."""
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        active.stop()
+
+
+def jar_settings(uses_s3: bool) -> dict[str, str]:
     """Jars that set-up resolved, where there are some; else their Maven names, which Spark resolves itself."""
-    jars = sorted(glob.glob(str(jar_folder() / "*.jar")))
-    settings = {"spark.jars": ",".join(jars)} if jars else {}
-    packages = ([] if jars else [DELTA_PACKAGE]) + ([S3_PACKAGE] if s3_settings() else [])
-    return settings | ({"spark.jars.packages": ",".join(packages)} if packages else {})
+    jars: list[str] = []
+    packages: list[str] = []
+    for folder, package in ((jar_folder(), DELTA_PACKAGE), *([(s3_jar_folder(), S3_PACKAGE)] if uses_s3 else [])):
+        found = sorted(glob.glob(str(folder / "*.jar")))
+        jars += found
+        packages += [] if found else [package]
+    settings = {"spark.jars": ",".join(jars), "spark.jars.packages": ",".join(packages)}
+    return {name: value for name, value in settings.items() if value}
 
 
 def jar_folder() -> Path:
     return Path(os.environ.get("CODEMILL_JARS") or Path(sys.prefix) / "jars")
+
+
+def s3_jar_folder() -> Path:
+    return jar_folder() / "s3"
 
 
 def s3_settings() -> dict[str, str]:

@@ -1,8 +1,10 @@
-"""Set-up: resolves Delta's jars once, so that no session has to. `python -m jobs.runtime.setup_jars`.
+"""Set-up: resolves Delta's jars once, so that no session has to; with `--s3` those of S3, 640 MB, which only lakes on S3 need.
 
-Spark's own resolver fetches the packages; what Spark already has is left out; what is kept must have the hash written here.
+`python -m jobs.runtime.setup_jars [--s3]`. Spark's own resolver fetches the packages; what Spark already has is left out; what is kept
+must have the hash written here.
 """
 
+import argparse
 import hashlib
 import os
 import shutil
@@ -12,26 +14,26 @@ import tempfile
 from pathlib import Path
 
 from jobs.runtime.java import use_java
-from jobs.runtime.session import DELTA_PACKAGE, jar_folder
+from jobs.runtime.session import DELTA_PACKAGE, S3_PACKAGE, jar_folder, s3_jar_folder
 
-HASHES = Path(__file__).with_name("jars.sha256")
 _RESOLVE = """
 from pyspark.sql import SparkSession
 SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").config("spark.driver.host", "127.0.0.1").getOrCreate().stop()
 """
 
 
-def wanted() -> dict[str, str]:
+def wanted(hashes: str) -> dict[str, str]:
     """SHA-256 by file name."""
-    lines = (line.split() for line in HASHES.read_text().splitlines() if line.strip())
+    written = Path(__file__).with_name(hashes).read_text()
+    lines = (line.split() for line in written.splitlines() if line.strip())
     return {name: sha256 for sha256, name in lines}
 
 
-def missing() -> list[str]:
+def missing(hashes: str, folder: Path) -> list[str]:
     """Names of jars that are not there, or not with their hash. Raises SystemExit for one that is there with another."""
     absent = []
-    for name, sha256 in wanted().items():
-        path = jar_folder() / name
+    for name, sha256 in wanted(hashes).items():
+        path = folder / name
         if not path.is_file():
             absent.append(name)
         elif digest(path) != sha256:
@@ -53,19 +55,29 @@ def resolve(package: str, folder: Path) -> None:
         sys.exit(f"Spark could not resolve {package}:\n{done.stderr[-3000:]}")
 
 
-def main() -> None:
-    use_java()
-    absent = missing()
+def bring(package: str, hashes: str, folder: Path) -> None:
+    """Makes the jars of a package be in a folder."""
+    absent = missing(hashes, folder)
     if not absent:
         return
-    print(f"resolving {len(absent)} jars")
-    jar_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        resolve(DELTA_PACKAGE, Path(folder))
+    print(f"resolving {package}: {len(absent)} jars")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as resolved:
+        resolve(package, Path(resolved))
         for name in absent:
-            shutil.move(Path(folder) / "jars" / name, jar_folder() / name)
-    if missing():
-        sys.exit(f"these jars are not to be had: {', '.join(missing())}")
+            shutil.move(Path(resolved) / "jars" / name, folder / name)
+    if missing(hashes, folder):
+        sys.exit(f"these jars are not to be had: {', '.join(missing(hashes, folder))}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m jobs.runtime.setup_jars", description="Brings the jars that sessions start with.")
+    parser.add_argument("--s3", action="store_true", help="those of S3 instead of Delta's")
+    use_java()
+    if parser.parse_args().s3:
+        bring(S3_PACKAGE, "jars-s3.sha256", s3_jar_folder())
+    else:
+        bring(DELTA_PACKAGE, "jars.sha256", jar_folder())
 
 
 if __name__ == "__main__":

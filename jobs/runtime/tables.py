@@ -20,6 +20,7 @@ from schemas.spark import check_spark_schema, create_table_sql, spark_schema
 from schemas.table import ContractError, Table
 
 ATTEMPTS = 8
+CREATED = 0  # the version of a table that was made and never written to
 
 
 @dataclass
@@ -66,7 +67,7 @@ class Tables:
         check_spark_schema(write.table, write.rows.schema, f"what is to be written to {write.table.name}")
         self._create(write.table)
         actions: dict[type, Callable[[], None]] = {
-            Insert: lambda: self._insert(write),  # type: ignore[arg-type]
+            Insert: lambda: self._insert(write.table, write.rows),
             Replace: lambda: self._replace(write),  # type: ignore[arg-type]
             Snapshot: lambda: self._snapshot(write),  # type: ignore[arg-type]
         }
@@ -85,14 +86,14 @@ class Tables:
         if not self.exists(table):
             self.spark.sql(create_table_sql(table, f"delta.`{self.lake.spark_path(table.name)}`"))
 
-    def _insert(self, write: Insert) -> None:
+    def _insert(self, table: Table, rows: DataFrame) -> None:
         """Append of what an anti-join with the table leaves, in one plan.
 
         Delta counts the table's side of that join as read by the transaction, so a concurrent append is a conflict and not a double
         row (docs/decisions/0001). Unlike MERGE, no row's text is shuffled.
         """
-        rows = self.missing(write.rows, write.table)
-        rows.select(*write.table.names).write.format("delta").mode("append").save(self.lake.spark_path(write.table.name))
+        new = self.missing(rows, table)
+        new.select(*table.names).write.format("delta").mode("append").save(self.lake.spark_path(table.name))
 
     def _replace(self, write: Replace) -> None:
         writer = write.rows.select(*write.table.names).write.format("delta").mode("overwrite")
@@ -103,6 +104,8 @@ class Tables:
     def _snapshot(self, write: Snapshot) -> None:
         """One MERGE of what differs: rows to add or change, and keys of the scopes that are gone."""
         table, (scope,) = write.table, write.scopes.columns
+        if self._version(table) == CREATED:  # nothing to compare with, and MERGE is slow to start
+            return self._insert(table, write.rows)
         old = self[table].join(write.scopes.distinct(), scope, "left_semi")
         others = [name for name in table.names if name not in table.key]
         same = reduce(lambda a, b: a & b, (F.col(f"new.{n}").eqNullSafe(F.col(f"old.{n}")) for n in table.names))
@@ -127,8 +130,8 @@ class Tables:
     def _written_since(self, table: Table, version: int) -> Written:
         """What this session's commits after `version` wrote, by Delta's own metrics. A commit of another run may be among them."""
         written = Written()
-        for row in DeltaTable.forPath(self.spark, self.lake.spark_path(table.name)).history(ATTEMPTS).collect():
-            metrics = row["operationMetrics"] or {}
+        for row in self.lake.history(table, ATTEMPTS):
+            metrics = row.get("operationMetrics") or {}
             if row["version"] <= version:
                 continue
             if row["operation"] == "MERGE":

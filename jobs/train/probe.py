@@ -6,20 +6,20 @@ Writes  LAKE/train/probe/: checkpoint, metrics, completions
 Runs `python -m training.probe` as a process of its own: the trainer reads the shards and nothing else, and its memory ends with it.
 """
 
+import contextlib
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from jobs.mix.shards import FOLDER as SHARDS
+import pyarrow.fs
+
 from jobs.runtime.errors import CodemillError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
-from schemas.lake import Lake
+from schemas.lake import PROBE, PROBE_METRICS, SHARDS, Lake
 from schemas.mix import MANIFEST, SEQUENCES
-
-FOLDER = "train/probe"
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,33 @@ class ProbeJobParams:
 
 
 def transform(tables: Tables, params: ProbeJobParams) -> Iterator[Write]:
-    if not tables.lake.is_local:
-        raise CodemillError(
-            f"the probe reads local shards, and the lake is {tables.lake.root}. Copy {SHARDS} here and run `python -m training.probe`"
-        )
-    command = [sys.executable, "-m", "training.probe", "--shards", tables.lake.path(SHARDS), "--out", tables.lake.path(FOLDER)]
-    command += ["--steps", str(params.steps), "--seconds-budget", str(params.seconds_budget)]
-    process = subprocess.run(command, stdout=sys.stderr, check=False)
-    if process.returncode:
-        raise CodemillError(f"the probe ended with status {process.returncode}; what it said is above. By hand: {' '.join(command)}")
+    with local_folders(tables.lake) as (shards, out):
+        command = [sys.executable, "-m", "training.probe", "--shards", shards, "--out", out]
+        command += ["--steps", str(params.steps), "--seconds-budget", str(params.seconds_budget)]
+        process = subprocess.run(command, stdout=sys.stderr, check=False)
+        if process.returncode:
+            raise CodemillError(f"the probe ended with status {process.returncode}; what it said is above. By hand: {' '.join(command)}")
     yield from ()
 
 
+@contextlib.contextmanager
+def local_folders(lake: Lake) -> Iterator[tuple[str, str]]:
+    """Folders of shards and of results: the lake's own where it is local, else copies, of which the results go to the lake at the end."""
+    if lake.is_local:
+        yield lake.path(SHARDS), lake.path(PROBE)
+        return
+    filesystem, root = lake.filesystem()
+    local = pyarrow.fs.LocalFileSystem()
+    with tempfile.TemporaryDirectory() as folder:
+        shards, out = f"{folder}/shards", f"{folder}/out"
+        pyarrow.fs.copy_files(f"{root}/{SHARDS}", shards, filesystem, local)
+        yield shards, out
+        pyarrow.fs.copy_files(out, f"{root}/{PROBE}", local, filesystem)
+
+
 def is_changed(lake: Lake, params: ProbeJobParams) -> bool:
-    return not (Path(lake.root) / FOLDER / "metrics.json").is_file()
+    filesystem, root = lake.filesystem()
+    return filesystem.get_file_info(f"{root}/{PROBE_METRICS}").type != pyarrow.fs.FileType.File
 
 
 JOB = Job(

@@ -11,7 +11,7 @@ import pytest
 from jobs.runtime.setup_zip import write_zip
 
 ROOT = Path(__file__).parents[2]
-DATA = ["jobs/runtime/log4j2.properties", "jobs/runtime/jars.sha256"]
+DATA = ["jobs/runtime/log4j2.properties", "jobs/runtime/jars.sha256", "jobs/runtime/jars-s3.sha256"]
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,7 @@ def run_and_kill(arguments: list[str], after_s: float, log: Path) -> bool:
             return True
 
 
-def content(lake: Path) -> dict[str, list[str]]:
+def content(lake: Path | str) -> dict[str, list[str]]:
     """Every table's rows, as sorted JSON, without the columns that measure the run."""
     found = {}
     for table in COMPARED:

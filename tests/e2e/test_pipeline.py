@@ -25,6 +25,9 @@ def sources(tmp_path_factory):
     return {"root": root, "real": real_sources(root / "real"), "hostile": hostile, "expected": expected}
 
 
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
+
 def arguments(lake, sources, *more):
     named = [part for source in [*sources["real"], *sources["hostile"]] for part in ("--source", source)]
     return ["run", "--lake", str(lake), *named, "--until", "mix", "--quiet", *SMALL, *more]
@@ -146,8 +149,8 @@ def test_the_zip_runs_on_a_cluster_of_processes(lake, sources, tmp_path):
     submit = [
         str(Path(sys.executable).with_name("spark-submit")), "--master", "local-cluster[2,1,1024]", "--driver-memory", "1g",
         "--jars", ",".join(map(str, (Path(sys.prefix) / "jars").glob("*.jar"))), "--conf", "spark.ui.enabled=false",
-        "--conf", "spark.driver.host=127.0.0.1", "--driver-java-options", "-XX:TieredStopAtLevel=1",
-        "--conf", "spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1",
+        "--conf", "spark.driver.host=127.0.0.1", "--driver-java-options", QUICK_JAVA,
+        "--conf", f"spark.executor.extraJavaOptions={QUICK_JAVA}",
         "--py-files", str(tmp_path / "codemill.zip"), str(tmp_path / "main.py"),
     ]  # fmt: skip
     environment = {**without_project(), "PYSPARK_PYTHON": sys.executable, "CODEMILL_PLAIN": "1"}

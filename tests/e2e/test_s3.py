@@ -1,0 +1,73 @@
+"""A lake on an S3 API: the same tables and the same shards as in a folder."""
+
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import boto3
+import pytest
+
+from jobs.runtime.session import s3_jar_folder
+from schemas.lake import PROBE_METRICS, Lake
+from tests.e2e.lakes import SMALL, codemill, content, real_sources
+from udfs.shards import verify
+
+ACCESS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory):
+    """Address of an empty bucket of a server on this machine; the environment that reaches it is set."""
+    if not any(s3_jar_folder().glob("*.jar")):
+        pytest.skip("the jars of S3 are not here; `make s3` brings them")
+    log = tmp_path_factory.mktemp("s3") / "log"
+    with log.open("w") as out:
+        command = [str(Path(sys.executable).with_name("moto_server")), "--host", "127.0.0.1", "--port", "0"]
+        server = subprocess.Popen(command, stdout=out, stderr=out)
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in (ACCESS | {"AWS_ENDPOINT_URL": endpoint(server, log)}).items():
+            environment.setenv(name, value)
+        boto3.client("s3").create_bucket(Bucket="lakes")
+        yield "s3://lakes"
+    server.terminate()
+    server.wait()
+
+
+def endpoint(server, log):
+    """Waits until the server says where it listens."""
+    for _ in range(300):
+        for word in log.read_text().split():
+            if word.startswith("http://127.0.0.1:"):
+                urllib.request.urlopen(word, timeout=30).read()
+                return word
+        assert server.poll() is None, log.read_text()
+        time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
+def test_a_lake_on_s3_holds_the_same_tables_and_shards_as_one_in_a_folder(bucket, tmp_path):
+    named = [part for source in real_sources(tmp_path) for part in ("--source", source)]
+    small = [*named, "--quiet", *SMALL, "--set", "train.probe.steps=5"]
+    codemill("run", "--lake", f"{bucket}/lake", *small)
+    codemill("run", "--lake", str(tmp_path / "lake"), *small, "--until", "mix")
+    assert content(f"{bucket}/lake") == content(tmp_path / "lake")
+    assert verify(f"{bucket}/lake/mix/shards") == verify(str(tmp_path / "lake" / "mix" / "shards"))
+    assert Lake.at(f"{bucket}/lake").read_json(PROBE_METRICS)["steps"] == 5
+    for command in (
+        ["counts"],
+        ["explain", "decoder.py"],
+        ["decide", "--what-if", "max_error_share=0.5"],
+        ["report", "--out", str(tmp_path / "r.html")],
+    ):
+        codemill(*command, "--lake", f"{bucket}/lake")
+    assert "<html" in (tmp_path / "r.html").read_text()
+
+
+def test_a_bucket_that_is_not_there_is_one_clear_error(bucket, tmp_path):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "a.py").write_text("a = 1\n")
+    done = codemill("ingest", "--lake", "s3://no-such-bucket/lake", "--source", str(tmp_path / "source"), "--quiet", check=False)
+    assert done.returncode == 1
+    assert "s3://no-such-bucket/lake" in done.stderr and "Traceback" not in done.stderr
