@@ -48,6 +48,7 @@ def local_folders(lake: Lake) -> Iterator[tuple[str, str]]:
     local = pyarrow.fs.LocalFileSystem()
     with tempfile.TemporaryDirectory() as folder:
         shards, out = f"{folder}/shards", f"{folder}/out"
+        local.create_dir(shards)
         pyarrow.fs.copy_files(f"{root}/{SHARDS}", shards, filesystem, local)
         yield shards, out
         pyarrow.fs.copy_files(out, f"{root}/{PROBE}", local, filesystem)

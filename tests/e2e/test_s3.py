@@ -9,6 +9,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from jobs.cli import main
 from jobs.runtime.session import s3_jar_folder
 from schemas.lake import PROBE_METRICS, Lake
 from tests.e2e.lakes import SMALL, codemill, content, real_sources
@@ -47,11 +48,11 @@ def endpoint(server, log):
     raise AssertionError(log.read_text())
 
 
-def test_a_lake_on_s3_holds_the_same_tables_and_shards_as_one_in_a_folder(bucket, tmp_path):
+def test_a_lake_on_s3_holds_the_same_tables_and_shards_as_one_in_a_folder(bucket, spark, tmp_path):
     named = [part for source in real_sources(tmp_path) for part in ("--source", source)]
     small = [*named, "--quiet", *SMALL, "--set", "train.probe.steps=5"]
     codemill("run", "--lake", f"{bucket}/lake", *small)
-    codemill("run", "--lake", str(tmp_path / "lake"), *small, "--until", "mix")
+    assert main(["run", "--lake", str(tmp_path / "lake"), *small, "--until", "mix"]) == 0
     assert content(f"{bucket}/lake") == content(tmp_path / "lake")
     assert verify(f"{bucket}/lake/mix/shards") == verify(str(tmp_path / "lake" / "mix" / "shards"))
     assert Lake.at(f"{bucket}/lake").read_json(PROBE_METRICS)["steps"] == 5
