@@ -1,6 +1,9 @@
 """Runs jobs: skips what is up to date, counts, writes the ledger, shows progress."""
 
 import datetime
+import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +19,8 @@ from jobs.runtime.session import start_session
 from jobs.runtime.tables import Tables
 from schemas.lake import Lake
 from schemas.ledger import LEDGER
+
+NO_SPACE = "No space left on device"
 
 
 def run_jobs(
@@ -58,9 +63,9 @@ def run_job(
         row.table_versions = table_versions(lake, job.reads + job.writes)
     except BaseException as error:
         row = finished(row, "failed", time.monotonic() - start, _told(error))
-        raise _explained(error, job) from error
+        raise explained(error, job, lake) from error
     finally:
-        lake.append(LEDGER, row.to_arrow())
+        _record(lake, row)
         log("job", run=run, job=job.name, status=row.status, elapsed_s=round(row.elapsed_s, 3), written=row.written, error=row.error)
         progress.end(row)
     return row
@@ -79,17 +84,55 @@ def _execute(lake: Lake, job: Job, params: Any, row: JobRun, progress: Progress,
         row.removed_rows += written.removed
 
 
+def _record(lake: Lake, row: JobRun) -> None:
+    """Appends the row to the ledger. Where that fails after the job did, what the job said is what counts."""
+    try:
+        lake.append(LEDGER, row.to_arrow())
+    except Exception as error:
+        if row.status != "failed":
+            raise CodemillError(
+                f"{row.job} is done, but the ledger of {lake.root} cannot be written: {cause(error)}\n"
+                "Its tables are whole; start the same command again when the lake can be written to."
+            ) from error
+
+
 def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:4000]
 
 
-def _explained(error: BaseException, job: Job) -> BaseException:
+def explained(error: BaseException, job: Job, lake: Lake) -> BaseException:
     """An error that names the job; what is already told for a person, and interrupts, stay what they are."""
     if isinstance(error, (*TOLD, KeyboardInterrupt, SystemExit)):
         return error
-    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if NO_SPACE in str(error):
+        return CodemillError(no_space(job, lake))
     return CodemillError(
-        f"{job.name} failed: {type(error).__name__}: {first[:500]}\n"
+        f"{job.name} failed: {cause(error)}\n"
         "Nothing half-written is visible; the same command continues from here. "
         "The ledger has the whole error (`codemill counts --errors`); CODEMILL_SPARK_LOG=FILE keeps Spark's own log."
+    )
+
+
+def cause(error: BaseException) -> str:
+    """One line: the error that a Python worker raised, where there was one, else the first line of this one."""
+    text = str(error).strip()
+    if "Traceback (most recent call last):" in text:
+        frames = text.rpartition("Traceback (most recent call last):")[2].splitlines()[1:]
+        raised = next((line for line in frames if line and not line.startswith(" ")), "")
+        if raised:
+            return raised[:500]
+    first = text.splitlines()[0] if text else ""
+    return f"{type(error).__name__}: {first[:500]}" if first else type(error).__name__
+
+
+def no_space(job: Job, lake: Lake) -> str:
+    """Says where there is how much room: the lake's disk, and the one that Spark spills to."""
+    places = {"Spark's scratch folder": os.environ.get("SPARK_LOCAL_DIRS") or tempfile.gettempdir()}
+    if lake.is_local:
+        places["the lake"] = lake.root
+    free = "; ".join(f"{name} {place} has {shutil.disk_usage(place).free / 1e6:,.0f} MB free" for name, place in places.items())
+    return (
+        f"{job.name} failed: no space left on a disk. {free}.\n"
+        "A run needs about three times the bytes of new text in the lake. Nothing half-written is visible: make room, or name another "
+        "scratch folder with SPARK_LOCAL_DIRS, and start the same command again."
     )
