@@ -6,6 +6,7 @@
 import argparse
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -61,8 +62,6 @@ def pipes(folder: Path) -> None:
 
 
 def pipe(folder: Path, number: int, tops: list[str]) -> None:
-    import sys
-
     archive = subprocess.Popen(["git", "archive", "HEAD", *tops], cwd=folder / "repository", stdout=subprocess.PIPE)
     subprocess.run([sys.executable, "-c", PIPE, str(folder / f"pipe-{number}.parquet")], stdin=archive.stdout, check=True)
     archive.wait()
@@ -70,8 +69,6 @@ def pipe(folder: Path, number: int, tops: list[str]) -> None:
 
 def read_tar(out: str) -> None:
     """The reader at the end of a pipe."""
-    import sys
-
     with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as tar:
         files = (member for member in tar if member.isfile())
         write_parquet(out, ((member.name, tar.extractfile(member).read()) for member in files))  # type: ignore[union-attr]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,8 +26,6 @@ COMPARED = [table for table in ALL_TABLES if table.name not in ("ledger", "bookk
 
 def real_sources(root: Path) -> list[str]:
     """Three small packages of the standard library, as folder, archive and git repository with two commits."""
-    import shutil
-
     folder = root / "json"
     shutil.copytree(STDLIB / "json", folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "broken.py").write_text("def broken(:\n    return\n")

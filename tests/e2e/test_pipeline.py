@@ -1,7 +1,10 @@
 """The pipeline on real and hostile input: nothing is lost, nothing is done twice, nothing depends on how it was run."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,9 +143,6 @@ def test_a_run_that_is_killed_and_started_again_gives_the_same_tables(lake, sour
 
 def test_the_zip_runs_on_a_cluster_of_processes(lake, sources, tmp_path):
     """spark-submit, workers that are processes of their own and have only what was shipped; folders with other code hide nothing."""
-    import subprocess
-    import sys
-
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-m", "jobs.runtime.setup_zip", str(tmp_path / "codemill.zip")], check=True, cwd=root)
     shutil.copy(root / "jobs" / "main.py", tmp_path / "main.py")
@@ -162,8 +162,6 @@ def test_the_zip_runs_on_a_cluster_of_processes(lake, sources, tmp_path):
 
 
 def without_project():
-    import os
-
     return {
         key: value
         for key, value in os.environ.items()
