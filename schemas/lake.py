@@ -58,16 +58,25 @@ class Lake:
         return filesystem_of(self.root)
 
     def create(self) -> None:
-        """Makes the lake if it is not there. Raises `LakeError` if something else is."""
+        """Makes the lake if it is not there. Raises `LakeError` if something else is, or if it cannot be made or reached."""
+        try:
+            self._create()
+        except OSError as error:
+            raise LakeError(
+                f"the lake {self.root} cannot be made or reached: {error}.\n"
+                "Expected a folder that can be written to, or an s3:// address in a bucket that exists, with the AWS_* variables to reach it."
+            ) from error
+
+    def _create(self) -> None:
         filesystem, root = self.filesystem()
         marker = filesystem.get_file_info(f"{root}/{MARKER}")
-        if marker.type == pyarrow.fs.FileType.File:
+        if marker.type == pyarrow.fs.FileType.File and marker.size:
             return self.check_format()
         found = [i.base_name for i in filesystem.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))]
-        if found:
-            listed = ", ".join(sorted(found)[:5])
+        others = sorted(set(found) - {MARKER})  # an empty mark is what a run leaves that was killed while it wrote it
+        if others:
             raise LakeError(
-                f"{self.root} is not a codemill lake: it holds {listed}{' ...' if len(found) > 5 else ''} and no {MARKER}.\n"
+                f"{self.root} is not a codemill lake: it holds {', '.join(others[:5])}{' ...' if len(others) > 5 else ''} and no {MARKER}.\n"
                 "Name an empty or a new folder with --lake; nothing was written."
             )
         filesystem.create_dir(root, recursive=True)

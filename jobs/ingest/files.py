@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs import sources
-from jobs.ingest.listing import LISTED, UNREADABLE, list_sources
+from jobs.ingest.listing import HISTORY, LISTED, UNREADABLE, list_sources
 from jobs.ingest.reading import ENTRIES, read_units
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import Insert, Job, Snapshot, Write, parameter, short_hash
@@ -31,6 +31,7 @@ from schemas.spark import spark_schema
 from udfs import decode, languages
 
 VERSION = 1
+UNREAD = f"reason = '{UNREADABLE}' and path = ''"
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,18 @@ def transform(tables: Tables, params: IngestParams) -> Iterator[Write]:
         files = entries.where("reason is null")
         count(tables, entries)
         yield Insert(CONTENTS, new_contents(tables, files))
+        # A source that could not be read to its end loses nothing that the lake holds of it, and is tried again by the next run.
+        unread = [row.repository for row in entries.where(UNREAD).select("repository").distinct().collect()]
         repositories = repository_rows(tables, listed, entries)
-        # A source that could not be read at all leaves what the lake holds of it, and is tried again by the next run.
-        scopes = repositories.select("repository")
+        known = tables[REPOSITORIES].where(F.col("repository").isin(unread)).select("repository")
+        repositories = repositories.join(known, "repository", "left_anti")
+        scopes = repositories.select("repository").where(~F.col("repository").isin(unread))
         yield Snapshot(FILES, files.select(*FILES.names), scopes)
         yield Snapshot(REPOSITORIES, repositories, scopes)
-        seen = scopes.union(entries.select("repository")).distinct().withColumnRenamed("repository", "source")
+        seen = repositories.select("repository").union(entries.select("repository")).distinct().withColumnRenamed("repository", "source")
         yield Snapshot(REJECTS, reject_rows(entries), seen)
-        failed = {row.repository for row in entries.where(f"reason = '{UNREADABLE}' and path = ''").select("repository").collect()}
-        done = sorted((label, found) for label, found in prints.items() if label not in failed)
+        unkept = [row.repository for row in entries.where(F.col("path") == HISTORY).select("repository").collect()]
+        done = sorted((label, found) for label, found in prints.items() if label not in {*unread, *unkept})
         rows = tables.spark.createDataFrame(done, spark_schema(FINGERPRINTS))
         yield Snapshot(FINGERPRINTS, rows, rows.select("source"))
 

@@ -23,6 +23,8 @@ from udfs.draws import hash_group, uniform
 from udfs.tokenizer import Tokenizer, encode, load
 
 TOKEN_BYTES = 4
+# Kinds whose candidate names their text. The same candidate of another kind may have another text by now.
+KEYED_BY_CONTENT = ("file",)
 # A run of one document's tokens, and where the document stands.
 RUNS = pa.schema(
     [
@@ -59,14 +61,16 @@ def tokens_version(tokenizer_sha256: str) -> str:
 
 def token_runs(tables: Tables, documents: DataFrame, mixture: str, tokenizer_json: str, version: str, order: Order) -> DataFrame:
     """Rows of RUNS that together are all `documents` (of `kept_documents`, persisted). The account is told what was tokenized."""
-    packed = tables[SEQUENCES].where((F.col("mixture") == mixture) & (F.col("tokens_version") == version))
+    # One version, or a write that is tried again would find documents in the table that it brings itself.
+    packed = tables.as_it_is_now(SEQUENCES).where((F.col("mixture") == mixture) & (F.col("tokens_version") == version))
     known = packed.select(F.explode("pieces").alias("piece")).where("piece.token_offset = 0").select("piece.kind", "piece.candidate")
+    known = known.where(F.col("kind").isin(*KEYED_BY_CONTENT))
     new = documents.join(known, ["kind", "candidate"], "left_anti").persist()
     size = new.agg(F.coalesce(F.sum("size_bytes"), F.lit(0))).first()[0]  # type: ignore[index]
     tables.account.read_bytes = size
     tokenized = map_texts(new, Tokenize(tokenizer_json, order), from_arrow_schema(RUNS), task_count(size, tables.cores))
     kept = packed.select("tokens", "pieces").mapInArrow(Unpack(order), from_arrow_schema(_PLACELESS))
-    kept = kept.join(documents.select("kind", "candidate", "split"), ["kind", "candidate"])
+    kept = kept.where(F.col("kind").isin(*KEYED_BY_CONTENT)).join(documents.select("kind", "candidate", "split"), ["kind", "candidate"])
     return tokenized.unionByName(kept)
 
 

@@ -2,7 +2,7 @@
 
     CodemillError          the job failed; exit 1
     ├── UsageError         the command was wrong; exit 2
-    └── CountsError        counts do not close: candidates are not kept + dropped
+    └── CountsError        counts do not close: candidates are not kept + dropped, or documents are not those of the sequences
 `schemas.table.ContractError`, `schemas.lake.LakeError` and `jobs.sources.source.SourceError` stand beside them, because they are raised
 where nothing of jobs is imported. All of them say where, what was found, what was expected and what to do.
 """

@@ -3,7 +3,6 @@
 import datetime
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -127,12 +126,11 @@ def cause(error: BaseException) -> str:
 
 def no_space(job: Job, lake: Lake) -> str:
     """Says where there is how much room: the lake's disk, and the one that Spark spills to."""
-    places = {"Spark's scratch folder": os.environ.get("SPARK_LOCAL_DIRS") or tempfile.gettempdir()}
-    if lake.is_local:
-        places["the lake"] = lake.root
-    free = "; ".join(f"{name} {place} has {shutil.disk_usage(place).free / 1e6:,.0f} MB free" for name, place in places.items())
+    places = [("Spark's scratch folder", place) for place in (os.environ.get("SPARK_LOCAL_DIRS") or "/tmp").split(",")]
+    places += [("the lake", lake.root)] if lake.is_local else []
+    found = [f"{name} {place} has {shutil.disk_usage(place).free / 1e6:,.0f} MB free" for name, place in places if os.path.isdir(place)]
     return (
-        f"{job.name} failed: no space left on a disk. {free}.\n"
+        f"{job.name} failed: no space left on a disk. Here, {'; '.join(found)}.\n"
         "A run needs about three times the bytes of new text in the lake. Nothing half-written is visible: make room, or name another "
         "scratch folder with SPARK_LOCAL_DIRS, and start the same command again."
     )

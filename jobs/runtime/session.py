@@ -8,6 +8,7 @@ import glob
 import logging
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from pyspark import SparkConf, SparkContext
@@ -55,6 +56,7 @@ def local_settings(cores: int, memory: str) -> dict[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "codemill-warehouse"),  # else a folder where the user stands
         "spark.log.structuredLogging.enabled": "false",
         "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.configurationFile={_log_settings()}",
     }
@@ -73,7 +75,7 @@ def start_session(app: str, uses_s3: bool = False) -> SparkSession:
     if active is not None:
         return active
     builder = SparkSession.Builder().appName(app)
-    settings = dict(ALWAYS)
+    settings = ALWAYS | (s3_settings() if uses_s3 else {})
     cores = int(os.environ.get("CODEMILL_CORES") or os.cpu_count() or 1)
     if "PYSPARK_GATEWAY_PORT" in os.environ:  # under spark-submit, whose settings stand
         SparkContext._ensure_initialized()  # without its gateway a SparkConf knows nothing of what was submitted
@@ -83,7 +85,6 @@ def start_session(app: str, uses_s3: bool = False) -> SparkSession:
         settings = {key: value for key, value in settings.items() if not submitted.contains(key)}
     else:
         settings |= local_settings(cores, os.environ.get("CODEMILL_DRIVER_MEMORY", "1g")) | jar_settings(uses_s3)
-        settings |= s3_settings() if uses_s3 else {}
     for key, value in settings.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()

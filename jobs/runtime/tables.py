@@ -56,6 +56,13 @@ class Tables:
         check_spark_schema(table, found.schema, path)
         return found
 
+    def as_it_is_now(self, table: Table) -> DataFrame:
+        """The table's present version, also in a write that is tried again after another run's commit."""
+        version = self.lake.version(table)
+        if version is None:
+            return self[table]
+        return self.spark.read.format("delta").option("versionAsOf", version).load(self.lake.spark_path(table.name))
+
     def missing(self, candidates: DataFrame, table: Table) -> DataFrame:
         """Rows of `candidates` whose key the table does not hold. `candidates` has all key columns of the table."""
         if not self.exists(table):
@@ -105,7 +112,9 @@ class Tables:
         """One MERGE of what differs: rows to add or change, and keys of the scopes that are gone."""
         table, (scope,) = write.table, write.scopes.columns
         if self._version(table) == CREATED:  # nothing to compare with, and MERGE is slow to start
-            return self._insert(table, write.rows)
+            self._insert(table, write.rows)
+            if self._version(table) == CREATED + 1:  # else another run came first
+                return
         old = self[table].join(write.scopes.distinct(), scope, "left_semi")
         others = [name for name in table.names if name not in table.key]
         same = reduce(lambda a, b: a & b, (F.col(f"new.{n}").eqNullSafe(F.col(f"old.{n}")) for n in table.names))

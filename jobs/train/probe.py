@@ -34,7 +34,8 @@ def transform(tables: Tables, params: ProbeJobParams) -> Iterator[Write]:
         command += ["--steps", str(params.steps), "--seconds-budget", str(params.seconds_budget)]
         process = subprocess.run(command, stdout=sys.stderr, check=False)
         if process.returncode:
-            raise CodemillError(f"the probe ended with status {process.returncode}; what it said is above. By hand: {' '.join(command)}")
+            by_hand = f" By hand: {' '.join(command)}" if tables.lake.is_local else ""
+            raise CodemillError(f"the probe ended with status {process.returncode}; what it said is above.{by_hand}")
     yield from ()
 
 

@@ -48,10 +48,10 @@ def keep(tables, kept, held_out=()):
 
 @pytest.fixture
 def lakes(spark, tmp_path):
-    """Two lakes with the same texts and tokenizers; one will have a past and the other none."""
+    """Three lakes with the same texts and tokenizers; one will have a past and the others none."""
     trained = {name: train(iter(texts), 300) for name, texts in (("default", TEXTS), ("other", ["something else entirely, " * 30]))}
     found = []
-    for name in ("with a past", "fresh"):
+    for name in ("with a past", "fresh", "fresh too"):
         tables = Tables(spark, Lake.at(str(tmp_path / name)))
         tables.lake.create()
         put(tables, CONTENTS, [(key(text), text, size([text])) for text in TEXTS])
@@ -73,7 +73,7 @@ def packed(tables, params=PARAMS):
 
 
 def test_only_new_documents_are_tokenized_and_the_sequences_are_those_of_a_fresh_lake(lakes):
-    tables, fresh = lakes
+    tables, fresh, fresh_too = lakes
     before, after, held_out = TEXTS[:50], [*TEXTS[:10], *TEXTS[20:]], TEXTS[20:30]
     keep(tables, before)
     first, tokenized = packed(tables)
@@ -83,13 +83,14 @@ def test_only_new_documents_are_tokenized_and_the_sequences_are_those_of_a_fresh
     keep(fresh, after, held_out)
     assert second == packed(fresh)[0] != first
     assert tokenized == size(set(after) - set(before))
-    third = packed(tables, SequencesParams("demo", "default", window=7, hash_groups=5, seed="other"))
-    assert third[1] == 0
-    assert third[0] != second
+    other = SequencesParams("demo", "default", window=7, hash_groups=5, seed="other")
+    third, tokenized = packed(tables, other)
+    keep(fresh_too, after, held_out)
+    assert (third, tokenized) == (packed(fresh_too, other)[0], 0)
 
 
 def test_tokens_of_another_tokenizer_or_another_version_are_not_taken(lakes, monkeypatch):
-    tables, _ = lakes
+    tables = lakes[0]
     keep(tables, TEXTS)
     other = SequencesParams("demo", "other", window=32, hash_groups=3)
     assert packed(tables)[1] == size(TEXTS)

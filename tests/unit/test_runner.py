@@ -32,7 +32,8 @@ def test_what_is_told_already_stays(error: BaseException, tmp_path) -> None:  # 
     assert explained(error, JOBS[0], Lake.at(str(tmp_path))) is error
 
 
-def test_a_full_disk_is_told_with_the_room_that_is_left(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_full_disk_is_told_with_the_room_that_is_left(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("SPARK_LOCAL_DIRS", f"/nowhere/at/all,{tmp_path}")
     found = explained(OSError(28, "No space left on device"), JOBS[0], Lake.at(str(tmp_path)))
     assert isinstance(found, CodemillError)
     assert "ingest.files failed: no space left" in str(found) and f"the lake {tmp_path} has" in str(found)
