@@ -64,7 +64,7 @@ class Lake:
         except OSError as error:
             raise LakeError(
                 f"the lake {self.root} cannot be made or reached: {error}.\n"
-                "Expected a folder that can be written to, or an s3:// address in a bucket that exists, with the AWS_* variables to reach it."
+                "Expected a folder that can be written to, or s3://BUCKET/PREFIX in a bucket that is there, with AWS_* variables."
             ) from error
 
     def _create(self) -> None:
@@ -75,8 +75,9 @@ class Lake:
         found = [i.base_name for i in filesystem.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))]
         others = sorted(set(found) - {MARKER})  # an empty mark is what a run leaves that was killed while it wrote it
         if others:
+            listed = ", ".join(others[:5]) + (" ..." if len(others) > 5 else "")
             raise LakeError(
-                f"{self.root} is not a codemill lake: it holds {', '.join(others[:5])}{' ...' if len(others) > 5 else ''} and no {MARKER}.\n"
+                f"{self.root} is not a codemill lake: it holds {listed} and no {MARKER}.\n"
                 "Name an empty or a new folder with --lake; nothing was written."
             )
         filesystem.create_dir(root, recursive=True)

@@ -129,8 +129,9 @@ def no_space(job: Job, lake: Lake) -> str:
     places = [("Spark's scratch folder", place) for place in (os.environ.get("SPARK_LOCAL_DIRS") or "/tmp").split(",")]
     places += [("the lake", lake.root)] if lake.is_local else []
     found = [f"{name} {place} has {shutil.disk_usage(place).free / 1e6:,.0f} MB free" for name, place in places if os.path.isdir(place)]
+    shown = "; ".join(found)
     return (
-        f"{job.name} failed: no space left on a disk. Here, {'; '.join(found)}.\n"
+        f"{job.name} failed: no space left on a disk. {shown}.\n"
         "A run needs about three times the bytes of new text in the lake. Nothing half-written is visible: make room, or name another "
         "scratch folder with SPARK_LOCAL_DIRS, and start the same command again."
     )
