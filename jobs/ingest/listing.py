@@ -7,7 +7,6 @@ that names one repository, what is known of the repository (`facts` set, JSON).
 import dataclasses
 import errno
 import json
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from jobs import sources
+from jobs.runtime.errors import NO_SPACE
 from jobs.sources.source import Reject, Source, SourceError, Unit
 from schemas.lake import Lake
 
@@ -63,7 +63,7 @@ def list_source(text: str, lake: Lake, unit_bytes: int, max_content_bytes: int) 
             try:
                 history = keep_history(source, facts["commit"], lake)
             except SourceError as error:  # costs the history alone: the snapshot is read all the same
-                if os.strerror(errno.ENOSPC) in str(error):
+                if NO_SPACE in str(error):
                     raise OSError(errno.ENOSPC, str(error)) from error
                 yield reject_row(text, Reject(source.label, HISTORY, "corrupt", str(error)))
             yield {"source": text, "facts": json.dumps(facts), "history": history}

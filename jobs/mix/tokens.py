@@ -4,6 +4,7 @@ Tokenizing is the slowest work on text in this pipeline, so a document is tokeni
 """
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,7 +95,7 @@ class Unpack:
 
     order: Order
 
-    def __call__(self, batches):  # type: ignore[no-untyped-def]
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             pieces = batch.column("pieces").flatten()
             kind, candidate, token_offset, token_count = (pc.struct_field(pieces, index) for index in range(4))

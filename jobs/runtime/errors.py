@@ -7,6 +7,9 @@
 where nothing of jobs is imported. All of them say where, what was found, what was expected and what to do.
 """
 
+import errno
+import os
+
 from jobs.sources.source import SourceError
 from schemas.lake import LakeError
 from schemas.table import ContractError
@@ -23,5 +26,8 @@ class UsageError(CodemillError):
 class CountsError(CodemillError):
     """Rows were lost or doubled: a defect of codemill, never of the data."""
 
+
+# As the system writes it, and as git, Spark and Arrow pass it on.
+NO_SPACE = os.strerror(errno.ENOSPC)
 
 TOLD = (CodemillError, ContractError, LakeError, SourceError)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs.runtime.errors import TOLD, CodemillError
+from jobs.runtime.errors import NO_SPACE, TOLD, CodemillError
 from jobs.runtime.job import Job, parameters_json
 from jobs.runtime.ledger import JobRun, finished, is_up_to_date, job_fingerprint, table_versions
 from jobs.runtime.logs import log
@@ -18,8 +18,6 @@ from jobs.runtime.session import start_session
 from jobs.runtime.tables import Tables
 from schemas.lake import Lake
 from schemas.ledger import LEDGER
-
-NO_SPACE = "No space left on device"
 
 
 def run_jobs(
