@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import Check, Column, Table
+from schemas.table import Column, Table
 
 REPOSITORIES = Table(
     name="ingest/repositories",
@@ -51,7 +51,7 @@ CONTENTS = Table(
         Column("size_bytes", pa.int64(), "of the text as UTF-8"),
     ),
     key=("content_sha256",),
-    checks=(Check("key_is_sha256", "length(content_sha256) = 64"), Check("size_is_known", "size_bytes >= 0")),
+    writer="delta-rs",
 )
 
 REJECTS = Table(

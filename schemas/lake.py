@@ -6,6 +6,7 @@ probe, scoring) read through Arrow here; the ledger is written here, because all
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
 import pyarrow.fs
-from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
 
 from schemas.table import Table
 
@@ -29,6 +31,19 @@ PROBE_METRICS = f"{PROBE}/metrics.json"
 
 class LakeError(Exception):
     """The lake cannot be used as it is."""
+
+
+class OvertakenError(Exception):
+    """Another commit came first; what was to be committed was made for an older version."""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A Parquet file in the folder of a table, by its name there."""
+
+    name: str
+    row_count: int
+    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -138,6 +153,47 @@ class Lake:
         """Appends rows to a table that delta-rs writes."""
         assert table.writer == "delta-rs", f"{table.name} is written by {table.writer}"
         write_deltalake(self.path(table.name), rows.cast(table.arrow_schema), mode="append", storage_options=storage_options())
+
+    def make(self, table: Table) -> None:
+        """Makes a table that delta-rs writes, without rows; nothing where it is there."""
+        schema = Schema.from_arrow(table.arrow_schema)
+        fields = [
+            Field(f.name, f.type, nullable=f.nullable, metadata={"comment": c.meaning})
+            for f, c in zip(schema.fields, table.columns, strict=True)
+        ]
+        configuration: dict[str, str | None] = {"delta.dataSkippingStatsColumns": ",".join(table.key)}
+        path = self.path(table.name)
+        try:
+            DeltaTable.create(path, Schema(fields), "ignore", None, None, table.meaning, configuration, storage_options())
+        except DeltaError:
+            if self.version(table) is None:  # else another run made it
+                raise
+
+    def add_files(self, table: Table, files: list[DataFile], version: int) -> None:
+        """Commits files that lie in the folder of a table that delta-rs writes, on top of `version`.
+
+        Raises `OvertakenError` where the table has another version by now. Contents are the caller's promise: no check is run.
+        """
+        assert table.writer == "delta-rs", f"{table.name} is written by {table.writer}"
+        now = int(time.time() * 1000)
+        actions: list[AddAction | RemoveAction] = [
+            AddAction(f.name, f.size_bytes, {}, now, True, json.dumps({"numRecords": f.row_count})) for f in files
+        ]
+        found = DeltaTable(self.path(table.name), version=version, storage_options=storage_options())
+        try:
+            metrics = {"numOutputRows": str(sum(f.row_count for f in files))}  # as Spark says it, for the table's history
+            properties = CommitProperties({"operationMetrics": metrics}, max_commit_retries=0)
+            found.create_write_transaction(actions, "append", found.schema(), commit_properties=properties)
+        except CommitFailedError as error:
+            raise OvertakenError(f"{self.path(table.name)} was at version {version}: {error}") from error
+
+    def file_names(self, table: Table, version: int | None = None) -> set[str]:
+        """Names of the files that a version (None: the newest) of a table without partitions is made of."""
+        try:
+            found = DeltaTable(self.path(table.name), version=version, storage_options=storage_options())
+        except TableNotFoundError:
+            return set()
+        return {uri.rpartition("/")[2] for uri in found.file_uris()}
 
 
 def is_remote(address: str) -> bool:

@@ -15,22 +15,11 @@ def check_spark_schema(table: Table, found: StructType, where: str) -> None:
     table.check_schema(to_arrow_schema(found), where)
 
 
-def create_table_sql(table: Table, location: str) -> str:
-    """CREATE TABLE with comments, NOT NULL and the checks as Delta constraints, so that Delta itself refuses a bad commit."""
-    fields = spark_schema(table).fields
-    columns = ",\n  ".join(
-        f"`{field.name}` {field.dataType.simpleString()}{'' if column.is_nullable else ' NOT NULL'} COMMENT '{_quoted(column.meaning)}'"
-        for field, column in zip(fields, table.columns, strict=True)
-    )
+def table_properties(table: Table) -> dict[str, str]:
+    """Delta's properties of a table that Spark writes: the checks, and keys that are there, as constraints that Delta itself holds to."""
     properties = {f"delta.constraints.{check.name}": check.condition for check in table.checks}
+    properties |= {f"delta.constraints.{c.name}_is_there": f"`{c.name}` IS NOT NULL" for c in table.columns if not c.is_nullable}
     # Statistics of a text column cost time and say nothing; the key's serve to skip files.
     properties["delta.dataSkippingStatsColumns"] = ",".join(table.key)
     properties["delta.enableDeletionVectors"] = "false"
-    listed = ", ".join(f"'{key}' = '{_quoted(value)}'" for key, value in properties.items())
-    return (
-        f"CREATE TABLE IF NOT EXISTS {location} (\n  {columns}\n) USING delta COMMENT '{_quoted(table.meaning)}' TBLPROPERTIES ({listed})"
-    )
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")
+    return properties

@@ -3,13 +3,14 @@
 Reads   sources: folders, git repositories, archives, tables, a manifest of many
 Writes  ingest/contents, then ingest/files, ingest/rejects, ingest/repositories, bookkeeping/fingerprints
 
-Sources that did not change are skipped. The others are listed (names and sizes), cut into units of bounded size, read by as many
-tasks as there are units for, and their texts put aside in staging; then keys are compared with the lake's, and only new texts move.
-The order of the commits is what makes a killed run safe: a source's fingerprint comes last.
+Sources that did not change are skipped. The others are listed (names and sizes), cut into units of bounded size, and read by as many
+tasks as there are units for, which put texts aside in staging; then keys are compared with the lake's, and new texts are written where
+they stay. No text passes through the JVM. The order of the commits is what makes a killed run safe: a source's fingerprint comes last.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
 from pyspark.sql import DataFrame, Window
@@ -18,12 +19,13 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs import sources
 from jobs.ingest.listing import HISTORY, LISTED, UNREADABLE, list_sources
-from jobs.ingest.reading import ENTRIES, read_units
+from jobs.ingest.reading import ENTRIES, READ, read_units
+from jobs.ingest.texts import NewTexts, remove_leftovers
 from jobs.runtime.errors import UsageError
-from jobs.runtime.job import Insert, Job, Snapshot, Write, parameter, short_hash
+from jobs.runtime.job import AddFiles, Job, Snapshot, Write, parameter, short_hash
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
-from jobs.runtime.texts import BLOCK, map_texts, task_count
+from jobs.runtime.texts import task_count
 from jobs.sources.source import Reject, Source, SourceError
 from schemas.ingest import CONTENTS, FILES, FINGERPRINTS, REJECTS, REPOSITORIES
 from schemas.lake import Lake
@@ -31,7 +33,6 @@ from schemas.spark import spark_schema
 from udfs import decode, languages
 
 VERSION = 1
-UNREAD = f"reason = '{UNREADABLE}' and path = ''"
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,20 @@ class IngestParams:
 def transform(tables: Tables, params: IngestParams) -> Iterator[Write]:
     named, rejects = named_sources(params)
     prints = changed(tables.lake, named, params)
+    remove_leftovers(tables.lake, datetime.now(UTC))
     with Staging(tables.lake, tables.run) as staging:
         listed = staging.keep(tables.spark, list_changed(tables, [s for s in named if s.label in prints], params), "listed")
-        entries = staging.keep(tables.spark, read_listed(tables, listed, rejects, params, staging), "entries")
+        read, text_sizes = read_listed(tables, listed, params, staging)
+        entries = read.unionByName(refused(tables, listed, rejects), allowMissingColumns=True)
+        if has_repeats(entries):
+            entries = staging.keep(tables.spark, without_repeats(entries), "entries")
         files = entries.where("reason is null")
         count(tables, entries)
-        yield Insert(CONTENTS, new_contents(tables, files))
+        texts = NewTexts(tables, files.select("content_sha256", "text_file"), staging.folder("texts"), text_sizes)
+        yield AddFiles(CONTENTS, texts.write)
+        texts.forget_unused()
         # A source that could not be read to its end loses nothing that the lake holds of it, and is tried again by the next run.
-        unread = [row.repository for row in entries.where(UNREAD).select("repository").distinct().collect()]
+        unread = repositories_of(tables, entries, UNREADABLE, "")
         repositories = repository_rows(tables, listed, entries)
         known = tables[REPOSITORIES].where(F.col("repository").isin(unread)).select("repository")
         repositories = repositories.join(known, "repository", "left_anti")
@@ -61,7 +68,7 @@ def transform(tables: Tables, params: IngestParams) -> Iterator[Write]:
         yield Snapshot(REPOSITORIES, repositories, scopes)
         seen = repositories.select("repository").union(entries.select("repository")).distinct().withColumnRenamed("repository", "source")
         yield Snapshot(REJECTS, reject_rows(entries), seen)
-        unkept = [row.repository for row in entries.where(F.col("path") == HISTORY).select("repository").collect()]
+        unkept = repositories_of(tables, entries, "corrupt", HISTORY)
         done = sorted((label, found) for label, found in prints.items() if label not in {*unread, *unkept})
         rows = tables.spark.createDataFrame(done, spark_schema(FINGERPRINTS))
         yield Snapshot(FINGERPRINTS, rows, rows.select("source"))
@@ -114,21 +121,31 @@ def list_changed(tables: Tables, todo: list[Source], params: IngestParams) -> Da
     return rows.repartition(max(1, min(len(todo), 16 * tables.cores)), "source").mapInArrow(listing, from_arrow_schema(LISTED))
 
 
-def read_listed(tables: Tables, listed: DataFrame, rejects: list[Reject], params: IngestParams, staging: Staging) -> DataFrame:
-    """Entries of all units, and the rejects of the listing, in the shape of ENTRIES; a path that came twice is a reject the second time."""
+def read_listed(tables: Tables, listed: DataFrame, params: IngestParams, staging: Staging) -> tuple[DataFrame, dict[str, int]]:
+    """Entries of all units in the shape of ENTRIES, and the sizes of the staged files that their texts are in."""
     units = listed.where("payload is not null").select("source", "payload", "entry_count", "size_bytes")
-    size = units.agg(F.sum("size_bytes")).first()[0] or 0  # type: ignore[index]
-    reading = partial(read_units, staging_folder=staging.folder("texts"), max_content_bytes=params.max_content_bytes)
-    tasks = max(1, min(units.count(), task_count(size, tables.cores)))
-    # One range of rows each, by the hash of the unit: units of one source spread over all tasks.
-    read = units.repartition(tasks, F.xxhash64("source", "payload")).mapInArrow(reading, from_arrow_schema(ENTRIES))
+    count, size = units.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
+    schema = from_arrow_schema(ENTRIES)
+    if not count:
+        return tables.spark.createDataFrame([], schema), {}
+    folders = {"entry_folder": staging.folder("entries"), "text_folder": staging.folder("texts")}
+    reading = partial(read_units, **folders, max_content_bytes=params.max_content_bytes)
+    done = units.repartition(min(count, task_count(size, tables.cores))).mapInArrow(reading, from_arrow_schema(READ)).collect()
+    entries = tables.spark.read.schema(schema).parquet(*(staging.spark_path(f"entries/{row.entry_file}") for row in done))
+    return entries, {row.text_file: row.text_bytes for row in done}
+
+
+def refused(tables: Tables, listed: DataFrame, rejects: list[Reject]) -> DataFrame:
+    """Rejects of the listing and of the manifest, with the columns of ENTRIES that they have."""
     columns = [F.col("reject_source").alias("repository"), F.col("locator").alias("path"), *map(F.col, ("reason", "detail", "size_bytes"))]
     kinds = F.get_json_object("source", "$.kind").alias("source_kind")
-    refused = listed.where("reason is not null").select(*columns, kinds)
-    if rejects:
-        early = [(r.source, r.locator, r.reason, r.detail, r.size_bytes, "manifest") for r in rejects]
-        refused = refused.union(tables.spark.createDataFrame(early, refused.schema))
-    return without_repeats(read.unionByName(refused, allowMissingColumns=True))
+    found = listed.where("reason is not null").select(*columns, kinds)
+    early = [(r.source, r.locator, r.reason, r.detail, r.size_bytes, "manifest") for r in rejects]
+    return found.union(tables.spark.createDataFrame(early, found.schema)) if early else found
+
+
+def has_repeats(entries: DataFrame) -> bool:
+    return not entries.groupBy("repository", "path").count().where("count > 1").isEmpty()
 
 
 def without_repeats(entries: DataFrame) -> DataFrame:
@@ -154,16 +171,12 @@ def count(tables: Tables, entries: DataFrame) -> None:
             tables.account.read_bytes += size
 
 
-def new_contents(tables: Tables, files: DataFrame) -> DataFrame:
-    """Texts whose key the lake does not hold, each from the first staging file that has it."""
-    keys = files.groupBy("content_sha256").agg(F.min_by(F.struct("text_file", "text_bytes"), "text_file").alias("place"))
-    new = tables.missing(keys, CONTENTS).select("content_sha256", "place.*", F.lit(0).cast("bigint").alias(BLOCK))
-    size = new.agg(F.sum("text_bytes")).first()[0] or 0  # type: ignore[index]
-    return map_texts(new, with_size, spark_schema(CONTENTS), task_count(size, tables.cores))
-
-
-def with_size(batch):  # type: ignore[no-untyped-def]
-    return batch.rename_columns({"text_bytes": "size_bytes"}).select(CONTENTS.names)
+def repositories_of(tables: Tables, entries: DataFrame, reason: str, path: str) -> list[str]:
+    """Repositories with a reject of this reason at this path. Mostly there are none, which the account knows already."""
+    if reason not in tables.account.rejected:
+        return []
+    found = entries.where((F.col("reason") == reason) & (F.col("path") == path)).select("repository").distinct()
+    return [row.repository for row in found.collect()]
 
 
 def repository_rows(tables: Tables, listed: DataFrame, entries: DataFrame) -> DataFrame:

@@ -1,7 +1,7 @@
-"""What a task of the second stage of ingest does: read units, decode, and put texts aside.
+"""What a task of the second stage of ingest does: read units, decode, and write what it read.
 
-Runs in Python workers. Texts go into one staging file a task (Parquet: content_sha256, text), each distinct text of the task once; what
-is returned about each entry is narrow: ENTRIES, either a file (`reason` null) or a reject.
+Runs in Python workers. Texts go into a staged file, each distinct text of the task once; what is known of each entry goes into a file of
+ENTRIES, either a file (`reason` null) or a reject. Spark is told the names of the two, and nothing else.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from jobs import sources
 from jobs.ingest.listing import UNREADABLE
+from jobs.ingest.staged_texts import StagedTexts
 from jobs.sources.source import Entry, Facts, Reject, Source, SourceError, Unit
 from schemas.lake import filesystem_of
 from udfs.decode import Undecodable, decode
@@ -28,7 +29,6 @@ ENTRIES = pa.schema(
         ("git_blob_id", pa.string()),
         ("encoding", pa.string()),
         ("size_bytes", pa.int64()),
-        ("text_bytes", pa.int64()),
         ("language", pa.string()),
         ("text_file", pa.string()),
         ("source_kind", pa.string()),
@@ -41,66 +41,49 @@ ENTRIES = pa.schema(
         ("licence", pa.string()),
     ]
 )
-TEXTS = pa.schema([("content_sha256", pa.string()), ("text", pa.string())])
-ROW_GROUP_BYTES = 16 << 20
+READ = pa.schema([("entry_file", pa.string()), ("text_file", pa.string()), ("text_bytes", pa.int64())])
 HEAD_BYTES = 4096
-ROWS = 4000
+ROWS = 20_000
+
+Row = tuple[Any, ...]
 
 
-class Staging:
-    """One Parquet file of distinct texts. Its name is random: a task that is tried again writes another, and only what a finished task
-    names is read."""
+class EntryFile:
+    """One Parquet file of ENTRIES under a random name. Without rows it is written all the same, and is empty."""
 
     def __init__(self, folder: str) -> None:
-        self.path = f"{folder}/{uuid.uuid4().hex}.parquet"
-        self._filesystem, self._local = filesystem_of(self.path)
-        self._writer: pq.ParquetWriter | None = None
-        self._seen: set[str] = set()
-        self._keys: list[str] = []
-        self._texts: list[bytes] = []
-        self._held_bytes = 0
+        self.name = f"{uuid.uuid4().hex}.parquet"
+        filesystem, path = filesystem_of(folder)
+        self._writer = pq.ParquetWriter(f"{path}/{self.name}", ENTRIES, filesystem=filesystem, compression="lz4")
+        self._rows: list[Row] = []
 
-    def add(self, key: str, text: bytes) -> None:
-        if key in self._seen:
-            return
-        self._seen.add(key)
-        self._keys.append(key)
-        self._texts.append(text)
-        self._held_bytes += len(text)
-        if self._held_bytes >= ROW_GROUP_BYTES:
+    def add(self, row: Row) -> None:
+        self._rows.append(row)
+        if len(self._rows) == ROWS:
             self._flush()
 
     def _flush(self) -> None:
-        # from_arrays on binary, then a view as string: the bytes are known to be UTF-8 and are not decoded again.
-        texts = pa.array(self._texts, pa.binary()).view(pa.string())
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self._local, TEXTS, filesystem=self._filesystem, compression="lz4", use_dictionary=False)
-        self._writer.write_table(pa.Table.from_arrays([pa.array(self._keys), texts], schema=TEXTS))
-        self._keys, self._texts, self._held_bytes = [], [], 0
+        columns = zip(*self._rows, strict=True)
+        self._writer.write_table(pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, ENTRIES, strict=True)], schema=ENTRIES))
+        self._rows = []
 
     def close(self) -> None:
-        if self._keys:
+        if self._rows:
             self._flush()
-        if self._writer:
-            self._writer.close()
+        self._writer.close()
 
 
-def read_units(batches: Iterable[pa.RecordBatch], staging_folder: str, max_content_bytes: int) -> Iterator[pa.RecordBatch]:
-    """batches: columns source (JSON), payload, entry_count, size_bytes. Yields batches of ENTRIES; the texts are in the staging file when
-    the last one is out."""
-    staging = Staging(staging_folder)
-    rows: list[dict[str, Any]] = []
+def read_units(batches: Iterable[pa.RecordBatch], entry_folder: str, text_folder: str, max_content_bytes: int) -> Iterator[pa.RecordBatch]:
+    """batches: columns source (JSON), payload, entry_count, size_bytes. Yields one batch of READ, of one row."""
+    texts, entries = StagedTexts(text_folder), EntryFile(entry_folder)
     for batch in batches:
         for unit in batch.to_pylist():
             source = Source.from_json(unit["source"])
             for item in read_unit(Unit(source, unit["payload"], unit["entry_count"], unit["size_bytes"]), max_content_bytes):
-                rows.append(reject_row(source.kind, item) if isinstance(item, Reject) else entry_row(source.kind, item, staging))
-                if len(rows) == ROWS:
-                    yield pa.RecordBatch.from_pylist(rows, schema=ENTRIES)
-                    rows = []
-    staging.close()
-    if rows:
-        yield pa.RecordBatch.from_pylist(rows, schema=ENTRIES)
+                entries.add(reject_row(source.kind, item) if isinstance(item, Reject) else entry_row(source.kind, item, texts))
+    entries.close()
+    texts.close()
+    yield pa.RecordBatch.from_pylist([{"entry_file": entries.name, "text_file": texts.name, "text_bytes": texts.size_bytes}], schema=READ)
 
 
 def read_unit(unit: Unit, max_content_bytes: int) -> Iterator[Entry | Reject]:
@@ -111,34 +94,25 @@ def read_unit(unit: Unit, max_content_bytes: int) -> Iterator[Entry | Reject]:
         yield Reject(unit.source.label, "", UNREADABLE, str(error), unit.size_bytes)
 
 
-def entry_row(source_kind: str, entry: Entry, staging: Staging) -> dict[str, Any]:
+def entry_row(source_kind: str, entry: Entry, texts: StagedTexts) -> Row:
+    """A row of ENTRIES; the text goes to `texts`."""
     decoded = decode(entry.raw)
     if isinstance(decoded, Undecodable):
         return reject_row(source_kind, Reject(entry.repository, entry.path, decoded.reason, decoded.detail, len(entry.raw)))
     raw_sha256 = hashlib.sha256(entry.raw).hexdigest()
     key = raw_sha256 if decoded.text is entry.raw else hashlib.sha256(decoded.text).hexdigest()
-    staging.add(key, decoded.text)
+    texts.add(key, decoded.text)
+    language = language_of(entry.path, decoded.text[:HEAD_BYTES])
     facts = entry.facts or Facts()
-    return {
-        "repository": entry.repository,
-        "path": entry.path,
-        "content_sha256": key,
-        "raw_sha256": raw_sha256,
-        "git_blob_id": entry.git_blob_id,
-        "encoding": decoded.encoding,
-        "size_bytes": len(entry.raw),
-        "text_bytes": len(decoded.text),
-        "language": language_of(entry.path, decoded.text[:HEAD_BYTES]),
-        "text_file": staging.path,
-        "source_kind": source_kind,
-        "stars": facts.stars,
-        "forks": facts.forks,
-        "commits": facts.commits,
-        "maintained_days": facts.maintained_days,
-        "licence": facts.licence,
-    }
+    return (
+        entry.repository, entry.path, key, raw_sha256, entry.git_blob_id, decoded.encoding, len(entry.raw), language, texts.name,
+        source_kind, None, None, facts.stars, facts.forks, facts.commits, facts.maintained_days, facts.licence,
+    )  # fmt: skip
 
 
-def reject_row(source_kind: str, reject: Reject) -> dict[str, Any]:
-    row = {"repository": reject.source, "path": reject.locator, "reason": reject.reason, "detail": reject.detail}
-    return {**row, "size_bytes": reject.size_bytes, "source_kind": source_kind}
+def reject_row(source_kind: str, reject: Reject) -> Row:
+    nothing = (None,) * 5
+    return (
+        reject.source, reject.locator, None, None, None, None, reject.size_bytes, None, None,
+        source_kind, reject.reason, reject.detail, *nothing,
+    )  # fmt: skip

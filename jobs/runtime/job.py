@@ -9,6 +9,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
+from schemas.lake import DataFile
 from schemas.table import Table
 
 
@@ -42,7 +43,18 @@ class Snapshot:
     scopes: DataFrame
 
 
-Write = Insert | Replace | Snapshot
+@dataclass(frozen=True)
+class AddFiles:
+    """Adds Parquet files that tasks wrote into the folder of a table that delta-rs writes.
+
+    `choose(version)` gives those whose rows that version of the table lacks; it is asked again where another run committed meanwhile.
+    """
+
+    table: Table
+    choose: Callable[[int], list[DataFile]]
+
+
+Write = Insert | Replace | Snapshot | AddFiles
 
 
 @dataclass

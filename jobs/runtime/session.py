@@ -52,6 +52,7 @@ def local_settings(cores: int, memory: str) -> dict[str, str]:
     return small_data_settings(cores) | {
         "spark.master": f"local[{cores}]",
         "spark.driver.memory": memory,
+        "spark.python.daemon.module": "jobs.runtime.workers",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",

@@ -42,9 +42,12 @@ class Staging:
         filesystem.create_dir(f"{root}/{self._name}/{name}", recursive=True)
         return f"{self._lake.root}/{self._name}/{name}"
 
+    def spark_path(self, name: str) -> str:
+        return self._lake.spark_path(f"{self._name}/{name}")
+
     def keep(self, spark: SparkSession, rows: DataFrame, name: str) -> DataFrame:
         """Computes rows once and reads them back."""
-        path = self._lake.spark_path(f"{self._name}/{name}")
+        path = self.spark_path(name)
         rows.write.mode("overwrite").parquet(path)
         return spark.read.schema(rows.schema).parquet(path)
 

@@ -9,7 +9,7 @@ import pytest
 from jobs.pipeline import JOBS, after, exported
 from schemas import ALL_TABLES
 from schemas.mix import PIECE
-from schemas.spark import create_table_sql
+from schemas.spark import table_properties
 from udfs.packing import PIECE as PACKED_PIECE
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def test_a_table_is_declared_whole(table):
     assert not any(column.is_nullable for column in table.columns if column.name in table.key and column.name != "language")
     assert all(column.meaning for column in table.columns) and table.meaning
     assert not table.differences(table.arrow_schema)
-    assert table.name in create_table_sql(table, f"delta.`/{table.name}`")
+    assert all(f"delta.constraints.{name}_is_there" in table_properties(table) for name in table.key if name != "language")
 
 
 def test_a_packed_piece_is_the_tables_piece():

@@ -89,6 +89,18 @@ def test_only_new_documents_are_tokenized_and_the_sequences_are_those_of_a_fresh
     assert (third, tokenized) == (packed(fresh_too, other)[0], 0)
 
 
+def test_a_run_that_another_one_overtakes_doubles_nothing(lakes):
+    tables = lakes[0]
+    keep(tables, TEXTS[:50])
+    packed(tables)
+    keep(tables, TEXTS)
+    overtaken = next(iter(sequences.transform(Tables(tables.spark, tables.lake), PARAMS)))  # has seen what is new, has not written
+    expected, _ = packed(tables)
+    tables.apply(overtaken)
+    found = sorted(json.dumps(row.asDict(recursive=True), sort_keys=True) for row in tables[SEQUENCES].collect())
+    assert found == expected[SEQUENCES.name]
+
+
 def test_tokens_of_another_tokenizer_or_another_version_are_not_taken(lakes, monkeypatch):
     tables = lakes[0]
     keep(tables, TEXTS)

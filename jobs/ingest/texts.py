@@ -1,0 +1,103 @@
+"""Which of the texts that were put aside become rows of ingest/contents, and writing them there.
+
+What is compared and shuffled are keys. Each task then takes new texts from the staged files that it was given and writes one file of the
+table.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from jobs.ingest.content_file import ContentFile
+from jobs.ingest.staged_texts import texts_of
+from jobs.runtime.staging import LEFTOVER_DAYS
+from jobs.runtime.tables import Tables
+from jobs.runtime.texts import KEY, task_count
+from schemas.ingest import CONTENTS
+from schemas.lake import DataFile, Lake
+
+PLACED = pa.schema([("text_file", pa.string()), (KEY, pa.string())])
+COMMITTED = pa.schema([("name", pa.string()), ("row_count", pa.int64()), ("size_bytes", pa.int64())])
+
+
+@dataclass
+class NewTexts:
+    """Texts in staged files, with the size of each file. `keys` has columns content_sha256, text_file; a key may stand in several files."""
+
+    tables: Tables
+    keys: DataFrame
+    folder: str
+    sizes: dict[str, int]
+    written: list[DataFile] = field(default_factory=list)
+
+    def write(self, version: int) -> list[DataFile]:
+        """Writes each text that this version of the table lacks once; gives the files, which a commit has to name."""
+        if not self.sizes:
+            return []
+        new = self.keys.groupBy(KEY).agg(F.min("text_file").alias("text_file"))
+        if self.tables.lake.file_names(CONTENTS, version):
+            new = new.join(self.tables.at(CONTENTS, version).select(KEY), KEY, "left_anti")
+        tasks = min(len(self.sizes), task_count(sum(self.sizes.values()), self.tables.cores))
+        task_of = self.tables.spark.createDataFrame(shared_out(self.sizes, tasks), "text_file string, task int")
+        placed = new.join(F.broadcast(task_of), "text_file").repartitionById(tasks, "task").select("text_file", KEY)
+        writing = partial(write_new, staged=self.folder, folder=self.tables.lake.path(CONTENTS.name))
+        rows = placed.sortWithinPartitions("text_file", KEY).mapInArrow(writing, from_arrow_schema(COMMITTED)).collect()
+        written = [DataFile(row.name, row.row_count, row.size_bytes) for row in rows]
+        self.written += written
+        return written
+
+    def forget_unused(self) -> None:
+        """After the commit: removes files of an attempt that another run overtook."""
+        used = self.tables.lake.file_names(CONTENTS)
+        remove(self.tables.lake, [file.name for file in self.written if file.name not in used])
+
+
+def shared_out(sizes: dict[str, int], tasks: int) -> list[tuple[str, int]]:
+    """(file, task): the largest file first, each to the task that has least."""
+    held = [0] * tasks
+    placed = []
+    for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
+        task = held.index(min(held))
+        held[task] += sizes[name]
+        placed.append((name, task))
+    return placed
+
+
+def write_new(batches: Iterable[pa.RecordBatch], staged: str, folder: str) -> Iterator[pa.RecordBatch]:
+    """batches: columns text_file, content_sha256, sorted. Writes the texts of these keys into one file; yields its row of COMMITTED."""
+    target = ContentFile(folder)
+    rows = pa.Table.from_batches(batches, PLACED)
+    for name in pc.unique(rows.column("text_file")).to_pylist():
+        keys = rows.filter(pc.equal(rows.column("text_file"), name)).column(KEY).combine_chunks()
+        for texts in texts_of(f"{staged}/{name}", keys):
+            target.add(texts)
+    file = target.close()
+    if file:
+        row = {"name": file.name, "row_count": file.row_count, "size_bytes": file.size_bytes}
+        yield pa.RecordBatch.from_pylist([row], schema=COMMITTED)
+
+
+def remove_leftovers(lake: Lake, now: datetime) -> None:
+    """Removes files of killed runs: those that no version names and that are LEFTOVER_DAYS old. Two runs may do it at once."""
+    filesystem, root = lake.filesystem()
+    found = filesystem.get_file_info(pyarrow.fs.FileSelector(f"{root}/{CONTENTS.name}", allow_not_found=True))
+    old = [info.base_name for info in found if info.is_file and now - info.mtime > timedelta(days=LEFTOVER_DAYS)]
+    if old:
+        used = lake.file_names(CONTENTS)
+        remove(lake, [name for name in old if name not in used])
+
+
+def remove(lake: Lake, names: list[str]) -> None:
+    filesystem, root = lake.filesystem()
+    for name in names:
+        with contextlib.suppress(OSError):
+            filesystem.delete_file(f"{root}/{CONTENTS.name}/{name}")

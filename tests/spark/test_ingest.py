@@ -1,0 +1,100 @@
+"""Ingest beside another run, and from sources that go away while they are read."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+from pyspark.sql import functions as F
+
+from jobs.ingest import files, texts
+from jobs.ingest.files import IngestParams
+from jobs.ingest.listing import UNREADABLE
+from jobs.runtime.job import AddFiles
+from jobs.runtime.staging import LEFTOVER_DAYS
+from schemas.ingest import CONTENTS, FILES, FINGERPRINTS, REJECTS
+
+
+def ingest(tables, source):
+    for write in files.transform(tables, IngestParams((str(source),))):
+        tables.apply(write)
+    return {row.path: row.content_sha256 for row in tables[FILES].collect()}
+
+
+def test_a_source_that_goes_away_while_it_is_read_loses_nothing(tables, tmp_path, monkeypatch):
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("a.py", "b.py"):
+        (source / name).write_text(f"name = '{name}'\n")
+    first = ingest(tables, source)
+    (source / "a.py").write_text("name = 'changed'\n")
+    read_listed = files.read_listed
+
+    def read_half(*arguments):
+        """As if the source went away after a.py."""
+        entries, text_sizes = read_listed(*arguments)
+        is_lost = F.col("path") == "b.py"
+        lost = entries.where(is_lost).withColumns(
+            {"path": F.lit(""), "reason": F.lit(UNREADABLE), "detail": F.lit("gone"), "content_sha256": F.lit(None).cast("string")}
+        )
+        return entries.where(~is_lost).unionByName(lost), text_sizes
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "read_listed", read_half)
+        half = ingest(tables, source)
+    assert half["b.py"] == first["b.py"] and half["a.py"] != first["a.py"]
+    assert [row.reason for row in tables[REJECTS].collect()] == [UNREADABLE]
+    before = tables[FINGERPRINTS].collect()
+    assert ingest(tables, source) == half
+    assert tables[REJECTS].isEmpty() and tables[FINGERPRINTS].collect() != before
+
+
+def folder_of(path, **texts):
+    path.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (path / f"{name}.py").write_text(text)
+    return path
+
+
+def committed(tables):
+    """Keys of ingest/contents as rows, and the Parquet files in its folder that no version names."""
+    keys = [row.content_sha256 for row in tables[CONTENTS].collect()]
+    there = {name for name in os.listdir(tables.lake.path(CONTENTS.name)) if name.endswith(".parquet")}
+    return keys, there - tables.lake.file_names(CONTENTS)
+
+
+def test_a_text_that_is_empty_is_a_content_too(tables, tmp_path):
+    found = ingest(tables, folder_of(tmp_path / "source", empty=""))
+    assert committed(tables)[0] == [found["empty.py"]]
+
+
+def test_a_run_that_another_one_overtakes_doubles_no_text_and_leaves_no_file_behind(tables, tmp_path):
+    first, second = folder_of(tmp_path / "first", a="a = 1", b="b = 1"), folder_of(tmp_path / "second", a="a = 1", c="c = 1")
+    writes = files.transform(tables, IngestParams((str(first),)))
+    contents = next(writes)
+    choose = contents.choose
+    overtaken = []
+
+    def choose_and_be_overtaken(version):
+        chosen = choose(version)
+        if not overtaken:
+            overtaken.append(version)
+            ingest(tables, second)
+        return chosen
+
+    tables.apply(AddFiles(CONTENTS, choose_and_be_overtaken))
+    for write in writes:
+        tables.apply(write)
+    keys, left = committed(tables)
+    assert sorted(keys) == sorted({row.content_sha256 for row in tables[FILES].collect()})
+    assert (len(keys), left) == (3, set())
+
+
+def test_what_a_killed_run_wrote_goes_after_a_while(tables, tmp_path):
+    ingest(tables, folder_of(tmp_path / "source", a="a = 1"))
+    keys, _ = committed(tables)
+    left = tables.lake.path(f"{CONTENTS.name}/killed.parquet")
+    with open(left, "wb") as file:
+        file.write(b"half of a fi")
+    texts.remove_leftovers(tables.lake, datetime.now(UTC) + timedelta(days=LEFTOVER_DAYS - 1))
+    assert os.path.exists(left)
+    texts.remove_leftovers(tables.lake, datetime.now(UTC) + timedelta(days=LEFTOVER_DAYS + 1))
+    assert committed(tables) == (keys, set())
