@@ -59,16 +59,21 @@ def transform(tables: Tables, params: IngestParams) -> Iterator[Write]:
         yield AddFiles(CONTENTS, texts.write)
         texts.forget_unused()
         # A source that could not be read to its end loses nothing that the lake holds of it, and is tried again by the next run.
-        unread = repositories_of(tables, entries, UNREADABLE, "")
+        unread = labels_of(tables, entries, UNREADABLE, "")
+        incomplete = entries.where(F.col("label").isin(unread)).select("repository").distinct()
         repositories = repository_rows(tables, listed, entries)
-        known = tables[REPOSITORIES].where(F.col("repository").isin(unread)).select("repository")
-        repositories = repositories.join(known, "repository", "left_anti")
-        scopes = repositories.select("repository").where(~F.col("repository").isin(unread))
+        if unread:
+            known = tables[REPOSITORIES].join(incomplete, "repository", "left_semi").select("repository")
+            repositories = repositories.join(known, "repository", "left_anti")
+        scopes = (
+            repositories.select("repository").join(incomplete, "repository", "left_anti") if unread else repositories.select("repository")
+        )
         yield Snapshot(FILES, files.select(*FILES.names), scopes)
         yield Snapshot(REPOSITORIES, repositories, scopes)
-        seen = repositories.select("repository").union(entries.select("repository")).distinct().withColumnRenamed("repository", "source")
+        read_sources = tables.spark.createDataFrame([(label,) for label in prints], "source string")
+        seen = read_sources.union(repositories.select("repository")).union(entries.select("repository")).distinct()
         yield Snapshot(REJECTS, reject_rows(entries), seen)
-        unkept = repositories_of(tables, entries, "corrupt", HISTORY)
+        unkept = labels_of(tables, entries, "corrupt", HISTORY)
         done = sorted((label, found) for label, found in prints.items() if label not in {*unread, *unkept})
         rows = tables.spark.createDataFrame(done, spark_schema(FINGERPRINTS))
         yield Snapshot(FINGERPRINTS, rows, rows.select("source"))
@@ -137,10 +142,14 @@ def read_listed(tables: Tables, listed: DataFrame, params: IngestParams, staging
 
 def refused(tables: Tables, listed: DataFrame, rejects: list[Reject]) -> DataFrame:
     """Rejects of the listing and of the manifest, with the columns of ENTRIES that they have."""
-    columns = [F.col("reject_source").alias("repository"), F.col("locator").alias("path"), *map(F.col, ("reason", "detail", "size_bytes"))]
+    columns = [
+        F.col("reject_source").alias("repository"),
+        F.col("locator").alias("path"),
+        *map(F.col, ("label", "reason", "detail", "size_bytes")),
+    ]
     kinds = F.get_json_object("source", "$.kind").alias("source_kind")
     found = listed.where("reason is not null").select(*columns, kinds)
-    early = [(r.source, r.locator, r.reason, r.detail, r.size_bytes, "manifest") for r in rejects]
+    early = [(r.source, r.locator, r.source, r.reason, r.detail, r.size_bytes, "manifest") for r in rejects]
     return found.union(tables.spark.createDataFrame(early, found.schema)) if early else found
 
 
@@ -171,12 +180,12 @@ def count(tables: Tables, entries: DataFrame) -> None:
             tables.account.read_bytes += size
 
 
-def repositories_of(tables: Tables, entries: DataFrame, reason: str, path: str) -> list[str]:
-    """Repositories with a reject of this reason at this path. Mostly there are none, which the account knows already."""
+def labels_of(tables: Tables, entries: DataFrame, reason: str, path: str) -> list[str]:
+    """Sources with a reject of this reason at this path. Mostly there are none, which the account knows already."""
     if reason not in tables.account.rejected:
         return []
-    found = entries.where((F.col("reason") == reason) & (F.col("path") == path)).select("repository").distinct()
-    return [row.repository for row in found.collect()]
+    found = entries.where((F.col("reason") == reason) & (F.col("path") == path)).select("label").distinct()
+    return [row.label for row in found.collect()]
 
 
 def repository_rows(tables: Tables, listed: DataFrame, entries: DataFrame) -> DataFrame:

@@ -22,6 +22,7 @@ from schemas.lake import Lake
 LISTED = pa.schema(
     [
         ("source", pa.string()),
+        ("label", pa.string()),
         ("payload", pa.binary()),
         ("entry_count", pa.int64()),
         ("size_bytes", pa.int64()),
@@ -56,7 +57,7 @@ def list_source(text: str, lake: Lake, unit_bytes: int, max_content_bytes: int) 
     source = Source.from_json(text)
     try:
         for item in sources.list_units(source, unit_bytes, max_content_bytes):
-            yield unit_row(text, item) if isinstance(item, Unit) else reject_row(text, item)
+            yield unit_row(text, item) if isinstance(item, Unit) else reject_row(source, item)
         if source.repository:
             facts = dataclasses.asdict(sources.facts(source))
             history = None
@@ -65,18 +66,25 @@ def list_source(text: str, lake: Lake, unit_bytes: int, max_content_bytes: int) 
             except SourceError as error:  # costs the history alone: the snapshot is read all the same
                 if NO_SPACE in str(error):
                     raise OSError(errno.ENOSPC, str(error)) from error
-                yield reject_row(text, Reject(source.label, HISTORY, "corrupt", str(error)))
+                yield reject_row(source, Reject(source.label, HISTORY, "corrupt", str(error)))
             yield {"source": text, "facts": json.dumps(facts), "history": history}
     except SourceError as error:
-        yield reject_row(text, Reject(source.label, "", UNREADABLE, str(error)))
+        yield reject_row(source, Reject(source.label, "", UNREADABLE, str(error)))
 
 
 def unit_row(text: str, unit: Unit) -> dict[str, Any]:
     return {"source": text, "payload": unit.payload, "entry_count": unit.entry_count, "size_bytes": unit.size_bytes}
 
 
-def reject_row(text: str, reject: Reject) -> dict[str, Any]:
-    row = {"source": text, "reject_source": reject.source, "locator": reject.locator, "reason": reject.reason, "detail": reject.detail}
+def reject_row(source: Source, reject: Reject) -> dict[str, Any]:
+    row = {
+        "source": source.to_json(),
+        "label": source.label,
+        "reject_source": reject.source,
+        "locator": reject.locator,
+        "reason": reject.reason,
+        "detail": reject.detail,
+    }
     return {**row, "size_bytes": reject.size_bytes}
 
 

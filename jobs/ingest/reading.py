@@ -31,6 +31,7 @@ ENTRIES = pa.schema(
         ("size_bytes", pa.int64()),
         ("language", pa.string()),
         ("text_file", pa.string()),
+        ("label", pa.string()),  # of the source: one table holds many repositories
         ("source_kind", pa.string()),
         ("reason", pa.string()),
         ("detail", pa.string()),
@@ -80,7 +81,7 @@ def read_units(batches: Iterable[pa.RecordBatch], entry_folder: str, text_folder
         for unit in batch.to_pylist():
             source = Source.from_json(unit["source"])
             for item in read_unit(Unit(source, unit["payload"], unit["entry_count"], unit["size_bytes"]), max_content_bytes):
-                entries.add(reject_row(source.kind, item) if isinstance(item, Reject) else entry_row(source.kind, item, texts))
+                entries.add(reject_row(source, item) if isinstance(item, Reject) else entry_row(source, item, texts))
     entries.close()
     texts.close()
     yield pa.RecordBatch.from_pylist([{"entry_file": entries.name, "text_file": texts.name, "text_bytes": texts.size_bytes}], schema=READ)
@@ -94,11 +95,11 @@ def read_unit(unit: Unit, max_content_bytes: int) -> Iterator[Entry | Reject]:
         yield Reject(unit.source.label, "", UNREADABLE, str(error), unit.size_bytes)
 
 
-def entry_row(source_kind: str, entry: Entry, texts: StagedTexts) -> Row:
+def entry_row(source: Source, entry: Entry, texts: StagedTexts) -> Row:
     """A row of ENTRIES; the text goes to `texts`."""
     decoded = decode(entry.raw)
     if isinstance(decoded, Undecodable):
-        return reject_row(source_kind, Reject(entry.repository, entry.path, decoded.reason, decoded.detail, len(entry.raw)))
+        return reject_row(source, Reject(entry.repository, entry.path, decoded.reason, decoded.detail, len(entry.raw)))
     raw_sha256 = hashlib.sha256(entry.raw).hexdigest()
     key = raw_sha256 if decoded.text is entry.raw else hashlib.sha256(decoded.text).hexdigest()
     texts.add(key, decoded.text)
@@ -106,13 +107,13 @@ def entry_row(source_kind: str, entry: Entry, texts: StagedTexts) -> Row:
     facts = entry.facts or Facts()
     return (
         entry.repository, entry.path, key, raw_sha256, entry.git_blob_id, decoded.encoding, len(entry.raw), language, texts.name,
-        source_kind, None, None, facts.stars, facts.forks, facts.commits, facts.maintained_days, facts.licence,
+        source.label, source.kind, None, None, facts.stars, facts.forks, facts.commits, facts.maintained_days, facts.licence,
     )  # fmt: skip
 
 
-def reject_row(source_kind: str, reject: Reject) -> Row:
+def reject_row(source: Source, reject: Reject) -> Row:
     nothing = (None,) * 5
     return (
         reject.source, reject.locator, None, None, None, None, reject.size_bytes, None, None,
-        source_kind, reject.reason, reject.detail, *nothing,
+        source.label, source.kind, reject.reason, reject.detail, *nothing,
     )  # fmt: skip

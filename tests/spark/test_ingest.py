@@ -1,5 +1,6 @@
 """Ingest beside another run, and from sources that go away while they are read."""
 
+import json
 import os
 from datetime import UTC, datetime, timedelta
 
@@ -45,6 +46,32 @@ def test_a_source_that_goes_away_while_it_is_read_loses_nothing(tables, tmp_path
     before = tables[FINGERPRINTS].collect()
     assert ingest(tables, source) == half
     assert tables[REJECTS].isEmpty() and tables[FINGERPRINTS].collect() != before
+
+
+def test_a_table_that_cannot_be_read_to_its_end_removes_nothing_of_its_repositories(tables, tmp_path, monkeypatch):
+    source = tmp_path / "table.jsonl"
+    lines = [json.dumps({"text": f"value = {number}\n", "path": f"{number}.py", "repository": "theirs"}) + "\n" for number in range(4)]
+    named = f"table:{source}?text=text&path=path&repository=repository"
+    source.write_text("".join(lines))
+    first = ingest(tables, named)
+    assert sorted(first) == ["0.py", "1.py", "2.py", "3.py"]
+    source.write_text("".join([lines[0], lines[3].replace("value", "other"), *lines[1:3]]))
+    read_listed = files.read_listed
+
+    def read_half(*arguments):
+        """As if the table went away after its second line."""
+        entries, text_sizes = read_listed(*arguments)
+        is_lost = F.col("path").isin("1.py", "2.py")
+        nothing = {"path": F.lit(""), "reason": F.lit(UNREADABLE), "detail": F.lit("gone"), "content_sha256": F.lit(None).cast("string")}
+        lost = entries.where(is_lost).limit(1).withColumns(nothing | {"repository": F.col("label")})
+        return entries.where(~is_lost).unionByName(lost), text_sizes
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "read_listed", read_half)
+        half = ingest(tables, named)
+    assert half == first | {"3.py": half["3.py"]} != first
+    assert ingest(tables, named) == half
+    assert tables[REJECTS].isEmpty()
 
 
 def folder_of(path, **texts):
