@@ -20,7 +20,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jobs import sources
 from jobs.ingest.listing import HISTORY, LISTED, UNREADABLE, list_sources
 from jobs.ingest.reading import ENTRIES, READ, read_units
-from jobs.ingest.texts import NewTexts, remove_leftovers
+from jobs.ingest.texts import NewTexts, StagedFile, remove_leftovers
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import AddFiles, Job, Snapshot, Write, parameter, short_hash
 from jobs.runtime.staging import Staging
@@ -33,6 +33,7 @@ from schemas.spark import spark_schema
 from udfs import decode, languages
 
 VERSION = 1
+KINDS = ("archive", "folder", "git", "table")
 
 
 @dataclass(frozen=True)
@@ -49,19 +50,19 @@ def transform(tables: Tables, params: IngestParams) -> Iterator[Write]:
     remove_leftovers(tables.lake, datetime.now(UTC))
     with Staging(tables.lake, tables.run) as staging:
         listed = staging.keep(tables.spark, list_changed(tables, [s for s in named if s.label in prints], params), "listed")
-        read, text_sizes = read_listed(tables, listed, params, staging)
+        read, staged = read_listed(tables, listed, params, staging)
         entries = read.unionByName(refused(tables, listed, rejects), allowMissingColumns=True)
         if has_repeats(entries):
             entries = staging.keep(tables.spark, without_repeats(entries), "entries")
         files = entries.where("reason is null")
         count(tables, entries)
-        texts = NewTexts(tables, files.select("content_sha256", "text_file"), staging.folder("texts"), text_sizes)
+        texts = NewTexts(tables, files.select("content_sha256", "text_task"), staging.folder("texts"), staged)
         yield AddFiles(CONTENTS, texts.write)
         texts.forget_unused()
         # A source that could not be read to its end loses nothing that the lake holds of it, and is tried again by the next run.
         unread = labels_of(tables, entries, UNREADABLE, "")
         incomplete = entries.where(F.col("label").isin(unread)).select("repository").distinct()
-        repositories = repository_rows(tables, listed, entries)
+        repositories = repository_rows(listed, entries, any(source.kind == "table" for source in named))
         if unread:
             known = tables[REPOSITORIES].join(incomplete, "repository", "left_semi").select("repository")
             repositories = repositories.join(known, "repository", "left_anti")
@@ -126,18 +127,18 @@ def list_changed(tables: Tables, todo: list[Source], params: IngestParams) -> Da
     return rows.repartition(max(1, min(len(todo), 16 * tables.cores)), "source").mapInArrow(listing, from_arrow_schema(LISTED))
 
 
-def read_listed(tables: Tables, listed: DataFrame, params: IngestParams, staging: Staging) -> tuple[DataFrame, dict[str, int]]:
-    """Entries of all units in the shape of ENTRIES, and the sizes of the staged files that their texts are in."""
+def read_listed(tables: Tables, listed: DataFrame, params: IngestParams, staging: Staging) -> tuple[DataFrame, list[StagedFile]]:
+    """Entries of all units in the shape of ENTRIES, and the staged files that their texts are in."""
     units = listed.where("payload is not null").select("source", "payload", "entry_count", "size_bytes")
     count, size = units.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
     schema = from_arrow_schema(ENTRIES)
     if not count:
-        return tables.spark.createDataFrame([], schema), {}
+        return tables.spark.createDataFrame([], schema), []
     folders = {"entry_folder": staging.folder("entries"), "text_folder": staging.folder("texts")}
     reading = partial(read_units, **folders, max_content_bytes=params.max_content_bytes)
     done = units.repartition(min(count, task_count(size, tables.cores))).mapInArrow(reading, from_arrow_schema(READ)).collect()
     entries = tables.spark.read.schema(schema).parquet(*(staging.spark_path(f"entries/{row.entry_file}") for row in done))
-    return entries, {row.text_file: row.text_bytes for row in done}
+    return entries, [StagedFile(row.task, row.text_file, row.text_bytes) for row in done]
 
 
 def refused(tables: Tables, listed: DataFrame, rejects: list[Reject]) -> DataFrame:
@@ -154,12 +155,13 @@ def refused(tables: Tables, listed: DataFrame, rejects: list[Reject]) -> DataFra
 
 
 def has_repeats(entries: DataFrame) -> bool:
-    return not entries.groupBy("repository", "path").count().where("count > 1").isEmpty()
+    """Whether two entries may have one (repository, path): a look at hashes, which now and then says yes where there are none."""
+    return not entries.groupBy(F.xxhash64("repository", "path")).count().where("count > 1").isEmpty()
 
 
 def without_repeats(entries: DataFrame) -> DataFrame:
     """Of entries with one (repository, path) the first by content stays; the others become rejects with `#2`, `#3` ... at their path."""
-    same = Window.partitionBy("repository", "path").orderBy(F.col("reason").isNotNull(), "content_sha256", "reason", "detail", "text_file")
+    same = Window.partitionBy("repository", "path").orderBy(F.col("reason").isNotNull(), "content_sha256", "reason", "detail", "text_task")
     ranked = entries.withColumn("rank", F.row_number().over(same))
     is_repeat = F.col("rank") > 1
     said = {
@@ -188,9 +190,9 @@ def labels_of(tables: Tables, entries: DataFrame, reason: str, path: str) -> lis
     return [row.label for row in found.collect()]
 
 
-def repository_rows(tables: Tables, listed: DataFrame, entries: DataFrame) -> DataFrame:
-    """One row per repository of this run: what the source says of it, beside what was counted."""
-    known = ["stars", "forks", "commits", "maintained_days", "licence"]
+def repository_rows(listed: DataFrame, entries: DataFrame, has_tables: bool) -> DataFrame:
+    """One row per repository of this run: what the source says of it (of a table: what its rows say), beside what was counted."""
+    known = {"stars": "bigint", "forks": "bigint", "commits": "bigint", "maintained_days": "bigint", "licence": "string"}
     kinds = "stars bigint, forks bigint, commits bigint, maintained_days bigint, licence string, commit string"
     said = listed.where("facts is not null").select(
         F.get_json_object("source", "$.repository").alias("repository"),
@@ -198,18 +200,23 @@ def repository_rows(tables: Tables, listed: DataFrame, entries: DataFrame) -> Da
         F.from_json("facts", kinds).alias("facts"),
         "history",
     )
+    is_file, kind_names = F.col("reason").isNull(), F.array(*map(F.lit, KINDS))
     counted = entries.groupBy("repository").agg(
-        F.min(F.when(F.col("reason").isNull(), F.col("source_kind"))).alias("entry_kind"),
-        *(F.max(c).alias(f"row_{c}") for c in known),
-        F.count(F.when(F.col("reason").isNull(), 1)).alias("file_count"),
+        F.min(F.when(is_file, F.array_position(kind_names, F.col("source_kind")))).cast("int").alias("entry_kind"),
+        F.count(F.when(is_file, 1)).alias("file_count"),
         F.count("reason").alias("reject_count"),
-        F.coalesce(F.sum(F.when(F.col("reason").isNull(), F.col("size_bytes"))), F.lit(0)).alias("size_bytes"),
+        F.coalesce(F.sum(F.when(is_file, F.col("size_bytes"))), F.lit(0)).alias("size_bytes"),
     )
     # A repository is what a source says it is, or what has at least one file; the source of a lone reject is none.
     both = said.join(counted, "repository", "full").where("source_kind is not null or entry_kind is not null")
+    if has_tables:
+        of_rows = entries.where("source_kind = 'table'").groupBy("repository").agg(*(F.max(c).alias(f"row_{c}") for c in known))
+        both = both.join(of_rows, "repository", "left")
+    else:  # maxima of text sort all entries
+        both = both.withColumns({f"row_{c}": F.lit(None).cast(kind) for c, kind in known.items()})
     return both.select(
         "repository",
-        F.coalesce("source_kind", "entry_kind").alias("source_kind"),
+        F.coalesce("source_kind", F.element_at(kind_names, F.col("entry_kind"))).alias("source_kind"),
         F.col("facts.commit").alias("commit"),
         "history",
         *(F.coalesce(f"facts.{c}", f"row_{c}").alias(c) for c in known),

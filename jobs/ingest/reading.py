@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyspark import TaskContext
 
 from jobs import sources
 from jobs.ingest.listing import UNREADABLE
@@ -30,7 +31,7 @@ ENTRIES = pa.schema(
         ("encoding", pa.string()),
         ("size_bytes", pa.int64()),
         ("language", pa.string()),
-        ("text_file", pa.string()),
+        ("text_task", pa.int32()),  # number of the task that put the text aside
         ("label", pa.string()),  # of the source: one table holds many repositories
         ("source_kind", pa.string()),
         ("reason", pa.string()),
@@ -42,7 +43,7 @@ ENTRIES = pa.schema(
         ("licence", pa.string()),
     ]
 )
-READ = pa.schema([("entry_file", pa.string()), ("text_file", pa.string()), ("text_bytes", pa.int64())])
+READ = pa.schema([("task", pa.int32()), ("entry_file", pa.string()), ("text_file", pa.string()), ("text_bytes", pa.int64())])
 HEAD_BYTES = 4096
 ROWS = 20_000
 
@@ -76,15 +77,22 @@ class EntryFile:
 
 def read_units(batches: Iterable[pa.RecordBatch], entry_folder: str, text_folder: str, max_content_bytes: int) -> Iterator[pa.RecordBatch]:
     """batches: columns source (JSON), payload, entry_count, size_bytes. Yields one batch of READ, of one row."""
-    texts, entries = StagedTexts(text_folder), EntryFile(entry_folder)
+    texts, entries, task = StagedTexts(text_folder), EntryFile(entry_folder), task_number()
     for batch in batches:
         for unit in batch.to_pylist():
             source = Source.from_json(unit["source"])
             for item in read_unit(Unit(source, unit["payload"], unit["entry_count"], unit["size_bytes"]), max_content_bytes):
-                entries.add(reject_row(source, item) if isinstance(item, Reject) else entry_row(source, item, texts))
+                entries.add(reject_row(source, item) if isinstance(item, Reject) else entry_row(source, item, texts, task))
     entries.close()
     texts.close()
-    yield pa.RecordBatch.from_pylist([{"entry_file": entries.name, "text_file": texts.name, "text_bytes": texts.size_bytes}], schema=READ)
+    row = {"task": task, "entry_file": entries.name, "text_file": texts.name, "text_bytes": texts.size_bytes}
+    yield pa.RecordBatch.from_pylist([row], schema=READ)
+
+
+def task_number() -> int:
+    """Of the partition that this task computes; the same when it is tried again."""
+    context = TaskContext.get()
+    return context.partitionId() if context else 0
 
 
 def read_unit(unit: Unit, max_content_bytes: int) -> Iterator[Entry | Reject]:
@@ -95,7 +103,7 @@ def read_unit(unit: Unit, max_content_bytes: int) -> Iterator[Entry | Reject]:
         yield Reject(unit.source.label, "", UNREADABLE, str(error), unit.size_bytes)
 
 
-def entry_row(source: Source, entry: Entry, texts: StagedTexts) -> Row:
+def entry_row(source: Source, entry: Entry, texts: StagedTexts, task: int) -> Row:
     """A row of ENTRIES; the text goes to `texts`."""
     decoded = decode(entry.raw)
     if isinstance(decoded, Undecodable):
@@ -106,7 +114,7 @@ def entry_row(source: Source, entry: Entry, texts: StagedTexts) -> Row:
     language = language_of(entry.path, decoded.text[:HEAD_BYTES])
     facts = entry.facts or Facts()
     return (
-        entry.repository, entry.path, key, raw_sha256, entry.git_blob_id, decoded.encoding, len(entry.raw), language, texts.name,
+        entry.repository, entry.path, key, raw_sha256, entry.git_blob_id, decoded.encoding, len(entry.raw), language, task,
         source.label, source.kind, None, None, facts.stars, facts.forks, facts.commits, facts.maintained_days, facts.licence,
     )  # fmt: skip
 

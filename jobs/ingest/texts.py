@@ -25,32 +25,42 @@ from jobs.runtime.texts import KEY, task_count
 from schemas.ingest import CONTENTS
 from schemas.lake import DataFile, Lake
 
-PLACED = pa.schema([("text_file", pa.string()), (KEY, pa.string())])
+PLACED = pa.schema([("text_task", pa.int32()), (KEY, pa.string())])
 COMMITTED = pa.schema([("name", pa.string()), ("row_count", pa.int64()), ("size_bytes", pa.int64())])
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """A file of texts in staging, and the number of the task that wrote it."""
+
+    task: int
+    name: str
+    size_bytes: int
 
 
 @dataclass
 class NewTexts:
-    """Texts in staged files, with the size of each file. `keys` has columns content_sha256, text_file; a key may stand in several files."""
+    """Texts in staged files. `keys` has columns content_sha256, text_task; a key may stand in several files."""
 
     tables: Tables
     keys: DataFrame
     folder: str
-    sizes: dict[str, int]
+    staged: list[StagedFile]
     written: list[DataFile] = field(default_factory=list)
 
     def write(self, version: int) -> list[DataFile]:
         """Writes each text that this version of the table lacks once; gives the files, which a commit has to name."""
-        if not self.sizes:
+        if not self.staged:
             return []
-        new = self.keys.groupBy(KEY).agg(F.min("text_file").alias("text_file"))
+        new = self.keys.groupBy(KEY).agg(F.min("text_task").alias("text_task"))
         if self.tables.lake.file_names(CONTENTS, version):
             new = new.join(self.tables.at(CONTENTS, version).select(KEY), KEY, "left_anti")
-        tasks = min(len(self.sizes), task_count(sum(self.sizes.values()), self.tables.cores))
-        task_of = self.tables.spark.createDataFrame(shared_out(self.sizes, tasks), "text_file string, task int")
-        placed = new.join(F.broadcast(task_of), "text_file").repartitionById(tasks, "task").select("text_file", KEY)
-        writing = partial(write_new, staged=self.folder, folder=self.tables.lake.path(CONTENTS.name))
-        rows = placed.sortWithinPartitions("text_file", KEY).mapInArrow(writing, from_arrow_schema(COMMITTED)).collect()
+        tasks = min(len(self.staged), task_count(sum(file.size_bytes for file in self.staged), self.tables.cores))
+        shares = self.tables.spark.createDataFrame(shared_out(self.staged, tasks), "text_task int, task int")
+        placed = new.join(F.broadcast(shares), "text_task").repartitionById(tasks, "task").select("text_task", KEY)
+        names = {file.task: f"{self.folder}/{file.name}" for file in self.staged}
+        writing = partial(write_new, staged=names, folder=self.tables.lake.path(CONTENTS.name))
+        rows = placed.mapInArrow(writing, from_arrow_schema(COMMITTED)).collect()
         written = [DataFile(row.name, row.row_count, row.size_bytes) for row in rows]
         self.written += written
         return written
@@ -61,24 +71,24 @@ class NewTexts:
         remove(self.tables.lake, [file.name for file in self.written if file.name not in used])
 
 
-def shared_out(sizes: dict[str, int], tasks: int) -> list[tuple[str, int]]:
-    """(file, task): the largest file first, each to the task that has least."""
+def shared_out(staged: list[StagedFile], tasks: int) -> list[tuple[int, int]]:
+    """(number of the staged file, number of the task that writes its texts): the largest first, each to the task that has least."""
     held = [0] * tasks
     placed = []
-    for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
+    for file in sorted(staged, key=lambda file: (-file.size_bytes, file.task)):
         task = held.index(min(held))
-        held[task] += sizes[name]
-        placed.append((name, task))
+        held[task] += file.size_bytes
+        placed.append((file.task, task))
     return placed
 
 
-def write_new(batches: Iterable[pa.RecordBatch], staged: str, folder: str) -> Iterator[pa.RecordBatch]:
-    """batches: columns text_file, content_sha256, sorted. Writes the texts of these keys into one file; yields its row of COMMITTED."""
+def write_new(batches: Iterable[pa.RecordBatch], staged: dict[int, str], folder: str) -> Iterator[pa.RecordBatch]:
+    """batches: columns text_task, content_sha256. Writes the texts of these keys into one file; yields its row of COMMITTED, or nothing."""
     target = ContentFile(folder)
     rows = pa.Table.from_batches(batches, PLACED)
-    for name in pc.unique(rows.column("text_file")).to_pylist():
-        keys = rows.filter(pc.equal(rows.column("text_file"), name)).column(KEY).combine_chunks()
-        for texts in texts_of(f"{staged}/{name}", keys):
+    for task in sorted(pc.unique(rows.column("text_task")).to_pylist()):
+        keys = rows.filter(pc.equal(rows.column("text_task"), task)).column(KEY).combine_chunks()
+        for texts in texts_of(staged[task], keys):
             target.add(texts)
     file = target.close()
     if file:

@@ -31,12 +31,12 @@ def test_a_source_that_goes_away_while_it_is_read_loses_nothing(tables, tmp_path
 
     def read_half(*arguments):
         """As if the source went away after a.py."""
-        entries, text_sizes = read_listed(*arguments)
+        entries, staged = read_listed(*arguments)
         is_lost = F.col("path") == "b.py"
         lost = entries.where(is_lost).withColumns(
             {"path": F.lit(""), "reason": F.lit(UNREADABLE), "detail": F.lit("gone"), "content_sha256": F.lit(None).cast("string")}
         )
-        return entries.where(~is_lost).unionByName(lost), text_sizes
+        return entries.where(~is_lost).unionByName(lost), staged
 
     with monkeypatch.context() as patched:
         patched.setattr(files, "read_listed", read_half)
@@ -60,11 +60,11 @@ def test_a_table_that_cannot_be_read_to_its_end_removes_nothing_of_its_repositor
 
     def read_half(*arguments):
         """As if the table went away after its second line."""
-        entries, text_sizes = read_listed(*arguments)
+        entries, staged = read_listed(*arguments)
         is_lost = F.col("path").isin("1.py", "2.py")
         nothing = {"path": F.lit(""), "reason": F.lit(UNREADABLE), "detail": F.lit("gone"), "content_sha256": F.lit(None).cast("string")}
         lost = entries.where(is_lost).limit(1).withColumns(nothing | {"repository": F.col("label")})
-        return entries.where(~is_lost).unionByName(lost), text_sizes
+        return entries.where(~is_lost).unionByName(lost), staged
 
     with monkeypatch.context() as patched:
         patched.setattr(files, "read_listed", read_half)
