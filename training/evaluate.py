@@ -13,35 +13,39 @@ import torch
 from transformers import LlamaForCausalLM
 
 from training.loader import IGNORED, Windows, sequences, windows_of
+from udfs.draws import uniform
 from udfs.manifest import Manifest
 from udfs.tokenizer import Tokenizer, encode
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Whole sequences, and the bytes that their tokens stand for."""
+    """Windows of held-out text, and the bytes that their targets stand for."""
 
     windows: Windows
     tokens: int
     text_bytes: int
 
 
-def held_out(folder: str, manifest: Manifest, context: int, end_id: int, tokens_max: int, seed: str) -> HeldOut | None:
-    """The first sequences, by draws with `seed`, that have `tokens_max` tokens together or all there are; None where there are none."""
+def held_out(folder: str, manifest: Manifest, context: int, tokenizer: Tokenizer, tokens_asked: int, seed: str) -> HeldOut | None:
+    """About `tokens_asked` tokens, in windows drawn one by one over the whole split: a repository counts as much as it has tokens.
+
+    All windows where the split has no more tokens than asked; None where nothing is held out. Reads the split, one row group at a time.
+    """
     if "held_out" not in manifest.splits or not manifest.splits["held_out"].totals["text_bytes"]:
         return None
-    chosen: list[pa.Table] = []
-    tokens = 0
-    for table in sequences(folder, manifest, "held_out", seed):
-        before = tokens + np.cumsum([0, *(len(row) for row in table.column("tokens"))])
-        taken = int(np.count_nonzero(before[:-1] < tokens_max))
-        chosen.append(table.slice(0, taken))
-        tokens = int(before[taken])
-        if taken < table.num_rows:
-            break
-    table = pa.concat_tables(chosen)
-    text_bytes = sum(table.column("text_bytes").to_pylist())
-    return HeldOut(windows_of(table, context, end_id), tokens, text_bytes) if text_bytes else None
+    rate = tokens_asked / manifest.splits["held_out"].totals["tokens"]
+    inputs, targets = [], []
+    for number, table in enumerate(sequences(folder, manifest, "held_out", seed)):
+        windows = windows_of(table, context, tokenizer.end_id)
+        ids = pa.array([f"{number}/{row}" for row in range(len(windows.inputs))], pa.string())
+        is_drawn = uniform(ids, f"{seed}.windows") < rate
+        inputs.append(windows.inputs[is_drawn])
+        targets.append(windows.targets[is_drawn])
+    drawn = Windows(np.concatenate(inputs), np.concatenate(targets))
+    tokens = drawn.targets[drawn.targets != IGNORED]
+    text_bytes = int(tokenizer.token_bytes[tokens].sum())
+    return HeldOut(drawn, len(tokens), text_bytes) if text_bytes else None
 
 
 def model_nats(model: LlamaForCausalLM, windows: Windows, batch_size: int) -> float:

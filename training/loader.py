@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 
 from udfs.draws import uniform
 from udfs.manifest import Manifest
-from udfs.shards import open_folder
+from udfs.shards import ROW_GROUP_ROWS, open_folder
 
 IGNORED = -100  # a target that torch's cross entropy leaves out
-_POOL_ROW_GROUPS = 8  # read and shuffled together: 32 MiB of tokens at a window of 8,192
+_POOL_TOKENS = 8 << 20  # read and shuffled together, one row group at least: neighbours in a shard come from few repositories
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,14 @@ def windows_of(table: pa.Table, context: int, end_id: int) -> Windows:
 
 
 def _training_windows(folder: str, manifest: Manifest, context: int, end_id: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    row_groups = max(1, _POOL_TOKENS // (ROW_GROUP_ROWS * manifest.window))
     for epoch in count():
         tables = sequences(folder, manifest, "train", f"{seed}.{epoch}")
         for pool in count():
-            row_groups = list(islice(tables, _POOL_ROW_GROUPS))
-            if not row_groups:
+            read = list(islice(tables, row_groups))
+            if not read:
                 break
-            windows = windows_of(pa.concat_tables(row_groups), context, end_id)
+            windows = windows_of(pa.concat_tables(read), context, end_id)
             for row in _order([f"{pool}/{row}" for row in range(len(windows.inputs))], f"{seed}.{epoch}"):
                 yield windows.inputs[row], windows.targets[row]
 

@@ -11,7 +11,9 @@ from typing import Any
 
 METRICS_NAME = "metrics.json"
 CHECKPOINT_NAME = "checkpoint"
-VERSION = 1  # raised where the same parameters would give other numbers
+VERSION = 2  # raised where the same parameters would give other numbers
+# Each ends where a token ends: the space before a name belongs to the name's token, so the model never saw "def " with a name after it.
+_PROMPTS = ("def __init__(self", "import", "class", "if __name__ ==", "#include <")
 
 
 @dataclass(frozen=True)
@@ -20,20 +22,20 @@ class ProbeParams:
 
     shards: str = field(metadata={"help": "folder with manifest.json: a path or a URI that Arrow knows"})
     out: str = field(metadata={"help": "local folder for checkpoint/ and metrics.json"})
-    steps: int = field(default=600, metadata={"help": "optimizer steps"})
-    seconds_budget: float = field(default=45.0, metadata={"help": "training is planned to end within it, by fewer steps if need be"})
-    context: int = field(default=64, metadata={"help": "tokens a window; the manifest's window where that is shorter"})
-    batch_size: int = field(default=4, metadata={"help": "windows a step"})
-    learning_rate: float = field(default=3e-3, metadata={"help": "highest; a linear warm-up before it, a cosine to a tenth of it after"})
+    steps: int = field(default=700, metadata={"help": "optimizer steps"})
+    seconds_budget: float = field(default=75.0, metadata={"help": "training is planned to end within it, by fewer steps if need be"})
+    context: int = field(default=128, metadata={"help": "tokens a window; the manifest's window where that is shorter"})
+    batch_size: int = field(default=8, metadata={"help": "windows a step"})
+    learning_rate: float = field(default=1e-2, metadata={"help": "highest; a linear warm-up before it, a cosine to a tenth of it after"})
     warmup_steps: int = field(default=20, metadata={"help": "steps of the warm-up"})
-    held_out_tokens: int = field(default=40_000, metadata={"help": "tokens evaluated: whole sequences until there are so many"})
+    held_out_tokens: int = field(default=65_536, metadata={"help": "tokens evaluated, about: windows drawn over all that is held out"})
     threads: int = field(default=os.cpu_count() or 1, metadata={"help": "of torch"})
     seed: int = field(default=0, metadata={"help": "of the weights and of the order of windows"})
     save_every_s: float = field(default=20.0, metadata={"help": "between saved states, from which a killed run goes on"})
     completion_tokens: int = field(default=32, metadata={"help": "tokens of each completion"})
     hidden_size: int = field(default=128, metadata={"help": "of the decoder"})
-    layers: int = field(default=4, metadata={"help": "of the decoder"})
-    prompts: tuple[str, ...] = field(default=("def ", "import ", "class ", "#include <"), metadata={"help": "texts to complete"})
+    layers: int = field(default=2, metadata={"help": "of the decoder"})
+    prompts: tuple[str, ...] = field(default=_PROMPTS, metadata={"help": "texts to complete"})
 
     def __post_init__(self) -> None:
         for param in fields(self):

@@ -45,7 +45,7 @@ class Run:
     """A run in progress: all that a saved state must restore. `seconds` are spent in training steps, before a kill too."""
 
     model: LlamaForCausalLM
-    optimizer: torch.optim.Optimizer
+    optimizers: tuple[torch.optim.Optimizer, ...]
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -53,7 +53,11 @@ class Run:
 
 
 def new_run(model: LlamaForCausalLM) -> Run:
-    return Run(model, torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=0.1))
+    """Muon for the layers' matrices, AdamW for embeddings, head and norms; one learning rate suits both, as Muon's updates are scaled."""
+    matrices = [weight for weight in model.model.layers.parameters() if weight.ndim == 2]
+    others = [weight for weight in model.parameters() if all(weight is not matrix for matrix in matrices)]
+    muon = torch.optim.Muon(matrices, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    return Run(model, (muon, torch.optim.AdamW(others, betas=(0.9, 0.95), weight_decay=0.1, fused=True)))
 
 
 def train(run: Run, batches: Iterator[Windows], schedule: Schedule, save: Callable[[Run], None], say: Callable[[str], None]) -> None:
@@ -82,15 +86,16 @@ def train(run: Run, batches: Iterator[Windows], schedule: Schedule, save: Callab
 
 
 def _step(run: Run, batch: Windows, rate: float) -> float:
-    for group in run.optimizer.param_groups:
+    for group in [group for optimizer in run.optimizers for group in optimizer.param_groups]:
         group["lr"] = rate
     run.model.train()
     logits = run.model(input_ids=torch.from_numpy(batch.inputs), use_cache=False).logits
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=IGNORED)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
-    run.optimizer.step()
-    run.optimizer.zero_grad(set_to_none=True)
+    for optimizer in run.optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
     return float(loss.detach())
 
 
@@ -108,7 +113,7 @@ def save_state(run: Run, path: Path, run_id: str) -> None:
         "seconds": run.seconds,
         "log": [asdict(line) for line in run.log],
         "model": run.model.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in run.optimizers],
     }
     written = path.with_name(path.name + ".new")
     torch.save(state, written)
@@ -123,6 +128,7 @@ def restore(run: Run, path: Path, run_id: str) -> None:
     if state["run"] != run_id:
         return
     run.model.load_state_dict(state["model"])
-    run.optimizer.load_state_dict(state["optimizer"])
+    for optimizer, saved in zip(run.optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
     run.step, run.tokens, run.seconds = state["step"], state["tokens"], state["seconds"]
     run.log = [LogLine(**line) for line in state["log"]]

@@ -24,8 +24,8 @@ from schemas.mix import MANIFEST, SEQUENCES
 
 @dataclass(frozen=True)
 class ProbeJobParams:
-    steps: int = parameter(600, "optimizer steps; fewer where the time does not allow them")
-    seconds_budget: float = parameter(50.0, "seconds of training")
+    steps: int = parameter(700, "optimizer steps; fewer where the time does not allow them")
+    seconds_budget: float = parameter(75.0, "seconds of training")
 
 
 def transform(tables: Tables, params: ProbeJobParams) -> Iterator[Write]:

@@ -1,5 +1,6 @@
 from collections import Counter
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from training.loader import IGNORED, sequences, training_batches, windows_of
 from udfs.manifest import Manifest, Split
 from udfs.packing import PIECE
-from udfs.shards import write_shard
+from udfs.shards import ROW_GROUP_ROWS, write_shard
 
 END = 0
 SCHEMA = pa.schema(
@@ -78,3 +79,12 @@ def test_sequences_of_all_row_groups_come_once_each(folder: tuple[str, Manifest]
     tables = list(sequences(*folder, "train", "any"))
     assert [part.num_rows for part in tables].count(128) == 4
     assert sorted(token for part in tables for row in part.column("tokens").to_pylist() for token in row) == list(range(1, 6001))
+
+
+def test_the_first_windows_come_from_all_row_groups_that_fit_the_pool(tmp_path: Path) -> None:
+    row_groups = 20
+    rows = [[1 + n // ROW_GROUP_ROWS] for n in range(row_groups * ROW_GROUP_ROWS)]
+    shard = write_shard(str(tmp_path), "train-00000.parquet", table(rows).to_batches(), SCHEMA)
+    manifest = Manifest("demo", "p", 10, 100, "<|endoftext|>", "t", {"train": Split((shard,), {})})
+    first = next(training_batches(str(tmp_path), manifest, context=1, batch_size=20 * row_groups, end_id=END, seed=1))
+    assert set(first.targets.flat) == set(range(1, row_groups + 1))
