@@ -61,14 +61,13 @@ def transform(tables: Tables, params: IngestParams) -> Iterator[Write]:
         texts.forget_unused()
         # A source that could not be read to its end loses nothing that the lake holds of it, and is tried again by the next run.
         unread = labels_of(tables, entries, UNREADABLE, "")
-        incomplete = entries.where(F.col("label").isin(unread)).select("repository").distinct()
         repositories = repository_rows(listed, entries, any(source.kind == "table" for source in named))
+        scopes = repositories.select("repository")
         if unread:
+            incomplete = entries.where(F.col("label").isin(unread)).select("repository").distinct()
             known = tables[REPOSITORIES].join(incomplete, "repository", "left_semi").select("repository")
             repositories = repositories.join(known, "repository", "left_anti")
-        scopes = (
-            repositories.select("repository").join(incomplete, "repository", "left_anti") if unread else repositories.select("repository")
-        )
+            scopes = repositories.select("repository").join(incomplete, "repository", "left_anti")
         yield Snapshot(FILES, files.select(*FILES.names), scopes)
         yield Snapshot(REPOSITORIES, repositories, scopes)
         read_sources = tables.spark.createDataFrame([(label,) for label in prints], "source string")

@@ -175,6 +175,7 @@ CONFLICTS = {
     "ConcurrentTransactionException": "CONCURRENT_TRANSACTION",
     "ConcurrentWriteException": "CONCURRENT_WRITE",
     "MetadataChangedException": "METADATA_CHANGED",
+    "PathExists": "PATH_EXISTS",  # another run made the table between our look and our first write
     "ProtocolChangedException": "PROTOCOL_CHANGED",
 }
 

@@ -69,6 +69,15 @@ def test_two_inserts_at_once_lose_nothing_and_double_nothing(tables, before):
     assert [row[1] for row in content(tables)] == [row[1] for row in before] + [2, 3, 4, 5]
 
 
+def test_a_table_that_another_run_makes_between_look_and_first_write_is_no_error(tables, monkeypatch):
+    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "theirs")])))
+    answers = iter([False])  # what we saw before they came
+    exists = type(tables).exists
+    monkeypatch.setattr(type(tables), "exists", lambda self, table: next(answers, None) is not False and exists(self, table))
+    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "ours"), ("a", 2, "ours")])))
+    assert content(tables) == [("a", 1, "theirs"), ("a", 2, "ours")]
+
+
 def test_a_replace_touches_only_its_own_rows(tables):
     tables.apply(Insert(NAMES, rows(tables, [("a", 1, "x"), ("b", 2, "y")])))
     written = tables.apply(Replace(NAMES, rows(tables, [("a", 3, "z")]), "scope", "a"))
