@@ -22,7 +22,7 @@ class ProbeParams:
 
     shards: str = field(metadata={"help": "folder with manifest.json: a path or a URI that Arrow knows"})
     out: str = field(metadata={"help": "local folder for checkpoint/ and metrics.json"})
-    steps: int = field(default=700, metadata={"help": "optimizer steps"})
+    steps: int = field(default=420, metadata={"help": "optimizer steps"})
     seconds_budget: float = field(default=75.0, metadata={"help": "training is planned to end within it, by fewer steps if need be"})
     context: int = field(default=128, metadata={"help": "tokens a window; the manifest's window where that is shorter"})
     batch_size: int = field(default=8, metadata={"help": "windows a step"})

@@ -24,7 +24,7 @@ from schemas.mix import MANIFEST, SEQUENCES
 
 @dataclass(frozen=True)
 class ProbeJobParams:
-    steps: int = parameter(700, "optimizer steps; fewer where the time does not allow them")
+    steps: int = parameter(420, "optimizer steps; fewer where the time does not allow them")
     seconds_budget: float = parameter(75.0, "seconds of training")
 
 
