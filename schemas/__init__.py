@@ -1,6 +1,6 @@
 """The tables of the lake. Import a table from its phase's module; `ALL_TABLES` is every one of them."""
 
-from schemas.annotate import SYNTAX, TEXT_FACTS
+from schemas.annotate import SIGNATURES, SYNTAX, TEXT_FACTS
 from schemas.assemble import DOCUMENTS
 from schemas.decide import DROPPED, FEATURES, KEPT
 from schemas.ingest import CONTENTS, FILES, FINGERPRINTS, REJECTS, REPOSITORIES
@@ -15,6 +15,7 @@ ALL_TABLES = (
     FINGERPRINTS,
     TEXT_FACTS,
     SYNTAX,
+    SIGNATURES,
     FEATURES,
     KEPT,
     DROPPED,

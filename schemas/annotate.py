@@ -48,3 +48,17 @@ SYNTAX = Table(
     ),
     timings=("parse_us",),
 )
+
+SIGNATURES = Table(
+    name="annotate/signatures",
+    meaning="MinHash signature of a text's token shingles, whatever its language; a row annotator",
+    columns=(
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        _VERSION,
+        Column("shingle_count", pa.int64(), "shingles of tokens, repetitions counted; 0 where the text has no token"),
+        Column("signature", pa.binary(), "little-endian uint32, one per hash; null where the text has no token", True),
+        Column("node", pa.int64(), "64-bit hash of the signature, the name of all texts that have it; null where the signature is", True),
+    ),
+    key=("content_sha256", "version"),
+    checks=(Check("signature_where_tokens", "(shingle_count = 0) = (signature is null) and (signature is null) = (node is null)"),),
+)

@@ -1,0 +1,151 @@
+"""Token shingles of code: what two texts have in common is counted in these.
+
+A token is a run of letters, digits, underscores and non-ASCII bytes, with the other visible bytes that follow it: `x = f(a, b);` is
+`x=`, `f(`, `a,`, `b);`. Space between is left out, so a text that was only laid out anew keeps its tokens; case, digits and operators
+stay, because in code they are the content. A shingle is `width` tokens in a row, named by a 64-bit hash. A text of fewer tokens has one
+shingle, of all its tokens; a text without tokens has none. Measured beside other shinglings in docs/decisions/0008.
+
+All arithmetic is modulo 2**64. A token's hash is a polynomial over a table of random values, one per byte, a shingle's one over its
+tokens' mixed hashes. Two processor steps a byte: no branch depends on the text, since a branch at every end of a word would be guessed
+wrong and cost more than all else.
+"""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from udfs.compiled import compiled
+
+VERSION = 1
+
+_MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
+_ONE = np.uint64(1)
+_HALF = np.uint64(32)
+
+
+def mix_values(values: np.ndarray) -> np.ndarray:
+    """A bijection of uint64 under which near values come to lie far apart (the finalizer of rrmxmx's family)."""
+    values = np.asarray(values, np.uint64)
+    for _ in range(2):
+        values = (values ^ (values >> _HALF)) * _MULTIPLIER
+    mixed: np.ndarray = values ^ (values >> _HALF)
+    return mixed
+
+
+def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each byte: whether it is of a word (0 or 1), its value in the polynomial, the polynomial's factor. Space changes nothing."""
+    bytes_ = np.arange(256)
+    is_space = np.isin(bytes_, list(b" \t\n\r\x0b\x0c\x00"))
+    is_word = np.array([b >= 128 or chr(b).isalnum() or b == ord("_") for b in range(256)])
+    values = mix_values(bytes_.astype(np.uint64) + _ONE)
+    return is_word.astype(np.uint64), np.where(is_space, np.uint64(0), values), np.where(is_space, _ONE, _MULTIPLIER)
+
+
+IS_WORD, VALUE, FACTOR = _tables()
+
+
+@compiled
+def mix(value: Any) -> Any:
+    value ^= value >> np.uint64(32)
+    value *= _MULTIPLIER
+    value ^= value >> np.uint64(32)
+    value *= _MULTIPLIER
+    return value ^ (value >> np.uint64(32))
+
+
+@compiled
+def tokens_of(text: Any, is_word: Any, value: Any, factor: Any, out: Any) -> Any:
+    """Writes the hashes of the tokens of `text` (uint8) to `out` (uint64, at least len(text) // 2 + 2); returns how many."""
+    count = np.uint64(0)
+    token = np.uint64(0)
+    was_word = np.uint64(1)
+    for i in range(len(text)):
+        byte = text[i]
+        starts = is_word[byte] & ~was_word
+        was_word = is_word[byte]
+        out[count] = token
+        count += starts
+        token = token * (factor[byte] & (starts - _ONE)) + value[byte]
+    out[count] = token
+    count += np.uint64(token != 0)
+    skipped = np.uint64(count > 0 and out[0] == 0)  # space before the first token
+    for i in range(count - skipped):
+        out[i] = mix(out[np.uint64(i) + skipped])
+    return count - skipped
+
+
+@compiled
+def shingles_of(tokens: Any, width: Any, out: Any) -> Any:
+    """Writes the hashes of the shingles of mixed `tokens` to `out`, not made distinct; returns how many."""
+    if len(tokens) == 0:
+        return 0
+    count = max(1, len(tokens) - width + 1)
+    size = min(width, len(tokens))
+    for i in range(count):
+        shingle = tokens[i]
+        for j in range(1, size):
+            shingle = shingle * _MULTIPLIER + tokens[i + j]
+        out[i] = mix(shingle)
+    return count
+
+
+@compiled
+def _sets(data: Any, offsets: Any, width: Any, most: Any, is_word: Any, value: Any, factor: Any, longest: Any) -> Any:
+    tokens = np.empty(longest // 2 + 2, np.uint64)
+    found = np.empty(longest // 2 + 2, np.uint64)
+    ends = np.zeros(len(offsets), np.int64)
+    flat = np.empty(1024, np.uint32)
+    total = 0
+    for row in range(len(offsets) - 1):
+        count = tokens_of(data[offsets[row] : offsets[row + 1]], is_word, value, factor, tokens)
+        high = found[: shingles_of(tokens[:count], width, found)] >> np.uint64(32)
+        distinct = np.unique(high)[:most]
+        if total + len(distinct) > len(flat):
+            grown = np.empty(2 * (total + len(distinct)), np.uint32)
+            grown[:total] = flat[:total]
+            flat = grown
+        for i in range(len(distinct)):
+            flat[total + i] = np.uint32(distinct[i])
+        total += len(distinct)
+        ends[row + 1] = total
+    return flat[:total], ends
+
+
+def text_buffers(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Bytes (uint8) and offsets (int64, one more than rows) of a string or binary array without nulls. No copy of the bytes."""
+    if texts.null_count:
+        raise ValueError(f"{texts.null_count} of {len(texts)} texts are null")
+    wide = pa.types.is_large_string(texts.type) or pa.types.is_large_binary(texts.type)
+    _, offsets, data = texts.buffers()
+    found = np.frombuffer(offsets, np.int64 if wide else np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    return np.frombuffer(data or b"", np.uint8), found
+
+
+def shingle_sets(texts: pa.Array, width: int, most: int) -> pa.LargeListArray:
+    """The distinct shingles of each text, by the upper 32 bits of their hashes, ascending (list of uint32).
+
+    Of a text with more than `most` the smallest are kept: a sample that is the same function of every text, so that two samples can be
+    compared by `jaccard`.
+    """
+    data, offsets = text_buffers(texts)
+    longest = int(np.diff(offsets).max(initial=0))
+    flat, ends = _sets(data, offsets, width, most, IS_WORD, VALUE, FACTOR, longest)
+    return pa.LargeListArray.from_arrays(pa.array(ends), pa.array(flat))
+
+
+@compiled
+def jaccard(a: Any, b: Any, most: Any) -> Any:
+    """Jaccard similarity of two ascending sets without repetitions; of the `most` smallest of their union where that is larger."""
+    i = j = shared = seen = 0
+    while seen < most and (i < len(a) or j < len(b)):
+        if j == len(b) or (i < len(a) and a[i] < b[j]):
+            i += 1
+        elif i == len(a) or b[j] < a[i]:
+            j += 1
+        else:
+            shared += 1
+            i += 1
+            j += 1
+        seen += 1
+    return shared / seen if seen else 1.0
