@@ -1,6 +1,6 @@
 """The tables of the lake. Import a table from its phase's module; `ALL_TABLES` is every one of them."""
 
-from schemas.annotate import SIGNATURES, SYNTAX, TEXT_FACTS
+from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES, SIGNATURES, SYNTAX, TEXT_FACTS
 from schemas.assemble import DOCUMENTS
 from schemas.decide import DROPPED, FEATURES, KEPT
 from schemas.ingest import CONTENTS, FILES, FINGERPRINTS, REJECTS, REPOSITORIES
@@ -16,6 +16,8 @@ ALL_TABLES = (
     TEXT_FACTS,
     SYNTAX,
     SIGNATURES,
+    DUPLICATES,
+    DUPLICATE_PAIRS,
     FEATURES,
     KEPT,
     DROPPED,

@@ -62,3 +62,36 @@ SIGNATURES = Table(
     key=("content_sha256", "version"),
     checks=(Check("signature_where_tokens", "(shingle_count = 0) = (signature is null) and (signature is null) = (node is null)"),),
 )
+
+DUPLICATES = Table(
+    name="annotate/duplicates",
+    meaning="groups of near-duplicate texts; a corpus annotator, whose table holds one version",
+    columns=(
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        _VERSION,
+        Column("node", pa.int64(), "the texts of one signature; as in annotate/signatures, and a hash of the key where that is null"),
+        Column("component_id", pa.int64(), "least node that it is connected with; the node itself where nothing is like it"),
+        Column("group_id", pa.int64(), "least node of the group, its centre: the component_id, unless the group was cut off as too far"),
+        Column("group_size", pa.int64(), "contents in the group"),
+        Column(
+            "centre_similarity", pa.float64(), "estimated Jaccard similarity to the centre; far below the threshold at the end of a chain"
+        ),
+    ),
+    key=("content_sha256", "version"),
+    checks=(Check("has_members", "group_size > 0"),),
+)
+
+DUPLICATE_PAIRS = Table(
+    name="annotate/duplicate_pairs",
+    meaning="pairs of signatures that met and were near the threshold or above it: what the groups are made of; one version",
+    columns=(
+        Column("a", pa.int64(), "a node, less than b"),
+        Column("b", pa.int64(), "a node"),
+        _VERSION,
+        Column("component_id", pa.int64(), "of a"),
+        Column("similarity", pa.float64(), "Jaccard similarity of the shingle sets, estimated or true"),
+        Column("is_true", pa.bool_(), "whether the sets were compared, because the estimate was too near the threshold"),
+        Column("is_duplicate", pa.bool_(), "whether the similarity reaches the threshold: an edge of the groups"),
+    ),
+    key=("a", "b", "version"),
+)

@@ -149,3 +149,35 @@ def jaccard(a: Any, b: Any, most: Any) -> Any:
             j += 1
         seen += 1
     return shared / seen if seen else 1.0
+
+
+@compiled
+def _compare(values: Any, ends: Any, is_head: Any, head: Any, most: Any, out: Any) -> Any:
+    """Compares each set with the last head before it. Returns the row of the last head of the batch, -1 where there is none."""
+    last = -1
+    for row in range(len(is_head)):
+        if is_head[row]:
+            last = row
+            continue
+        found = values[ends[row] : ends[row + 1]]
+        out[row] = jaccard(head if last < 0 else values[ends[last] : ends[last + 1]], found, most)
+    return last
+
+
+def compare_with_heads(
+    a: pa.Array, b: pa.Array, sets: pa.Array, head: np.ndarray, most: int
+) -> tuple[pa.Array, pa.Array, pa.Array, np.ndarray]:
+    """Jaccard similarity of rows (a, b) to the head (a, null) that comes before them.
+
+    sets: uint32 as bytes, ascending. `head` is the set of the last head of the batch before; returned with a, b, similarity of the rows
+    that are no heads is that of this one.
+    """
+    data, offsets = text_buffers(sets)
+    values, ends = data[: offsets[-1]].view(np.uint32), offsets // 4
+    is_head = np.asarray(b.is_null())
+    out = np.empty(len(is_head))
+    last = _compare(values, ends, is_head, head, most, out)
+    if last >= 0:
+        head = values[ends[last] : ends[last + 1]].copy()
+    members = pa.array(~is_head)
+    return a.filter(members), b.filter(members), pa.array(out).filter(members), head

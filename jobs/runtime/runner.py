@@ -74,6 +74,7 @@ def _execute(lake: Lake, job: Job, params: Any, row: JobRun, progress: Progress,
     else:
         spark = session("codemill", not lake.is_local)
         progress.watch(spark)
+        spark.catalog.clearCache()  # else Spark answers from what an earlier job held, also where the tables have changed since
         tables = Tables(spark, lake, row.run, row.account)
     for write in job.transform(tables, params):
         written = tables.apply(write)

@@ -33,7 +33,7 @@ def task_count(size_bytes: int, cores: int) -> int:
     return max(1, min(4 * cores, size_bytes >> 20), -(-size_bytes // TASK_BYTES))
 
 
-def map_texts(wanted: DataFrame, function: TextFunction, schema: StructType, tasks: int) -> DataFrame:
+def map_texts(wanted: DataFrame, function: TextFunction, schema: StructType | str, tasks: int) -> DataFrame:
     """Applies `function` to batches of `wanted`'s rows with their text.
 
     wanted: has columns content_sha256, text_file, text_block, and any others; a key may stand in several rows. `function` gets

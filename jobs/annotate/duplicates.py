@@ -1,0 +1,151 @@
+"""Groups of near-duplicate texts.
+
+Reads   ingest/contents, annotate/signatures
+Writes  annotate/duplicate_pairs, annotate/duplicates; a corpus annotator. What is new or gone changes the groups that it touches, and
+        the result is that of a run over everything.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.annotate import signatures
+from jobs.annotate.candidates import Target, bucket_rows, pairs, shared_buckets, sketch_rows
+from jobs.annotate.chains import with_centres
+from jobs.annotate.components import components
+from jobs.annotate.touched import KEY, Touched, touched
+from jobs.annotate.verification import true_similarities
+from jobs.runtime.errors import UsageError
+from jobs.runtime.job import Job, Replace, Snapshot, Write, parameter, short_hash
+from jobs.runtime.staging import Staging
+from jobs.runtime.tables import Tables
+from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES, SIGNATURES
+from schemas.ingest import CONTENTS
+from schemas.table import Table
+from udfs.minhash import SignatureParams
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class DuplicatesParams:
+    threshold: float = parameter(0.7, "Jaccard similarity of shingle sets from which two texts are duplicates, 0.5 to 0.99")
+    min_chance: float = parameter(0.97, "chance with which a pair at the threshold is looked at; more bands are compared for a higher one")
+    check_within: float = parameter(2.0, "standard errors around the threshold within which texts are compared and not signatures")
+    min_centre_similarity: float = parameter(
+        0.0, "members less similar to their group's centre are cut off into groups of their own; 0: none"
+    )
+    most_edges_in_memory: int = parameter(5_000_000, "more pairs than that are grouped by Spark and not in the driver")
+    shingle_tokens: int = parameter(5, "of the signatures to read")
+    hashes: int = parameter(128, "of the signatures to read")
+
+    @property
+    def signatures(self) -> SignatureParams:
+        return SignatureParams(self.shingle_tokens, self.hashes)
+
+    @property
+    def target(self) -> Target:
+        return Target(self.hashes, self.threshold, self.min_chance, self.check_within)
+
+
+def version(params: DuplicatesParams) -> str:
+    rules = (params.threshold, params.min_chance, params.check_within, params.min_centre_similarity)
+    return short_hash("duplicates", str(VERSION), signatures.version(params.signatures), *map(str, rules))
+
+
+def check(params: DuplicatesParams) -> None:
+    signatures.check(params.signatures)
+    limits = {
+        "threshold": (0.5, 0.99),
+        "min_chance": (0.1, 0.9999),
+        "check_within": (0, 10),
+        "min_centre_similarity": (0, params.threshold),
+    }
+    for name, (low, high) in limits.items():
+        if not low <= getattr(params, name) <= high:
+            raise UsageError(f"annotate.duplicates: {name}={getattr(params, name)}: expected {low} to {high}")
+
+
+def transform(tables: Tables, params: DuplicatesParams) -> Iterator[Write]:
+    made, target = version(params), params.target
+    known = known_nodes(tables, params)
+    present = known.join(tables[CONTENTS].select(KEY), KEY, "left_semi")
+    tables.account.read_rows = present.count()
+    if tables.account.read_rows == known.count():
+        present = known  # nothing was deleted: the keys need not be joined again
+    with Staging(tables.lake, tables.run) as staging:
+        again = touched(tables, known, present, made, target.banding, staging)
+        if again and again.nodes.isEmpty() and again.components.isEmpty():
+            return
+        verified, sketches = compared(tables, present, again, params, staging)
+        edges = verified.where("is_duplicate").select("a", "b")
+        labels = components(tables, edges, params.most_edges_in_memory, staging)
+        labels = with_centres(tables, labels, edges, sketches, params.min_centre_similarity, params.most_edges_in_memory, staging)
+        rows = staging.keep(tables.spark, grouped(present, again, labels, made), "groups")
+        found = verified.join(labels.select(F.col("node").alias("a"), "component_id"), "a", "left")
+        found = found.withColumns({"component_id": F.coalesce("component_id", "a"), "version": F.lit(made)}).select(*DUPLICATE_PAIRS.names)
+        # The groups come last: they say what has been seen.
+        yield write(DUPLICATE_PAIRS, found, rows, again)
+        yield write(DUPLICATES, rows, rows, again)
+
+
+def write(table: Table, rows: DataFrame, members: DataFrame, again: Touched | None) -> Write:
+    if again is None:
+        return Replace(table, rows)
+    return Snapshot(table, rows, members.select("component_id").unionByName(again.components))
+
+
+def known_nodes(tables: Tables, params: DuplicatesParams) -> DataFrame:
+    """Rows (content_sha256, node, signature) of all signatures of the version to read. A text without tokens is a node of its own."""
+    rows = tables[SIGNATURES].where(F.col("version") == signatures.version(params.signatures))
+    return rows.select(KEY, F.coalesce("node", F.xxhash64(KEY)).alias("node"), "signature")
+
+
+def compared(
+    tables: Tables, present: DataFrame, again: Touched | None, params: DuplicatesParams, staging: Staging
+) -> tuple[DataFrame, DataFrame]:
+    """Rows (a, b, similarity, is_true, is_duplicate) of what met and is alike or nearly so; and the sketches (node, sketch) of what met."""
+    spark, target = tables.spark, params.target
+    signed = present.where("signature is not null")
+    rows = bucket_rows(signed, target.banding)
+    if again:
+        wanted = bucket_rows(signed.join(again.nodes, "node", "left_semi"), target.banding).select("bucket").distinct()
+        rows = rows.join(wanted, "bucket", "left_semi")
+    clumps = staging.keep(spark, shared_buckets(rows), "clumps")
+    met = signed.join(clumps.select("node").distinct(), "node", "left_semi")
+    sketches = staging.keep(spark, sketch_rows(met), "sketches")
+    found = pairs(clumps, sketches, target)
+    if again:
+        found = found.join(again.nodes.withColumnRenamed("node", "a"), "a", "left_semi")
+    found = staging.keep(spark, found, "pairs")
+    checked = true_similarities(tables, found.where("not is_sure").select("a", "b"), met, params.shingle_tokens, staging)
+    sure = found.where("is_sure").select("a", "b", "similarity", F.lit(False).alias("is_true"))
+    verified = sure.unionByName(checked.withColumn("is_true", F.lit(True)))
+    verified = verified.withColumn("is_duplicate", ~F.col("is_true") | (F.col("similarity") >= params.threshold))
+    return staging.keep(spark, verified, "verified"), sketches
+
+
+def grouped(present: DataFrame, again: Touched | None, labels: DataFrame, made: str) -> DataFrame:
+    """Rows of `annotate/duplicates` out of labels (node, component_id, group_id, centre_similarity) of the nodes that have company."""
+    members = present.select(KEY, "node")
+    if again:
+        members = members.join(again.nodes, "node", "left_semi")
+    rows = members.join(labels, "node", "left")
+    rows = rows.withColumns({name: F.coalesce(name, "node") for name in ("component_id", "group_id")})
+    sizes = rows.groupBy("group_id").agg(F.count("*").alias("group_size"))
+    rows = rows.join(sizes, "group_id").withColumn("version", F.lit(made))
+    return rows.withColumn("centre_similarity", F.coalesce("centre_similarity", F.lit(1.0))).select(*DUPLICATES.names)
+
+
+JOB = Job(
+    "annotate.duplicates",
+    "groups near-duplicate texts",
+    (CONTENTS, SIGNATURES),
+    (DUPLICATE_PAIRS, DUPLICATES),
+    transform,
+    DuplicatesParams,
+    version=VERSION,
+    check=check,
+)

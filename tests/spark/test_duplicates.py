@@ -1,0 +1,207 @@
+"""Near-duplicates, from texts to groups: what is found is right, and what is new or gone gives what a run over everything gives."""
+
+import hashlib
+import inspect
+import json
+import random
+import string
+import textwrap
+from itertools import combinations
+
+import networkx
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyspark.sql import functions as F
+
+from jobs.annotate import duplicates, signatures
+from jobs.annotate.duplicates import DuplicatesParams
+from jobs.runtime.tables import Tables
+from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES, SIGNATURES
+from schemas.ingest import CONTENTS
+from schemas.lake import Lake
+from schemas.spark import spark_schema
+from udfs.minhash import SignatureParams
+from udfs.shingles import jaccard, shingle_sets
+
+SOURCES = [inspect.getsource(module) for module in (json, string, textwrap, random, hashlib)]
+
+
+def key(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def edited(text, share, seed):
+    """The text with so many of its lines replaced."""
+    draw = random.Random(seed)
+    lines = text.splitlines()
+    for at in draw.sample(range(len(lines)), int(share * len(lines))):
+        lines[at] = f"replaced_{draw.random()} = {draw.random()} + other({draw.random()})"
+    return "\n".join(lines)
+
+
+def corpus():
+    """Real texts, each with lightly and heavily edited copies; and what is no text or hardly one."""
+    texts = list(SOURCES)
+    for number, source in enumerate(SOURCES):
+        texts += [edited(source, share, seed) for seed, share in enumerate((0.01, 0.03, 0.06, 0.09, 0.12, 0.3), 10 * number)]
+        texts += [source.replace("    ", "\t"), source + "\n"]
+    return [*texts, "", " ", "\n\n", "x = 1", "x = 2", "x=1", "x  =  1\n", "a " * 5000, "a " * 4000, "{}" * 3000]
+
+
+def put(tables, texts):
+    """The lake's contents are these texts and no others."""
+    tables.spark.catalog.clearCache()  # as the runner does before every job
+    rows = tables.spark.createDataFrame([(key(t), t, len(t.encode())) for t in texts], spark_schema(CONTENTS))
+    rows.coalesce(1).write.format("delta").mode("overwrite").save(tables.lake.spark_path(CONTENTS.name))
+
+
+def annotate(tables, params=None):
+    for write in signatures.transform(tables, SignatureParams()):
+        tables.apply(write)
+    for write in duplicates.transform(tables, params or DuplicatesParams()):
+        tables.apply(write)
+
+
+def rows_of(tables, table=DUPLICATES):
+    return sorted(tuple(row) for row in tables[table].collect())
+
+
+def groups_of(tables, texts):
+    """The groups of several texts, by their positions."""
+    place = {key(text): number for number, text in enumerate(texts)}
+    found = {}
+    for row in tables[DUPLICATES].collect():
+        found.setdefault(row.group_id, set()).add(place[row.content_sha256])
+    return sorted(sorted(group) for group in found.values() if len(group) > 1)
+
+
+def true_groups(texts, threshold):
+    """Components of all pairs by true Jaccard similarity."""
+    sets = [np.array(found, np.uint32) for found in shingle_sets(pa.array(texts), 5, 1 << 20).to_pylist()]
+    similar = [
+        (a, b)
+        for a, b in combinations(range(len(texts)), 2)
+        if len(sets[a]) and len(sets[b]) and jaccard(sets[a], sets[b], 1 << 30) >= threshold
+    ]
+    return sorted(sorted(group) for group in networkx.connected_components(networkx.Graph(similar)))
+
+
+@pytest.fixture
+def fresh(spark, tmp_path):
+    """Makes empty lakes."""
+
+    def make(name):
+        tables = Tables(spark, Lake.at(str(tmp_path / name)))
+        tables.lake.create()
+        return tables
+
+    return make
+
+
+def test_groups_are_those_of_all_pairs_by_true_similarity(tables):
+    texts = corpus()
+    put(tables, texts)
+    annotate(tables)
+    assert groups_of(tables, texts) == true_groups(texts, 0.7)
+    rows = tables[DUPLICATES].collect()
+    assert len(rows) == len(texts)
+    for row in rows:
+        assert row.group_size == sum(other.group_id == row.group_id for other in rows)
+        assert row.centre_similarity == 1 if row.group_id == row.node else 0.3 < row.centre_similarity <= 1
+    pairs = tables[DUPLICATE_PAIRS].collect()
+    assert any(pair.is_true for pair in pairs) and any(not pair.is_duplicate for pair in pairs)
+
+
+def test_texts_without_tokens_and_short_ones_are_alone_unless_their_tokens_are_equal(tables):
+    texts = ["", " ", "\n\n", "x = 1", "x = 2", "x=1", "y", "z"]
+    put(tables, texts)
+    annotate(tables)
+    assert groups_of(tables, texts) == [[3, 5]]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_any_order_of_new_and_deleted_texts_gives_the_tables_of_a_full_run(fresh, seed):
+    draw = random.Random(seed)
+    texts = corpus()
+    steps = fresh("steps")
+    present = set(draw.sample(texts, 20))
+    for _ in range(3):
+        put(steps, sorted(present))
+        annotate(steps)
+        present -= set(draw.sample(sorted(present), 6))
+        present |= set(draw.sample(texts, 15))
+    put(steps, sorted(present))
+    annotate(steps)
+    whole = fresh("whole")
+    put(whole, sorted(present))
+    annotate(whole)
+    assert rows_of(steps) == rows_of(whole)
+    assert rows_of(steps, DUPLICATE_PAIRS) == rows_of(whole, DUPLICATE_PAIRS)
+    assert groups_of(whole, sorted(present)) == true_groups(sorted(present), 0.7)
+
+
+def test_only_what_is_touched_is_written(tables):
+    texts = corpus()
+    put(tables, texts[:-1])
+    annotate(tables)
+    assert list(duplicates.transform(tables, DuplicatesParams())) == []
+    put(tables, [*texts, edited(SOURCES[0], 0.01, 99)])
+    for write in signatures.transform(tables, SignatureParams()):
+        tables.apply(write)
+    group = next(len(g) for g in groups_of(tables, texts) if 0 in g)
+    written = [tables.apply(write) for write in duplicates.transform(tables, DuplicatesParams())]
+    assert written[-1].rows == group + 2  # the group's sizes change, and two texts are new
+
+
+def test_a_run_killed_between_its_two_tables_is_made_good(fresh):
+    texts = corpus()
+    killed, whole = fresh("killed"), fresh("whole")
+    for lake in (killed, whole):
+        put(lake, texts[:25])
+        annotate(lake)
+        put(lake, texts[5:])
+    for write in signatures.transform(killed, SignatureParams()):
+        killed.apply(write)
+    for write in duplicates.transform(killed, DuplicatesParams()):
+        killed.apply(write)
+        break
+    annotate(killed)
+    annotate(whole)
+    for table in (DUPLICATES, DUPLICATE_PAIRS):
+        assert rows_of(killed, table) == rows_of(whole, table)
+
+
+def chain(length):
+    """Texts each like the next, the last nothing like the first: a window that moves over numbered lines."""
+    lines = [f"line_{number} = f({number}, g{number * 7}) + {number * number}" for number in range(40 + 6 * length)]
+    return ["\n".join(lines[6 * i : 6 * i + 40]) for i in range(length)]
+
+
+def test_a_poisoned_chain_is_measured_and_can_be_cut(fresh):
+    texts = chain(12)
+    whole, cut = fresh("whole"), fresh("cut")
+    for lake in (whole, cut):
+        put(lake, texts)
+    annotate(whole, DuplicatesParams(threshold=0.6))
+    assert groups_of(whole, texts) == [list(range(12))]
+    assert min(row.centre_similarity for row in whole[DUPLICATES].collect()) < 0.1
+    annotate(cut, DuplicatesParams(threshold=0.6, min_centre_similarity=0.4))
+    rows = cut[DUPLICATES].collect()
+    assert min(row.centre_similarity for row in rows) >= 0.4
+    assert len({row.component_id for row in rows}) == 1 < len({row.group_id for row in rows})
+
+
+def test_signatures_of_another_version_are_computed_again_and_never_mixed(tables):
+    texts = corpus()[:12]
+    put(tables, texts)
+    annotate(tables)
+    expected = rows_of(tables)
+    old = tables[SIGNATURES].withColumn("version", F.lit("an older one"))
+    old.write.format("delta").mode("overwrite").save(tables.lake.spark_path(SIGNATURES.name))
+    annotate(tables)
+    assert rows_of(tables) == expected
+    assert tables[SIGNATURES].count() == 2 * len(texts)
+    annotate(tables, DuplicatesParams(threshold=0.85))
+    assert {row.version for row in tables[DUPLICATES].collect()} == {duplicates.version(DuplicatesParams(threshold=0.85))}
+    assert groups_of(tables, texts) == true_groups(texts, 0.85)
