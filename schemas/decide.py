@@ -34,6 +34,8 @@ FEATURES = Table(
         Column("longest_line_bytes", pa.int64(), "see annotate/text_facts", True),
         Column("alphanumeric_share", pa.float64(), "see annotate/text_facts", True),
         Column("has_generated_mark", pa.bool_(), "see annotate/text_facts", True),
+        Column("duplicate_group", pa.int64(), "group_id of annotate/duplicates; null where that has not seen it", True),
+        Column("duplicate_group_size", pa.int64(), "contents in the group, whatever becomes of them", True),
         Column("is_held_out", pa.bool_(), "whether one of its occurrences is in a held-out repository"),
         Column("occurrence_count", pa.int64(), "repositories that hold it, however many are listed"),
         Column("occurrences", pa.list_(OCCURRENCE), "at most 32, one per repository and language, best first by a total order"),
@@ -65,7 +67,11 @@ KEPT = Table(
 DROPPED = Table(
     name="decide/dropped",
     meaning="candidates that the policy drops, each with every reason that applied",
-    columns=(*_VERDICT, Column("reasons", pa.list_(pa.string()), "sorted; never empty")),
+    columns=(
+        *_VERDICT,
+        Column("reasons", pa.list_(pa.string()), "sorted; never empty"),
+        Column("survivor", pa.string(), "the candidate that is kept in its place, where it is a near-duplicate", True),
+    ),
     key=("kind", "candidate", "policy"),
     checks=(Check("has_a_reason", "size(reasons) > 0"),),
 )

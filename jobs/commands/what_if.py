@@ -16,6 +16,7 @@ from jobs.commands.options import add_lake, add_parser, console
 from jobs.decide.policy import Policy, with_changes
 from jobs.decide.profiles import profile
 from jobs.decide.rules import flat_occurrences, judge
+from jobs.decide.survivors import ranks, reason_of
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import CodemillError, UsageError
 from schemas.decide import FEATURES
@@ -31,18 +32,38 @@ class Tally:
     documents: Counter[str] = field(default_factory=Counter)
     size_bytes: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    competing: list[pa.Table] = field(default_factory=list)
 
     def add(self, policy: Policy, features: pa.RecordBatch) -> None:
         verdicts = judge(policy, features)
-        language = pc.fill_null(pc.struct_field(flat_occurrences(features).take(pa.array(verdicts.picked)), "language"), "none")
-        kept = pa.array(verdicts.is_kept)
-        rows = pa.table({"language": language.filter(kept), "size": features.column("size_bytes").filter(kept)})
-        for row in rows.group_by("language").aggregate([("size", "sum"), ("size", "count")]).to_pylist():
-            self.documents[row["language"]] += row["size_count"]
-            self.size_bytes[row["language"]] += row["size_sum"]
+        picked = flat_occurrences(features).take(pa.array(verdicts.picked))
+        rank = ranks(policy, features, picked, verdicts.is_kept)
+        language = pc.fill_null(pc.struct_field(picked, "language"), "none")
+        rows = pa.table(
+            {"language": language, "size": features.column("size_bytes"), "group": features.column("duplicate_group"), "rank": rank}
+        )
+        self.competing.append(rows.filter(pc.is_valid(rank)))
+        self.keep(rows.filter(pc.and_(pa.array(verdicts.is_kept), pc.is_null(rank))))
         for item in pc.value_counts(verdicts.reasons.flatten()).to_pylist():
             self.dropped[item["values"]] += item["counts"]
         self.candidates += features.num_rows
+
+    def keep(self, rows: pa.Table) -> None:
+        for row in rows.group_by("language").aggregate([("size", "sum"), ("size", "count")]).to_pylist():
+            self.documents[row["language"]] += row["size_count"]
+            self.size_bytes[row["language"]] += row["size_sum"]
+
+    def settle(self) -> None:
+        """Keeps the best of every group of near-duplicates, when all candidates have been added."""
+        members = pa.concat_tables(self.competing)
+        best = members.group_by("group").aggregate([("rank", "min")])
+        place = pc.index_in(members.column("group"), value_set=best.column("group").combine_chunks())
+        best_rank = best.column("rank_min").take(place)
+        wins = pc.equal(members.column("rank"), best_rank)
+        self.keep(members.filter(wins))
+        losers = members.append_column("best", best_rank).filter(pc.invert(wins))
+        for row in losers.select(["rank", "best"]).to_pylist():
+            self.dropped[reason_of(row["rank"], row["best"])] += 1
 
     @property
     def kept(self) -> int:
@@ -90,6 +111,8 @@ def tally(lake: Lake, now: Policy, then: Policy) -> tuple[Tally, Tally]:
         if batch.num_rows:
             before.add(now, batch)
             after.add(then, batch)
+    before.settle()
+    after.settle()
     if not before.candidates:
         raise CodemillError(f"{lake.path(FEATURES.name)} holds no candidate; `codemill decide --lake {lake.root}` fills it")
     return before, after

@@ -1,6 +1,6 @@
 """Puts all that policies read of a candidate into one narrow row.
 
-Reads   ingest/files, ingest/repositories, ingest/contents, annotate/text_facts, annotate/syntax
+Reads   ingest/files, ingest/repositories, ingest/contents, annotate/text_facts, annotate/syntax, annotate/duplicates
 Writes  decide/features
 """
 
@@ -15,7 +15,7 @@ from pyspark.sql.types import BooleanType, StructField, StructType
 from jobs.annotate import syntax, text_facts
 from jobs.runtime.job import Job, Snapshot, Write, parameter
 from jobs.runtime.tables import Tables
-from schemas.annotate import SYNTAX, TEXT_FACTS
+from schemas.annotate import DUPLICATES, SYNTAX, TEXT_FACTS
 from schemas.decide import FEATURES, OCCURRENCE
 from schemas.ingest import CONTENTS, FILES, REPOSITORIES
 from udfs.draws import uniform
@@ -37,8 +37,10 @@ class FeaturesParams:
 def transform(tables: Tables, params: FeaturesParams) -> Iterator[Write]:
     contents = tables[CONTENTS].select("content_sha256", "size_bytes")
     facts = tables[TEXT_FACTS].where(F.col("version") == text_facts.version()).drop("version").withColumn("has_text_facts", F.lit(True))
+    group = [F.col("group_id").alias("duplicate_group"), F.col("group_size").alias("duplicate_group_size")]
+    duplicates = tables[DUPLICATES].select("content_sha256", *group)
     best = best_occurrences(occurrences(tables, params))
-    joined = best.join(contents, "content_sha256").join(facts, "content_sha256", "left")
+    joined = best.join(contents, "content_sha256").join(facts, "content_sha256", "left").join(duplicates, "content_sha256", "left")
     rows = joined.select(
         F.lit("file").alias("kind"),
         F.col("content_sha256").alias("candidate"),
@@ -46,6 +48,8 @@ def transform(tables: Tables, params: FeaturesParams) -> Iterator[Write]:
         F.ceil(F.col("size_bytes") / BYTES_PER_TOKEN).alias("token_estimate"),
         F.coalesce("has_text_facts", F.lit(False)).alias("has_text_facts"),
         *[name for name in FEATURES.names if name in TEXT_FACTS.names],
+        "duplicate_group",
+        "duplicate_group_size",
         "is_held_out",
         "occurrence_count",
         "occurrences",
@@ -102,7 +106,7 @@ def best_occurrences(rows: DataFrame) -> DataFrame:
 JOB = Job(
     "decide.features",
     "gathers what policies read of every candidate",
-    reads=(FILES, REPOSITORIES, CONTENTS, TEXT_FACTS, SYNTAX),
+    reads=(FILES, REPOSITORIES, CONTENTS, TEXT_FACTS, SYNTAX, DUPLICATES),
     writes=(FEATURES,),
     transform=transform,
     params=FeaturesParams,

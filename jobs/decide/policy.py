@@ -11,6 +11,9 @@ from typing import Any
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import parameters_json, short_hash
 
+# What `survivor_order` may name; each is a function in `jobs.decide.survivors`.
+SURVIVOR_ORDERS = ("licence", "stars", "forks", "commits", "maintained_days", "path_length")
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -35,6 +38,9 @@ class Policy:
     max_longest_line_bytes: int | None = 100_000
     min_alphanumeric_share: float | None = 0.25
     keep_generated: bool = False
+    # Of near-duplicates one is kept: the first by these, of those that pass all else (SURVIVOR_ORDERS), then by key.
+    deduplicate: bool = True
+    survivor_order: tuple[str, ...] = ("licence", "stars", "maintained_days", "path_length")
 
     @property
     def hash(self) -> str:
@@ -55,6 +61,9 @@ def with_changes(policy: Policy, changes: dict[str, str]) -> Policy:
             values[key] = _parsed(key, str(fields[key]), text)
         else:
             raise UsageError(f"the policy has no {key!r}. It has: {', '.join(sorted(fields))}; and max_error_share.LANGUAGE")
+    unknown = sorted(set(values.get("survivor_order", ())) - set(SURVIVOR_ORDERS))
+    if unknown:
+        raise UsageError(f"survivor_order={','.join(unknown)}: expected some of {', '.join(SURVIVOR_ORDERS)}, separated by commas")
     return dataclasses.replace(policy, **values)
 
 

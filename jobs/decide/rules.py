@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.decide import survivors
 from jobs.decide.policy import Policy
 
 Mask = np.ndarray
@@ -107,9 +108,14 @@ CANDIDATE_RULES = (
     ),
     Rule("generated", "says that a program wrote it", lambda p, c: None if p.keep_generated else _true(c("has_generated_mark"))),
     Rule("not_evaluated", "an annotator that the policy needs has not seen it", lambda p, c: _true(pc.invert(c("has_text_facts")))),
+    Rule(
+        "not_evaluated",
+        "an annotator that the policy needs has not seen it",
+        lambda p, c: _true(pc.is_null(c("duplicate_group"))) if p.deduplicate else None,
+    ),
 )
 
-REASONS = {rule.reason: rule.meaning for rule in (*OCCURRENCE_RULES, *CANDIDATE_RULES)}
+REASONS = {rule.reason: rule.meaning for rule in (*OCCURRENCE_RULES, *CANDIDATE_RULES)} | survivors.REASONS
 
 
 @dataclass(frozen=True)
@@ -145,8 +151,12 @@ def judge(policy: Policy, features: pa.RecordBatch) -> Verdicts:
 
 
 def _masks(rules: tuple[Rule, ...], policy: Policy, column: Columns) -> dict[str, Mask]:
-    found = {rule.reason: rule.fails(policy, column) for rule in rules}
-    return {reason: mask for reason, mask in found.items() if mask is not None}
+    found: dict[str, Mask] = {}
+    for rule in rules:
+        mask = rule.fails(policy, column)
+        if mask is not None:
+            found[rule.reason] = found.get(rule.reason, False) | mask
+    return found
 
 
 def _first_passing(failed: Mask, starts: np.ndarray) -> np.ndarray:

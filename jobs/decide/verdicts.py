@@ -1,4 +1,4 @@
-"""Applies a policy: every candidate is kept, or dropped with every reason that applied.
+"""Applies a policy: every candidate is kept, or dropped with every reason that applied; of near-duplicates that pass, one is kept.
 
 Reads   decide/features
 Writes  decide/kept, decide/dropped; the rows of the policy's name are replaced
@@ -10,19 +10,24 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.decide.policy import Policy, with_changes
 from jobs.decide.profiles import profile
 from jobs.decide.rules import flat_occurrences, judge
+from jobs.decide.survivors import KEY_LENGTH, NEAR_DUPLICATE, OF_HELD_OUT, ranks
 from jobs.runtime.errors import CountsError
 from jobs.runtime.job import Job, Replace, Write, parameter
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from schemas.decide import DROPPED, FEATURES, KEPT
 
-VERDICTS = pa.schema([*KEPT.arrow_schema, DROPPED.arrow_schema.field("reasons")])
+# `duplicate_group` and `rank` are null where a candidate competes with no near-duplicate.
+VERDICTS = pa.schema(
+    [*KEPT.arrow_schema, DROPPED.arrow_schema.field("reasons"), pa.field("duplicate_group", pa.int64()), pa.field("rank", pa.string())]
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ def transform(tables: Tables, params: VerdictsParams) -> Iterator[Write]:
 
     features = tables[FEATURES]
     with Staging(tables.lake, tables.run) as staging:
-        rows = staging.keep(tables.spark, features.mapInArrow(decide, from_arrow_schema(VERDICTS)), "verdicts")
+        judged = staging.keep(tables.spark, features.mapInArrow(decide, from_arrow_schema(VERDICTS)), "verdicts")
+        rows = with_survivors(judged)
         is_kept = F.size("reasons") == 0
         kept, dropped = rows.where(is_kept).select(*KEPT.names), rows.where(~is_kept).select(*DROPPED.names)
         check_counts(tables, features.count(), rows.groupBy(is_kept).count().collect())
@@ -53,6 +59,18 @@ def transform(tables: Tables, params: VerdictsParams) -> Iterator[Write]:
         tables.account.dropped |= {row.reason: row["count"] for row in reasons}
         yield Replace(KEPT, kept, "policy", policy.name)
         yield Replace(DROPPED, dropped, "policy", policy.name)
+
+
+def with_survivors(judged: DataFrame) -> DataFrame:
+    """Adds `survivor`, and to all members of a group but the best of it a reason."""
+    competing = judged.where("rank is not null")
+    best = competing.groupBy("duplicate_group").agg(F.min("rank").alias("best"))
+    rows = judged.join(best, "duplicate_group", "left")
+    loses = F.col("rank").isNotNull() & (F.col("rank") != F.col("best"))
+    leaks = F.col("best").startswith("0") & F.col("rank").startswith("1")
+    reason = F.array(F.when(leaks, OF_HELD_OUT).otherwise(NEAR_DUPLICATE))
+    survivor = F.when(loses, F.ltrim(F.substring("best", -KEY_LENGTH, KEY_LENGTH)))
+    return rows.withColumns({"survivor": survivor, "reasons": F.when(loses, reason).otherwise(F.col("reasons"))})
 
 
 def check_counts(tables: Tables, candidates: int, groups: list) -> None:  # type: ignore[type-arg]
@@ -68,6 +86,7 @@ def verdicts(policy: Policy, features: pa.RecordBatch) -> pa.RecordBatch:
     found = judge(policy, features)
     rows = features.num_rows
     picked = flat_occurrences(features).take(pa.array(found.picked))
+    rank = ranks(policy, features, picked, found.is_kept)
     columns = {
         **{name: features.column(name) for name in ("kind", "candidate", "size_bytes", "token_estimate")},
         **{name: pc.struct_field(picked, name) for name in ("repository", "path", "language", "licence")},
@@ -75,6 +94,8 @@ def verdicts(policy: Policy, features: pa.RecordBatch) -> pa.RecordBatch:
         "policy_hash": pa.array([policy.hash] * rows, pa.string()),
         "split": pa.array(np.where(np.asarray(features.column("is_held_out")), "held_out", "train"), pa.string()),
         "reasons": found.reasons,
+        "rank": rank,
+        "duplicate_group": pc.if_else(pc.is_valid(rank), features.column("duplicate_group"), None),
     }
     return pa.RecordBatch.from_arrays([columns[name].cast(VERDICTS.field(name).type) for name in VERDICTS.names], schema=VERDICTS)
 

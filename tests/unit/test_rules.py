@@ -39,6 +39,8 @@ candidates = st.fixed_dictionaries(
         "longest_line_bytes": st.sampled_from([None, 10, 200_000]),
         "alphanumeric_share": shares,
         "has_generated_mark": st.sampled_from([None, True, False]),
+        "duplicate_group": st.sampled_from([None, 1]),
+        "duplicate_group_size": st.sampled_from([None, 1, 2]),
         "is_held_out": st.booleans(),
         "occurrence_count": st.just(1),
         "occurrences": st.lists(occurrences, min_size=1, max_size=3),
@@ -55,6 +57,7 @@ policies = st.builds(
     keep_without_grammar=st.booleans(),
     min_size_bytes=st.sampled_from([None, 1]),
     keep_generated=st.booleans(),
+    deduplicate=st.booleans(),
 )
 
 
@@ -98,7 +101,7 @@ def plain(policy, c):
         found.add("few_alphanumerics")
     if not policy.keep_generated and c["has_generated_mark"]:
         found.add("generated")
-    if not c["has_text_facts"]:
+    if not c["has_text_facts"] or (policy.deduplicate and c["duplicate_group"] is None):
         found.add("not_evaluated")
     return sorted(found)
 
@@ -140,6 +143,7 @@ def test_a_changed_value_changes_the_hash_and_nothing_else_does():
         (("max_error_share", "0.5"), "max_error_share", 0.5),
         (("keep_generated", "yes"), "keep_generated", True),
         (("languages", "C,Go"), "languages", ("C", "Go")),
+        (("survivor_order", "stars,path_length"), "survivor_order", ("stars", "path_length")),
         (("max_error_share.Rust", "0.3"), "max_error_share_by_language", (("Rust", 0.3),)),
     ],
 )
@@ -147,7 +151,7 @@ def test_a_policy_is_changed_as_a_command_line_says(change, field, value):
     assert getattr(with_changes(Policy("p"), dict([change])), field) == value
 
 
-@pytest.mark.parametrize("change", [("min_starz", "5"), ("min_stars", "many"), ("keep_generated", "perhaps")])
+@pytest.mark.parametrize("change", [("min_starz", "5"), ("min_stars", "many"), ("keep_generated", "perhaps"), ("survivor_order", "age")])
 def test_a_change_that_makes_no_sense_says_what_was_expected(change):
     with pytest.raises(UsageError, match=r"It has|expected"):
         with_changes(Policy("p"), dict([change]))

@@ -1,0 +1,96 @@
+"""The survivor of a group is the least of a total order, whatever the order of the rows."""
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.commands.what_if import Tally
+from jobs.decide.policy import SURVIVOR_ORDERS, Policy
+from jobs.decide.survivors import NEAR_DUPLICATE, OF_HELD_OUT, ORDERS, ranks, reason_of
+from schemas.decide import FEATURES, OCCURRENCE
+
+POLICY = Policy("p", None, None, None, None, keep_unknown_repository_facts=True)
+facts = st.one_of(st.none(), st.integers(0, 3))
+members = st.lists(
+    st.fixed_dictionaries(
+        {"licence": st.sampled_from([None, "MIT"]), "stars": facts, "maintained_days": facts, "path": st.sampled_from(["a.c", "b/a.c"])}
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def features(rows, held_out=frozenset(), group=7):
+    filled = [
+        {
+            "kind": "file",
+            "candidate": f"{place:064x}",
+            "size_bytes": 100 + place,
+            "token_estimate": 1,
+            "has_text_facts": True,
+            "longest_line_bytes": 10,
+            "alphanumeric_share": 0.9,
+            "has_generated_mark": False,
+            "duplicate_group": group,
+            "duplicate_group_size": len(rows),
+            "is_held_out": place in held_out,
+            "occurrence_count": 1,
+            "occurrences": [{"repository": "r", "language": "C", "syntax_status": "parsed", "error_bytes_share": 0.0} | row],
+        }
+        for place, row in enumerate(rows)
+    ]
+    return pa.RecordBatch.from_pylist(filled, schema=FEATURES.arrow_schema)
+
+
+def ranked(policy, batch):
+    picked = pa.array([row["occurrences"][0] for row in batch.to_pylist()], OCCURRENCE)
+    return ranks(policy, batch, picked, np.ones(batch.num_rows, bool)).to_pylist()
+
+
+@given(members)
+def test_licence_then_stars_then_days_then_a_short_path_then_the_key_decide(rows):
+    def plain(place):
+        row = rows[place]
+        unknown = 10**9
+        descending = [unknown if row[n] is None else -row[n] for n in ("stars", "maintained_days")]
+        return (row["licence"] is None, *descending, len(row["path"]), place)
+
+    found = ranked(POLICY, features(rows))
+    if len(rows) == 1:
+        assert found == [None]
+        return
+    assert sorted(range(len(rows)), key=lambda place: found[place]) == sorted(range(len(rows)), key=plain)
+    assert len({len(rank) for rank in found}) == 1
+    assert min(found)[-64:] == f"{min(range(len(rows)), key=plain):064x}"
+
+
+def test_every_name_that_a_policy_may_use_is_an_order():
+    assert tuple(ORDERS) == SURVIVOR_ORDERS
+
+
+def test_held_out_members_come_first_and_their_likes_say_so():
+    rows = [{"licence": "MIT", "stars": 900, "path": "a"}, {"licence": None, "stars": None, "path": "b"}]
+    found = ranked(POLICY, features(rows, held_out={1}))
+    assert min(found) == found[1]
+    assert reason_of(found[0], found[1]) == OF_HELD_OUT
+    assert reason_of(found[1], found[0]) == NEAR_DUPLICATE
+
+
+def test_who_fails_a_rule_or_has_no_company_does_not_compete():
+    batch = features([{"path": "a"}, {"path": "b"}])
+    picked = pa.array([row["occurrences"][0] for row in batch.to_pylist()], OCCURRENCE)
+    assert ranks(POLICY, batch, picked, np.array([True, False])).to_pylist()[1] is None
+    assert ranked(Policy("p", deduplicate=False), batch) == [None, None]
+
+
+@given(members, st.integers(1, 5))
+def test_what_if_keeps_one_of_a_group_however_the_candidates_come(rows, cut):
+    tally = Tally()
+    whole = features(rows)
+    for part in (whole.slice(0, cut), whole.slice(cut)):
+        if part.num_rows:
+            tally.add(POLICY, part)
+    tally.settle()
+    assert tally.kept == 1
+    assert tally.dropped.total() == len(rows) - 1 == tally.dropped[NEAR_DUPLICATE]
