@@ -54,7 +54,17 @@ class AddFiles:
     choose: Callable[[int], list[DataFile]]
 
 
-Write = Insert | Replace | Snapshot | AddFiles
+@dataclass(frozen=True)
+class ReplaceFiles:
+    """Replaces, in one commit, the files whose partition column `column` is `value` by files that tasks wrote into the table's folder."""
+
+    table: Table
+    files: list[DataFile]
+    column: str
+    value: str
+
+
+Write = Insert | Replace | Snapshot | AddFiles | ReplaceFiles
 
 
 @dataclass

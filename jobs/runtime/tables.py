@@ -13,7 +13,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.runtime.job import Account, AddFiles, Insert, Replace, Snapshot, Write
+from jobs.runtime.job import Account, AddFiles, Insert, Replace, ReplaceFiles, Snapshot, Write
 from schemas.lake import Lake, OvertakenError
 from schemas.spark import check_spark_schema, spark_schema, table_properties
 from schemas.table import ContractError, Table
@@ -54,11 +54,6 @@ class Tables:
         check_spark_schema(table, found.schema, path)
         return found
 
-    def as_it_is_now(self, table: Table) -> DataFrame:
-        """The table's present version, also in a write that is tried again after another run's commit."""
-        version = self.lake.version(table)
-        return self[table] if version is None else self.at(table, version)
-
     def at(self, table: Table, version: int) -> DataFrame:
         """A version of a table that is there."""
         return self.spark.read.format("delta").option("versionAsOf", version).load(self.lake.spark_path(table.name))
@@ -71,7 +66,7 @@ class Tables:
 
     def apply(self, write: Write) -> Written:
         """Commits one write; tried again where another run committed in between."""
-        if isinstance(write, AddFiles):
+        if isinstance(write, AddFiles | ReplaceFiles):
             self.lake.make(write.table)
         else:
             check_spark_schema(write.table, write.rows.schema, f"what is to be written to {write.table.name}")
@@ -89,6 +84,8 @@ class Tables:
     def _commit(self, write: Write) -> None:
         if isinstance(write, AddFiles):
             self._add_files(write)
+        elif isinstance(write, ReplaceFiles):
+            self._replace_files(write)
         elif not self.exists(write.table):
             self._begin(write.table, write.rows)
         elif isinstance(write, Insert):
@@ -118,6 +115,13 @@ class Tables:
         files = write.choose(version)
         if files:
             self.lake.add_files(write.table, files, version)
+
+    def _replace_files(self, write: ReplaceFiles) -> None:
+        version = self.lake.version(write.table)
+        assert version is not None, write.table.name
+        old = self.lake.data_files(write.table, version, **{write.column: write.value})
+        if write.files or old:
+            self.lake.add_files(write.table, write.files, version, tuple(old))
 
     def _replace(self, write: Replace) -> None:
         writer = write.rows.select(*write.table.names).write.format("delta").mode("overwrite")
