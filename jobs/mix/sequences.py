@@ -57,7 +57,7 @@ def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     pack = Pack(tokenizer.tokenizer_json, version, params.profile, params.window, tables.lake.path(SEQUENCES.name))
     written = ordered.mapInArrow(pack, from_arrow_schema(WRITTEN)).collect()
     yield ReplaceFiles(SEQUENCES, [data_file(params.profile, row) for row in written], "mixture", params.profile)
-    manifest = manifest_rows(tables, params.profile, tokenizer.tokenizer_sha256)
+    manifest = manifest_rows(tables, params.profile, tokenizer.tokenizer_sha256).persist()
     check_counts(manifest, rows, size)
     yield Replace(MANIFEST, manifest, "mixture", params.profile)
 

@@ -6,7 +6,6 @@ run again.
 
 import time
 from dataclasses import dataclass, field
-from functools import reduce
 
 from delta.tables import DeltaTable
 from pyspark.errors import PySparkException
@@ -134,11 +133,11 @@ class Tables:
         table, (scope,) = write.table, write.scopes.columns
         old = self[table].join(write.scopes.distinct(), scope, "left_semi")
         others = [name for name in table.names if name not in table.key]
-        same = reduce(lambda a, b: a & b, (F.col(f"new.{n}").eqNullSafe(F.col(f"old.{n}")) for n in table.names))
-        changed = write.rows.alias("new").join(old.alias("old"), [F.col(f"new.{k}") == F.col(f"old.{k}") for k in table.key], "left")
-        changed = changed.where(~F.coalesce(same, F.lit(False))).select("new.*", F.lit(False).alias("is_gone"))
-        gone = old.join(write.rows.select(*table.key), list(table.key), "left_anti").withColumn("is_gone", F.lit(True))
-        changes = changed.unionByName(gone).localCheckpoint(eager=True)
+        # One join, or the plan of the rows would be computed twice.
+        new, old = (rows.select(*table.key, F.struct(*table.names).alias(side)) for rows, side in ((write.rows, "new"), (old, "old")))
+        changes = new.join(old, list(table.key), "full").where(~F.col("new").eqNullSafe(F.col("old")))
+        changes = changes.select(F.coalesce("new", "old").alias("row"), F.col("new").isNull().alias("is_gone"))
+        changes = changes.select("row.*", "is_gone").localCheckpoint(eager=True)
         if changes.isEmpty():
             return
         target = DeltaTable.forPath(self.spark, self.lake.spark_path(table.name))
