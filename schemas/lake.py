@@ -134,7 +134,11 @@ class Lake:
         except TableNotFoundError:
             return
         table.check_schema(pa.schema(found.schema().to_arrow()), self.path(table.name))
-        yield from found.to_pyarrow_dataset().to_batches(columns=columns, filter=where)  # type: ignore[arg-type]
+        # Arrow's own file system: that of delta-rs calls Python from Arrow's threads, also while the interpreter ends, which then crashes
+        # or hangs where a reader stopped before the end.
+        filesystem, root = filesystem_of(self.path(table.name))
+        dataset = found.to_pyarrow_dataset(filesystem=pyarrow.fs.SubTreeFileSystem(root, filesystem))
+        yield from dataset.to_batches(columns=columns, filter=where)  # type: ignore[arg-type]
 
     def read(self, table: Table, columns: list[str] | None = None, where: object = None) -> pa.Table:
         """A whole table in memory: for narrow tables, or with a filter. Empty where the table is not there."""

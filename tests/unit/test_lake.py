@@ -1,5 +1,7 @@
 """Making a lake: what a killed run left is no obstacle, and what cannot be reached is told."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -84,3 +86,11 @@ def test_a_table_of_an_earlier_version_is_told_with_what_to_do(tmp_path: Path) -
     write_deltalake(lake.path(PARTS.name), PARTS.arrow_schema.empty_table())
     with pytest.raises(ContractError, match=r"partitioned by nothing; promised was name, group.*\n.*Remove this folder and run again"):
         lake.data_files(PARTS, 0, name="a")
+
+
+def test_a_reader_that_stops_before_the_end_leaves_nothing_that_breaks_the_interpreters_end(parts: Lake) -> None:
+    files = [written(parts, "c", group, list(range(group, group + 100_000))) for group in range(40)]
+    parts.add_files(PARTS, files, 1)
+    program = f"from schemas.lake import Lake; from tests.unit.test_lake import PARTS; next(Lake({parts.root!r}).scan(PARTS))"
+    for _ in range(3):  # by the file system of delta-rs nearly all ended by a signal or hung
+        assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 0
