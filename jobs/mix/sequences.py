@@ -36,8 +36,8 @@ GROUP = ("split", "hash_group")
 class SequencesParams:
     profile: str = parameter("demo", "whose kept documents are packed; names the mixture")
     tokenizer: str = parameter("default", "name in mix/tokenizers")
-    window: int = parameter(8192, "tokens of a sequence")
-    hash_groups: int = parameter(64, "fixed groups of documents; never change it in a lake that was trained on")
+    window: int = parameter(8192, "tokens of a sequence", least=1)
+    hash_groups: int = parameter(64, "fixed groups of documents; never change it in a lake that was trained on", least=1, most=100_000)
     seed: str = parameter("order", "of the order of documents")
 
 

@@ -31,7 +31,7 @@ WRITTEN = "split string, file string, sha256 string, rows bigint, tokens bigint,
 @dataclass(frozen=True)
 class ShardsParams:
     profile: str = parameter("demo", "the mixture to export")
-    groups_per_shard: int = parameter(16, "hash groups in one file")
+    groups_per_shard: int = parameter(16, "hash groups in one file", least=1)
 
 
 def transform(tables: Tables, params: ShardsParams) -> Iterator[Write]:

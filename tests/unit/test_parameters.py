@@ -1,0 +1,39 @@
+"""A number that no job could work with is refused before a session starts or a lake is made."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.cli import main
+from schemas.lake import Lake
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("mix.sequences.window=0", "mix.sequences.window=0: expected at least 1"),
+        ("mix.sequences.hash_groups=1_000_000", "mix.sequences.hash_groups=1000000: expected at least 1 and at most 100,000"),
+        ("mix.tokenizer.vocabulary_size=256", "mix.tokenizer.vocabulary_size=256: expected at least 261"),
+        ("mix.tokenizer.sample_bytes=-5", "mix.tokenizer.sample_bytes=-5: expected at least 1"),
+        ("mix.shards.groups_per_shard=0", "mix.shards.groups_per_shard=0: expected at least 1"),
+        ("ingest.files.max_content_bytes=0", "ingest.files.max_content_bytes=0: expected at least 1"),
+        ("train.probe.seconds_budget=nan", "train.probe.seconds_budget=nan: expected at least 1"),
+    ],
+)
+def test_a_number_out_of_range_is_a_wrong_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], setting: str, said: str) -> None:
+    assert main(["run", "--lake", str(tmp_path / "lake"), "--source", str(tmp_path), "--set", setting]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "lake").exists()
+
+
+def test_help_tells_the_default_of_the_profile_that_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["mix.sequences", "--help"])
+    assert "tokens of a sequence (default: 8192, 1024 in profile demo)" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_report_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Lake.at(str(tmp_path / "lake")).create()
+    (tmp_path / "folder").mkdir()
+    assert main(["report", "--lake", str(tmp_path / "lake"), "--out", str(tmp_path / "folder")]) == 1
+    assert f"the report cannot be written to {tmp_path / 'folder'}: Is a directory" in capsys.readouterr().err
