@@ -78,10 +78,13 @@ class Lake:
         try:
             self._create()
         except OSError as error:
-            raise LakeError(
-                f"the lake {self.root} cannot be made or reached: {error}.\n"
-                "Expected a folder that can be written to, or s3://BUCKET/PREFIX in a bucket that is there, with AWS_* variables."
-            ) from error
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: OSError) -> LakeError:
+        return LakeError(
+            f"the lake {self.root} cannot be made or reached: {error}.\n"
+            "Expected a folder that can be written to, or s3://BUCKET/PREFIX in a bucket that is there, with AWS_* variables."
+        )
 
     def _create(self) -> None:
         filesystem, root = self.filesystem()
@@ -102,6 +105,12 @@ class Lake:
 
     def check_format(self) -> None:
         """Raises `LakeError` unless this is a lake of the format that this version reads."""
+        try:
+            self._check_format()
+        except OSError as error:
+            raise self._unreachable(error) from error
+
+    def _check_format(self) -> None:
         filesystem, root = self.filesystem()
         if filesystem.get_file_info(f"{root}/{MARKER}").type != pyarrow.fs.FileType.File:
             raise LakeError(

@@ -23,7 +23,14 @@ def console() -> Console:
 
 
 def add_lake(found: argparse.ArgumentParser) -> None:
-    found.add_argument("--lake", required=True, metavar="LAKE", help="the lake: a folder, or s3://bucket/prefix")
+    found.add_argument("--lake", required=True, metavar="LAKE", type=named, help="the lake: a folder, or s3://bucket/prefix")
+
+
+def named(text: str) -> str:
+    """An empty name is a shell variable that is not set, and would mean the folder where the user stands."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name is empty")
+    return text
 
 
 def add_json(found: argparse.ArgumentParser) -> None:

@@ -33,7 +33,10 @@ def run_jobs(
         check_limits(job.name, params)
         if job.check:
             job.check(params)
-    lake.create()
+    if any(job.phase == "ingest" for job, _ in jobs):
+        lake.create()
+    else:  # what has nothing to read is a mistyped name, and no new lake
+        lake.check_format()
     return [run_job(lake, job, params, run, progress, session, is_forced) for job, params in jobs]
 
 

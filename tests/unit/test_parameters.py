@@ -1,4 +1,4 @@
-"""A number that no job could work with is refused before a session starts or a lake is made."""
+"""What no job could work with is refused before a session starts or a lake is made."""
 
 from pathlib import Path
 
@@ -37,3 +37,21 @@ def test_a_report_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.
     (tmp_path / "folder").mkdir()
     assert main(["report", "--lake", str(tmp_path / "lake"), "--out", str(tmp_path / "folder")]) == 1
     assert f"the report cannot be written to {tmp_path / 'folder'}: Is a directory" in capsys.readouterr().err
+
+
+def test_a_lake_without_a_name_is_a_wrong_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["counts", "--lake", ""])
+    assert "--lake: the name is empty" in capsys.readouterr().err
+
+
+def test_only_ingest_makes_a_lake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mix.shards", "--lake", str(tmp_path / "mistyped"), "--quiet"]) == 1
+    assert f"there is no codemill lake at {tmp_path / 'mistyped'}" in capsys.readouterr().err
+    assert not (tmp_path / "mistyped").exists()
+
+
+def test_a_lake_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert main(["counts", "--lake", "s3://bucket/lake"]) == 1
+    assert "the lake s3://bucket/lake cannot be made or reached" in capsys.readouterr().err
