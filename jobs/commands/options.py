@@ -1,6 +1,7 @@
 """Options that commands share."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 PLAIN_WIDTH = 118
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -15,6 +17,11 @@ def add_parser(commands: Any, name: str, command: Command, help: str, **options:
     found: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help, **options)
     found.set_defaults(command=command)
     return found
+
+
+def plain(text: str) -> str:
+    """One line for the terminal: control characters, which a hostile file's name may hold, as \\xNN."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def console() -> Console:

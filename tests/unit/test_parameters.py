@@ -6,6 +6,7 @@ import pytest
 
 from jobs.cli import main
 from schemas.lake import Lake
+from tests.lake_builder import LakeRows
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,12 @@ def test_a_lake_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     assert main(["counts", "--lake", "s3://bucket/lake"]) == 1
     assert "the lake s3://bucket/lake cannot be made or reached" in capsys.readouterr().err
+
+
+def test_names_that_others_chose_do_not_command_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, key = LakeRows(), "ab" * 32
+    rows.add("ingest/contents", content_sha256=key, text="", size_bytes=0)
+    rows.add("ingest/files", repository="r", path="a\x1b[2J\nb.py", content_sha256=key, raw_sha256=key, encoding="utf-8", size_bytes=0)
+    assert main(["explain", key, "--lake", str(rows.write(tmp_path / "lake"))]) == 0
+    said = capsys.readouterr().out
+    assert "a\\x1b[2J\\x0ab.py" in said and "\x1b" not in said
