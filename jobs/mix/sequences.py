@@ -27,6 +27,7 @@ from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
 from schemas.ingest import CONTENTS
 from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
+from schemas.spark import spark_schema
 from udfs.packing import pack_groups
 
 GROUP = ("split", "hash_group")
@@ -57,7 +58,9 @@ def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     pack = Pack(tokenizer.tokenizer_json, version, params.profile, params.window, tables.lake.path(SEQUENCES.name))
     written = ordered.mapInArrow(pack, from_arrow_schema(WRITTEN)).collect()
     yield ReplaceFiles(SEQUENCES, [data_file(params.profile, row) for row in written], "mixture", params.profile)
-    manifest = manifest_rows(tables, params.profile, tokenizer.tokenizer_sha256).persist()
+    # Counted once; a row for each split and language. Not persisted: another run in this session would be given the same rows.
+    counted = manifest_rows(tables, params.profile, tokenizer.tokenizer_sha256).collect()
+    manifest = tables.spark.createDataFrame(counted, spark_schema(MANIFEST))
     check_counts(manifest, rows, size)
     yield Replace(MANIFEST, manifest, "mixture", params.profile)
 
