@@ -1,7 +1,7 @@
 """Files of mix/sequences, one per split and hash group, written and read by tasks with Arrow.
 
-Lists of tokens do not pass through the JVM, which copies them element by element: writing 65 million tokens took 13 s there, and takes
-2 s here.
+Lists of tokens do not pass through the JVM, which copies them element by element: of 22 s in which 65 million known tokens were packed
+again, reading their lists took 5 and writing them 13.
 """
 
 import uuid
