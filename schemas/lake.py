@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -19,7 +19,7 @@ from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltala
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from schemas.table import Table
+from schemas.table import ContractError, Table
 
 MARKER = "codemill.json"
 FORMAT = 1
@@ -39,11 +39,12 @@ class OvertakenError(Exception):
 
 @dataclass(frozen=True)
 class DataFile:
-    """A Parquet file in the folder of a table, by its name there."""
+    """A Parquet file in the folder of a table, by its name there. `partition` has the values of the table's partition columns."""
 
     name: str
     row_count: int
     size_bytes: int
+    partition: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,13 @@ class Lake:
         try:
             self._create()
         except OSError as error:
-            raise LakeError(
-                f"the lake {self.root} cannot be made or reached: {error}.\n"
-                "Expected a folder that can be written to, or s3://BUCKET/PREFIX in a bucket that is there, with AWS_* variables."
-            ) from error
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: OSError) -> LakeError:
+        return LakeError(
+            f"the lake {self.root} cannot be made or reached: {error}.\n"
+            "Expected a folder that can be written to, or s3://BUCKET/PREFIX in a bucket that is there, with AWS_* variables."
+        )
 
     def _create(self) -> None:
         filesystem, root = self.filesystem()
@@ -101,6 +105,12 @@ class Lake:
 
     def check_format(self) -> None:
         """Raises `LakeError` unless this is a lake of the format that this version reads."""
+        try:
+            self._check_format()
+        except OSError as error:
+            raise self._unreachable(error) from error
+
+    def _check_format(self) -> None:
         filesystem, root = self.filesystem()
         if filesystem.get_file_info(f"{root}/{MARKER}").type != pyarrow.fs.FileType.File:
             raise LakeError(
@@ -133,7 +143,11 @@ class Lake:
         except TableNotFoundError:
             return
         table.check_schema(pa.schema(found.schema().to_arrow()), self.path(table.name))
-        yield from found.to_pyarrow_dataset().to_batches(columns=columns, filter=where)  # type: ignore[arg-type]
+        # Arrow's own file system: that of delta-rs calls Python from Arrow's threads, also while the interpreter ends, which then crashes
+        # or hangs where a reader stopped before the end.
+        filesystem, root = filesystem_of(self.path(table.name))
+        dataset = found.to_pyarrow_dataset(filesystem=pyarrow.fs.SubTreeFileSystem(root, filesystem))
+        yield from dataset.to_batches(columns=columns, filter=where)  # type: ignore[arg-type]
 
     def read(self, table: Table, columns: list[str] | None = None, where: object = None) -> pa.Table:
         """A whole table in memory: for narrow tables, or with a filter. Empty where the table is not there."""
@@ -164,26 +178,28 @@ class Lake:
         configuration: dict[str, str | None] = {"delta.dataSkippingStatsColumns": ",".join(table.key)}
         path = self.path(table.name)
         try:
-            DeltaTable.create(path, Schema(fields), "ignore", None, None, table.meaning, configuration, storage_options())
+            DeltaTable.create(path, Schema(fields), "ignore", list(table.partitions), None, table.meaning, configuration, storage_options())
         except DeltaError:
             if self.version(table) is None:  # else another run made it
                 raise
 
-    def add_files(self, table: Table, files: list[DataFile], version: int) -> None:
-        """Commits files that lie in the folder of a table that delta-rs writes, on top of `version`.
+    def add_files(self, table: Table, files: list[DataFile], version: int, replaced: tuple[DataFile, ...] = ()) -> None:
+        """Commits files that lie in the folder of a table that delta-rs writes, on top of `version`, in place of those `replaced`.
 
         Raises `OvertakenError` where the table has another version by now. Contents are the caller's promise: no check is run.
         """
         assert table.writer == "delta-rs", f"{table.name} is written by {table.writer}"
         now = int(time.time() * 1000)
         actions: list[AddAction | RemoveAction] = [
-            AddAction(f.name, f.size_bytes, {}, now, True, json.dumps({"numRecords": f.row_count})) for f in files
+            AddAction(f.name, f.size_bytes, f.partition, now, True, json.dumps({"numRecords": f.row_count})) for f in files
         ]
+        actions += [RemoveAction(f.name, True, now, f.size_bytes, dict(f.partition)) for f in replaced]
         found = DeltaTable(self.path(table.name), version=version, storage_options=storage_options())
         try:
-            metrics = {"numOutputRows": str(sum(f.row_count for f in files))}  # as Spark says it, for the table's history
+            counts = {"numOutputRows": files, "numDeletedRows": replaced}  # as Spark says it, for the table's history
+            metrics = {name: str(sum(f.row_count for f in counted)) for name, counted in counts.items()}
             properties = CommitProperties({"operationMetrics": metrics}, max_commit_retries=0)
-            found.create_write_transaction(actions, "append", found.schema(), commit_properties=properties)
+            found.create_write_transaction(actions, "append", found.schema(), list(table.partitions), commit_properties=properties)
         except CommitFailedError as error:
             raise OvertakenError(f"{self.path(table.name)} was at version {version}: {error}") from error
 
@@ -194,6 +210,33 @@ class Lake:
         except TableNotFoundError:
             return set()
         return {uri.rpartition("/")[2] for uri in found.file_uris()}
+
+    def data_files(self, table: Table, version: int | None, **partition: str) -> list[DataFile]:
+        """Files of a version (None: the table is not there) that hold these values of partition columns, in the order of all of them.
+
+        Raises `ContractError` where the table is not partitioned as it is declared.
+        """
+        if version is None:
+            return []
+        found = DeltaTable(self.path(table.name), version=version, storage_options=storage_options())
+        if found.metadata().partition_columns != list(table.partitions):
+            columns = ", ".join(found.metadata().partition_columns) or "nothing"
+            raise ContractError(
+                f"{self.path(table.name)} is partitioned by {columns}; promised was {', '.join(table.partitions)}.\n"
+                "An earlier version of codemill wrote it. Remove this folder and run again: the job that writes the table makes it anew."
+            )
+        actions = pa.table(found.get_add_actions(flatten=False)).to_pylist()
+        files = [
+            DataFile(a["path"], a["num_records"], a["size_bytes"], {name: str(a["partition"][name]) for name in table.partitions})
+            for a in actions
+        ]
+        wanted = [file for file in files if partition.items() <= file.partition.items()]
+        return sorted(wanted, key=lambda file: (*(_in_order(file.partition[name]) for name in table.partitions), file.name))
+
+
+def _in_order(value: str) -> tuple[int, str]:
+    """Numbers by size."""
+    return (int(value) if value.isdecimal() else 0, value)
 
 
 def is_remote(address: str) -> bool:

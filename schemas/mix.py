@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import Check, Column, Table
+from schemas.table import Column, Table
 
 TOKENIZERS = Table(
     name="mix/tokenizers",
@@ -45,7 +45,8 @@ SEQUENCES = Table(
         Column("tokens_version", pa.string(), "hash of the tokenizer and of how it is applied: the same text has the same tokens"),
     ),
     key=("sequence",),
-    checks=(Check("split_is_known", "split in ('train', 'held_out')"),),
+    writer="delta-rs",
+    partitions=("mixture", "split", "hash_group"),
 )
 
 MANIFEST = Table(

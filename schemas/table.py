@@ -36,6 +36,7 @@ class Table:
     """A table of the lake.
 
     `name` is `<phase>/<table>`. `key` columns are never null and unique together. `writer` is the one engine that writes it.
+    `partitions` are columns of which a file holds one value each: they stand in the table's log, not in the file.
     `timings` are columns that measure the run and not the data: two runs over the same input may differ in them and in nothing else.
     """
 
@@ -45,6 +46,7 @@ class Table:
     key: tuple[str, ...]
     checks: tuple[Check, ...] = ()
     writer: str = "spark"
+    partitions: tuple[str, ...] = ()
     timings: tuple[str, ...] = ()
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from jobs.commands.options import add_json, add_lake, add_parser
+from jobs.commands.options import add_json, add_lake, add_parser, plain
 from jobs.decide.rules import REASONS
 from jobs.runtime.errors import CodemillError
 from schemas.annotate import SYNTAX, TEXT_FACTS
@@ -46,9 +46,10 @@ def explain(arguments: argparse.Namespace) -> int:
         print(json.dumps({"contents": stories, "rejects": rejects, "matches": len(keys)}, default=str))
         return 0
     for reject in rejects[:MOST_STORIES]:
-        print(f"{reject['source']}  {reject['locator']!r}\n  rejected by ingest: {reject['reason']}: {reject['detail']}\n")
+        print(plain(f"{reject['source']}  {reject['locator']}"))
+        print(plain(f"  rejected by ingest: {reject['reason']}: {reject['detail']}") + "\n")
     for found in stories:
-        print("\n".join(told(found)) + "\n")
+        print("\n".join(map(plain, told(found))) + "\n")
     if len(keys) > MOST_STORIES or len(rejects) > MOST_STORIES:
         print(f"{len(keys)} contents and {len(rejects)} rejects match; the first {MOST_STORIES} are shown. Name more of the path.")
     return 0

@@ -1,6 +1,7 @@
 """Options that commands share."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 PLAIN_WIDTH = 118
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -17,13 +19,25 @@ def add_parser(commands: Any, name: str, command: Command, help: str, **options:
     return found
 
 
+def plain(text: str) -> str:
+    """One line for the terminal: control characters, which a hostile file's name may hold, as \\xNN."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
 def console() -> Console:
     """Standard output; wide enough for the tables where it is no terminal."""
     return Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
 
 
 def add_lake(found: argparse.ArgumentParser) -> None:
-    found.add_argument("--lake", required=True, metavar="LAKE", help="the lake: a folder, or s3://bucket/prefix")
+    found.add_argument("--lake", required=True, metavar="LAKE", type=named, help="the lake: a folder, or s3://bucket/prefix")
+
+
+def named(text: str) -> str:
+    """An empty name is a shell variable that is not set, and would mean the folder where the user stands."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name is empty")
+    return text
 
 
 def add_json(found: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.commands.options import add_json, add_lake, add_parser
 from jobs.report.write import write_report
+from jobs.runtime.errors import CodemillError
 from schemas.lake import Lake
 
 
@@ -20,6 +21,11 @@ def add(commands: Any) -> None:
 def write(arguments: argparse.Namespace) -> int:
     lake = Lake.at(arguments.lake)
     lake.check_format()
-    path = write_report(lake.root, Path(arguments.out)).absolute()
+    try:
+        path = write_report(lake.root, Path(arguments.out)).absolute()
+    except OSError as error:
+        raise CodemillError(
+            f"the report cannot be written to {arguments.out}: {error.strerror}. Expected the name of a file: --out FILE"
+        ) from error
     print(json.dumps({"report": str(path)}) if arguments.json else f"report: {path}")
     return 0

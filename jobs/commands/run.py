@@ -11,7 +11,7 @@ from typing import Any
 from jobs.commands.options import add_lake, add_parser
 from jobs.commands.summary import print_summary
 from jobs.decide.profiles import PROFILES, profile
-from jobs.pipeline import JOBS, job_named, parameters
+from jobs.pipeline import JOBS, PRESETS, job_named, parameters
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import Job
 from jobs.runtime.ledger import JobRun, new_run_id
@@ -69,7 +69,9 @@ def add_parameter(found: argparse.ArgumentParser, job: Job, field: dataclasses.F
     """An option for a field of a params class; its default is the profile's, so none is set here."""
     help = field.metadata.get("help", "")
     default = field.default if field.default is not dataclasses.MISSING else None
-    shown = f"{help} (default: {default})" if default not in (None, "", ()) else help
+    presets = {name: found[job.name][field.name] for name, found in PRESETS.items() if field.name in found.get(job.name, {})}
+    defaults = [str(default)] * (default not in (None, "", ())) + [f"{value} in profile {name}" for name, value in presets.items()]
+    shown = f"{help} (default: {', '.join(defaults)})" if defaults else help
     option = "--" + field.name.replace("_", "-")
     kind = typing.get_type_hints(job.params)[field.name]
     metavar = field.name.upper()

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.commands.options import add_json, add_lake, add_parser
+from jobs.commands.options import add_json, add_lake, add_parser, plain
 from jobs.runtime.errors import CodemillError
 from schemas.decide import KEPT
 from schemas.lake import Lake
@@ -33,10 +33,11 @@ def trace(arguments: argparse.Namespace) -> int:
         return 0
     print(f"{arguments.sequence}: {len(pieces)} pieces, {rows[0]['text_bytes']:,} bytes of text")
     for piece in pieces:
-        print(
+        said = (
             f"  {piece['token_count']:>6,} tokens from {piece['token_offset']:>7,}  {piece['repository']}  {piece['path']}"
             f"  ({piece['language'] or 'language unknown'}, licence {piece['licence'] or 'unknown'})  {piece['candidate'][:16]}"
         )
+        print(plain(said))
     return 0
 
 

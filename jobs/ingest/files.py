@@ -40,8 +40,8 @@ KINDS = ("archive", "folder", "git", "table")
 class IngestParams:
     source: tuple[str, ...] = parameter((), "a folder, git repository, archive or table: PATH, NAME=PATH, git:PATH@REF ... (repeatable)")
     manifest: str = parameter("", "JSON Lines naming many sources with their facts")
-    max_content_bytes: int = parameter(16 << 20, "a larger file is a reject")
-    unit_bytes: int = parameter(32 << 20, "what one task reads at a time")
+    max_content_bytes: int = parameter(16 << 20, "a larger file is a reject", least=1, most=1 << 30)
+    unit_bytes: int = parameter(32 << 20, "what one task reads at a time", least=1)
 
 
 def transform(tables: Tables, params: IngestParams) -> Iterator[Write]:

@@ -9,15 +9,18 @@ the sequences do not depend on partitions, and new data changes only the groups 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 
+from jobs.mix.group_files import WRITTEN, data_file, write_group
 from jobs.mix.kept_documents import kept_documents
 from jobs.mix.tokens import Order, loaded, token_runs, tokens_version, with_lists
 from jobs.runtime.errors import CodemillError, CountsError
-from jobs.runtime.job import Job, Replace, Write, parameter
+from jobs.runtime.job import Job, Replace, ReplaceFiles, Write, parameter
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import task_count
 from schemas.assemble import DOCUMENTS
@@ -34,8 +37,8 @@ GROUP = ("split", "hash_group")
 class SequencesParams:
     profile: str = parameter("demo", "whose kept documents are packed; names the mixture")
     tokenizer: str = parameter("default", "name in mix/tokenizers")
-    window: int = parameter(8192, "tokens of a sequence")
-    hash_groups: int = parameter(64, "fixed groups of documents; never change it in a lake that was trained on")
+    window: int = parameter(8192, "tokens of a sequence", least=1)
+    hash_groups: int = parameter(64, "fixed groups of documents; never change it in a lake that was trained on", least=1, most=100_000)
     seed: str = parameter("order", "of the order of documents")
 
 
@@ -52,31 +55,38 @@ def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     runs = token_runs(tables, documents, params.profile, tokenizer.tokenizer_json, version, order)
     tasks = min(2 * params.hash_groups, task_count(size, tables.cores))
     ordered = runs.repartition(tasks, *GROUP).sortWithinPartitions(*GROUP, "place", "candidate", "token_offset")
-    packed = ordered.mapInArrow(Pack(tokenizer.tokenizer_json, version, params.profile, params.window), spark_schema(SEQUENCES))
-    yield Replace(SEQUENCES, packed, "mixture", params.profile)
-    manifest = manifest_rows(tables, params.profile, tokenizer.tokenizer_sha256)
+    pack = Pack(tokenizer.tokenizer_json, version, params.profile, params.window, tables.lake.path(SEQUENCES.name))
+    written = ordered.mapInArrow(pack, from_arrow_schema(WRITTEN)).collect()
+    yield ReplaceFiles(SEQUENCES, [data_file(params.profile, row) for row in written], "mixture", params.profile)
+    # Counted once; a row for each split and language. Not persisted: another run in this session would be given the same rows.
+    counted = manifest_rows(tables, params.profile, tokenizer.tokenizer_sha256).collect()
+    manifest = tables.spark.createDataFrame(counted, spark_schema(MANIFEST))
     check_counts(manifest, rows, size)
     yield Replace(MANIFEST, manifest, "mixture", params.profile)
 
 
 @dataclass
 class Pack:
-    """Sorted rows of RUNS to rows of mix/sequences, in a Python worker."""
+    """Sorted rows of RUNS to files of mix/sequences, one per group, in a Python worker; says what it wrote, as rows of WRITTEN."""
 
     tokenizer_json: str
     tokens_version: str
     mixture: str
     window: int
+    folder: str
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         token_bytes = loaded(self.tokenizer_json).token_bytes
-        for packed in pack_groups(map(with_lists, batches), GROUP, self.window, token_bytes):
-            places = zip(*(packed.column(name).to_pylist() for name in (*GROUP, "position")), strict=True)
-            names = [f"{self.mixture}/{split}/{group:05d}/{position:06d}" for split, group, position in places]
-            columns = {name: packed.column(name) for name in packed.schema.names}
-            columns |= {"sequence": pa.array(names, pa.string())}
-            columns |= {name: pa.repeat(value, len(names)) for name, value in vars(self).items() if name in SEQUENCES.names}
-            yield pa.RecordBatch.from_arrays([columns[name] for name in SEQUENCES.names], schema=SEQUENCES.arrow_schema)
+        packed = pack_groups(map(with_lists, batches), GROUP, self.window, token_bytes)
+        for (split, group), rows in groupby(packed, key=lambda batch: tuple(batch.column(name)[0].as_py() for name in GROUP)):
+            start = f"{self.mixture}/{split}/{group:05d}/"
+            yield write_group(self.folder, split, group, (self.named(start, batch) for batch in rows))
+
+    def named(self, start: str, packed: pa.RecordBatch) -> pa.RecordBatch:
+        """Packed rows with the columns that packing cannot know."""
+        names = [f"{start}{position:06d}" for position in packed.column("position").to_pylist()]
+        version = pa.repeat(self.tokens_version, packed.num_rows)
+        return packed.append_column("sequence", pa.array(names, pa.string())).append_column("tokens_version", version)
 
 
 def manifest_rows(tables: Tables, profile: str, tokenizer_sha256: str) -> DataFrame:

@@ -6,47 +6,45 @@ Writes  LAKE/mix/shards/
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.fs
 from pyspark.sql import functions as F
 
+from jobs.mix.group_files import read_group
 from jobs.runtime.errors import CodemillError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.decide import KEPT
-from schemas.lake import SHARDS, Lake
+from schemas.lake import SHARDS, DataFile, Lake
 from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
 from udfs.manifest import LanguageCounts, Manifest, Shard, Split
 from udfs.shards import MANIFEST_NAME, write_manifest, write_shard
 from udfs.tokenizer import load
 
 COLUMNS = ["sequence", "tokens", "pieces", "text_bytes"]
-WRITTEN = "split string, file string, sha256 string, rows bigint, tokens bigint, text_bytes bigint"
+WRITTEN = "split string, file string, sha256 string, rows bigint, tokens bigint, text_bytes bigint, longest bigint"
 
 
 @dataclass(frozen=True)
 class ShardsParams:
     profile: str = parameter("demo", "the mixture to export")
-    groups_per_shard: int = parameter(16, "hash groups in one file")
+    groups_per_shard: int = parameter(16, "hash groups in one file", least=1)
 
 
 def transform(tables: Tables, params: ShardsParams) -> Iterator[Write]:
-    sequences = tables[SEQUENCES].where(F.col("mixture") == params.profile)
-    split = F.concat("split", F.lit("-"), F.format_string("%05d", F.floor(F.col("hash_group") / params.groups_per_shard)))
-    rows = sequences.withColumn("shard", F.concat(split, F.lit(".parquet")))
-    shards = rows.select("split", "shard").distinct().count()
-    if not shards:
+    files = tables.lake.data_files(SEQUENCES, tables.lake.version(SEQUENCES), mixture=params.profile)
+    if not files:
         raise CodemillError(
             f"mix/sequences holds nothing of {params.profile!r}; `codemill mix.sequences` fills it, `codemill counts` says what was dropped"
         )
     folder = tables.lake.path(SHARDS)
     clear(tables.lake)
-    order = ["shard", "hash_group", "position"]
-    ordered = rows.repartition(shards, "shard").sortWithinPartitions(*order).select("split", "shard", *COLUMNS)
-    written = ordered.mapInArrow(Export(folder), WRITTEN).collect()
+    shards = shared_out(files, params.groups_per_shard, tables.lake.path(SEQUENCES.name))
+    rows = tables.spark.createDataFrame(shards, "split string, shard string, files array<string>").repartition(len(shards))
+    written = rows.mapInArrow(Export(folder), WRITTEN).collect()
     tables.account.read_rows = sum(row.rows for row in written)
     tables.account.read_bytes = sum(row.text_bytes for row in written)
     write_manifest(folder, *manifest_of(tables, params.profile, written))
@@ -63,36 +61,39 @@ def clear(lake: Lake) -> None:
     filesystem.create_dir(f"{root}/{SHARDS}", recursive=True)
 
 
+def shared_out(files: list[DataFile], groups_per_shard: int, folder: str) -> list[tuple[str, str, list[str]]]:
+    """(split, name of the shard, addresses of its files in the order of their groups). A file holds one group; `files` are in order."""
+    shards: dict[tuple[str, str], list[str]] = {}
+    for file in files:
+        split, number = file.partition["split"], int(file.partition["hash_group"]) // groups_per_shard
+        shards.setdefault((split, f"{split}-{number:05d}.parquet"), []).append(f"{folder}/{file.name}")
+    return [(split, name, addresses) for (split, name), addresses in shards.items()]
+
+
 @dataclass
 class Export:
-    """Writes each run of rows with one `shard` as a file, in a Python worker; returns what it wrote."""
+    """Rows (split, shard, files) to shards, in a Python worker; returns what it wrote, and the length of the longest sequence."""
 
     folder: str
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         schema = pa.schema([SEQUENCES.arrow_schema.field(name) for name in COLUMNS])
-        for (split, name), run in runs(batches):
-            shard = write_shard(self.folder, name, (batch.select(COLUMNS).cast(schema) for batch in run), schema)
-            yield pa.RecordBatch.from_pylist([{"split": split, **vars_of(shard)}])
+        for row in (row for batch in batches for row in batch.to_pylist()):
+            lengths: list[int] = []
+            shard = write_shard(self.folder, row["shard"], sequences(row["files"], lengths), schema)
+            yield pa.RecordBatch.from_pylist([{"split": row["split"], **vars_of(shard), "longest": max(lengths)}])
+
+
+def sequences(files: list[str], lengths: list[int]) -> Iterator[pa.RecordBatch]:
+    """Rows of the files in order; appends to `lengths` how many tokens the longest of each batch has."""
+    for file in files:
+        for batch in read_group(file, COLUMNS):
+            lengths.append(pc.max(pc.list_value_length(batch.column("tokens"))).as_py())
+            yield batch
 
 
 def vars_of(shard: Shard) -> dict[str, Any]:
     return {name: getattr(shard, name) for name in ("file", "sha256", "rows", "tokens", "text_bytes")}
-
-
-def runs(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[tuple[str, str], Iterator[pa.RecordBatch]]]:
-    """Consecutive rows of one shard, as streams; each must be read to its end before the next."""
-
-    def pieces() -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            names = batch.column("shard").to_pylist()
-            start = 0
-            for _, same in groupby(names):
-                end = start + len(list(same))
-                yield batch.slice(start, end - start)
-                start = end
-
-    yield from groupby(pieces(), key=lambda piece: (piece.column("split")[0].as_py(), piece.column("shard")[0].as_py()))
 
 
 def manifest_of(tables: Tables, profile: str, written: list[Any]) -> tuple[Manifest, str]:
@@ -101,7 +102,7 @@ def manifest_of(tables: Tables, profile: str, written: list[Any]) -> tuple[Manif
     text = tables[TOKENIZERS].where(F.col("tokenizer_sha256") == sha256).select("tokenizer_json").first()[0]  # type: ignore[index]
     tokenizer = load(text)
     policy_hash = tables[KEPT].where(F.col("policy") == profile).select("policy_hash").first()[0]  # type: ignore[index]
-    window = tables[SEQUENCES].where(F.col("mixture") == profile).agg(F.max(F.size("tokens"))).first()[0]  # type: ignore[index]
+    window = max(row.longest for row in written)
     splits = {}
     for split in sorted({row.split for row in written}):
         shards = sorted((row for row in written if row.split == split), key=lambda row: row.file)

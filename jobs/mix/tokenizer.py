@@ -25,7 +25,7 @@ from schemas.ingest import CONTENTS
 from schemas.mix import TOKENIZERS
 from schemas.spark import spark_schema
 from udfs.draws import uniform
-from udfs.tokenizer import load, train
+from udfs.tokenizer import SMALLEST_VOCABULARY, load, train
 
 TEXTS = StructType([StructField("content_sha256", StringType()), StructField("text", StringType())])
 
@@ -35,8 +35,8 @@ class TokenizerParams:
     profile: str = parameter("demo", "whose kept documents it is trained on")
     name: str = parameter("default", "under which mix/tokenizers keeps it; another name trains another one")
     given: str = parameter("", "a tokenizer.json to take instead of training one")
-    vocabulary_size: int = parameter(32_768, "tokens, special ones included")
-    sample_bytes: int = parameter(64 << 20, "text to train on; documents are drawn by key until it is full")
+    vocabulary_size: int = parameter(32_768, "tokens, special ones included", least=SMALLEST_VOCABULARY)
+    sample_bytes: int = parameter(64 << 20, "text to train on; documents are drawn by key until it is full", least=1)
     seed: str = parameter("tokenizer", "of the draw")
 
 

@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from jobs.mix.group_files import read_group
 from jobs.runtime.job import short_hash
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import map_texts, task_count
@@ -63,14 +64,18 @@ def tokens_version(tokenizer_sha256: str) -> str:
 def token_runs(tables: Tables, documents: DataFrame, mixture: str, tokenizer_json: str, version: str, order: Order) -> DataFrame:
     """Rows of RUNS that together are all `documents` (of `kept_documents`, persisted). The account is told what was tokenized."""
     # One version, or a write that is tried again would find documents in the table that it brings itself.
-    packed = tables.as_it_is_now(SEQUENCES).where((F.col("mixture") == mixture) & (F.col("tokens_version") == version))
+    table_version = tables.lake.version(SEQUENCES)
+    packed = tables[SEQUENCES] if table_version is None else tables.at(SEQUENCES, table_version)
+    packed = packed.where((F.col("mixture") == mixture) & (F.col("tokens_version") == version))
     known = packed.select(F.explode("pieces").alias("piece")).where("piece.token_offset = 0").select("piece.kind", "piece.candidate")
     known = known.where(F.col("kind").isin(*KEYED_BY_CONTENT))
     new = documents.join(known, ["kind", "candidate"], "left_anti").persist()
     size = new.agg(F.coalesce(F.sum("size_bytes"), F.lit(0))).first()[0]  # type: ignore[index]
     tables.account.read_bytes = size
     tokenized = map_texts(new, Tokenize(tokenizer_json, order), from_arrow_schema(RUNS), task_count(size, tables.cores))
-    kept = packed.select("tokens", "pieces").mapInArrow(Unpack(order), from_arrow_schema(_PLACELESS))
+    files = [(tables.lake.path(f"{SEQUENCES.name}/{f.name}"),) for f in tables.lake.data_files(SEQUENCES, table_version, mixture=mixture)]
+    addresses = tables.spark.createDataFrame(files, "file string").repartition(max(1, len(files)))
+    kept = addresses.mapInArrow(Unpack(version, order), from_arrow_schema(_PLACELESS))
     kept = kept.where(F.col("kind").isin(*KEYED_BY_CONTENT)).join(documents.select("kind", "candidate", "split"), ["kind", "candidate"])
     return tokenized.unionByName(kept)
 
@@ -91,19 +96,24 @@ class Tokenize:
 
 @dataclass
 class Unpack:
-    """Packed sequences to the runs that they were made of: the pieces of a sequence follow each other without gap."""
+    """Files of packed sequences to the runs that they were made of: the pieces of a sequence follow each other without gap."""
 
+    tokens_version: str
     order: Order
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            pieces = batch.column("pieces").flatten()
-            kind, candidate, token_offset, token_count = (pc.struct_field(pieces, index) for index in range(4))
-            ends = np.concatenate([[0], np.cumsum(np.asarray(token_count))])
-            tokens = np.asarray(batch.column("tokens").flatten())
-            columns = {"kind": kind, "candidate": candidate, "token_offset": token_offset, "tokens": as_bytes(tokens, ends)}
-            columns |= self.order.of(candidate)
-            yield pa.RecordBatch.from_arrays([columns[name] for name in _PLACELESS.names], schema=_PLACELESS)
+        for file in (file for batch in batches for file in batch.column("file").to_pylist()):
+            for sequences in read_group(file, ["tokens", "pieces", "tokens_version"]):
+                yield self.runs(sequences.filter(pc.equal(sequences.column("tokens_version"), self.tokens_version)))
+
+    def runs(self, sequences: pa.RecordBatch) -> pa.RecordBatch:
+        pieces = sequences.column("pieces").flatten()
+        kind, candidate, token_offset, token_count = (pc.struct_field(pieces, index) for index in range(4))
+        ends = np.concatenate([[0], np.cumsum(np.asarray(token_count))])
+        tokens = np.asarray(sequences.column("tokens").flatten())
+        columns = {"kind": kind, "candidate": candidate, "token_offset": token_offset, "tokens": as_bytes(tokens, ends)}
+        columns |= self.order.of(candidate)
+        return pa.RecordBatch.from_arrays([columns[name] for name in _PLACELESS.names], schema=_PLACELESS)
 
 
 def as_bytes(tokens: np.ndarray, offsets: np.ndarray) -> pa.Array:

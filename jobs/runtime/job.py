@@ -9,6 +9,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
+from jobs.runtime.errors import UsageError
 from schemas.lake import DataFile
 from schemas.table import Table
 
@@ -54,7 +55,17 @@ class AddFiles:
     choose: Callable[[int], list[DataFile]]
 
 
-Write = Insert | Replace | Snapshot | AddFiles
+@dataclass(frozen=True)
+class ReplaceFiles:
+    """Replaces, in one commit, the files whose partition column `column` is `value` by files that tasks wrote into the table's folder."""
+
+    table: Table
+    files: list[DataFile]
+    column: str
+    value: str
+
+
+Write = Insert | Replace | Snapshot | AddFiles | ReplaceFiles
 
 
 @dataclass
@@ -98,9 +109,18 @@ class Job:
         return self.name.split(".")[0]
 
 
-def parameter(default: Any, help: str) -> Any:
+def parameter(default: Any, help: str, least: float | None = None, most: float | None = None) -> Any:
     """A field of a params class with what `--help` says of it. Its type is its annotation: str, int, float, bool or tuple of str."""
-    return field(default=default, metadata={"help": help})
+    return field(default=default, metadata={"help": help, "least": least, "most": most})
+
+
+def check_limits(job: str, params: Any) -> None:
+    """Raises `UsageError` for the first number that is outside what its field allows; a NaN always is."""
+    for found in dataclasses.fields(params):
+        least, most, value = found.metadata.get("least"), found.metadata.get("most"), getattr(params, found.name)
+        if (least is not None and not value >= least) or (most is not None and not value <= most):
+            limits = " and ".join(f"{word} {limit:,}" for word, limit in (("at least", least), ("at most", most)) if limit is not None)
+            raise UsageError(f"{job}.{found.name}={value}: expected {limits}")
 
 
 def parameters_json(params: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from jobs.runtime.errors import NO_SPACE, TOLD, CodemillError
-from jobs.runtime.job import Job, parameters_json
+from jobs.runtime.job import Job, check_limits, parameters_json
 from jobs.runtime.ledger import JobRun, finished, is_up_to_date, job_fingerprint, table_versions
 from jobs.runtime.logs import log
 from jobs.runtime.progress import Progress
@@ -30,9 +30,13 @@ def run_jobs(
 ) -> list[JobRun]:
     """Runs jobs in order. The session starts with the first job that needs one. Stops at the first that fails, and raises its error."""
     for job, params in jobs:
+        check_limits(job.name, params)
         if job.check:
             job.check(params)
-    lake.create()
+    if any(job.phase == "ingest" for job, _ in jobs):
+        lake.create()
+    else:  # what has nothing to read is a mistyped name, and no new lake
+        lake.check_format()
     return [run_job(lake, job, params, run, progress, session, is_forced) for job, params in jobs]
 
 

@@ -6,14 +6,13 @@ run again.
 
 import time
 from dataclasses import dataclass, field
-from functools import reduce
 
 from delta.tables import DeltaTable
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.runtime.job import Account, AddFiles, Insert, Replace, Snapshot, Write
+from jobs.runtime.job import Account, AddFiles, Insert, Replace, ReplaceFiles, Snapshot, Write
 from schemas.lake import Lake, OvertakenError
 from schemas.spark import check_spark_schema, spark_schema, table_properties
 from schemas.table import ContractError, Table
@@ -54,11 +53,6 @@ class Tables:
         check_spark_schema(table, found.schema, path)
         return found
 
-    def as_it_is_now(self, table: Table) -> DataFrame:
-        """The table's present version, also in a write that is tried again after another run's commit."""
-        version = self.lake.version(table)
-        return self[table] if version is None else self.at(table, version)
-
     def at(self, table: Table, version: int) -> DataFrame:
         """A version of a table that is there."""
         return self.spark.read.format("delta").option("versionAsOf", version).load(self.lake.spark_path(table.name))
@@ -71,7 +65,7 @@ class Tables:
 
     def apply(self, write: Write) -> Written:
         """Commits one write; tried again where another run committed in between."""
-        if isinstance(write, AddFiles):
+        if isinstance(write, AddFiles | ReplaceFiles):
             self.lake.make(write.table)
         else:
             check_spark_schema(write.table, write.rows.schema, f"what is to be written to {write.table.name}")
@@ -89,6 +83,8 @@ class Tables:
     def _commit(self, write: Write) -> None:
         if isinstance(write, AddFiles):
             self._add_files(write)
+        elif isinstance(write, ReplaceFiles):
+            self._replace_files(write)
         elif not self.exists(write.table):
             self._begin(write.table, write.rows)
         elif isinstance(write, Insert):
@@ -119,6 +115,13 @@ class Tables:
         if files:
             self.lake.add_files(write.table, files, version)
 
+    def _replace_files(self, write: ReplaceFiles) -> None:
+        version = self.lake.version(write.table)
+        assert version is not None, write.table.name
+        old = self.lake.data_files(write.table, version, **{write.column: write.value})
+        if write.files or old:
+            self.lake.add_files(write.table, write.files, version, tuple(old))
+
     def _replace(self, write: Replace) -> None:
         writer = write.rows.select(*write.table.names).write.format("delta").mode("overwrite")
         if write.column is not None:
@@ -130,11 +133,11 @@ class Tables:
         table, (scope,) = write.table, write.scopes.columns
         old = self[table].join(write.scopes.distinct(), scope, "left_semi")
         others = [name for name in table.names if name not in table.key]
-        same = reduce(lambda a, b: a & b, (F.col(f"new.{n}").eqNullSafe(F.col(f"old.{n}")) for n in table.names))
-        changed = write.rows.alias("new").join(old.alias("old"), [F.col(f"new.{k}") == F.col(f"old.{k}") for k in table.key], "left")
-        changed = changed.where(~F.coalesce(same, F.lit(False))).select("new.*", F.lit(False).alias("is_gone"))
-        gone = old.join(write.rows.select(*table.key), list(table.key), "left_anti").withColumn("is_gone", F.lit(True))
-        changes = changed.unionByName(gone).localCheckpoint(eager=True)
+        # One join, or the plan of the rows would be computed twice.
+        new, old = (rows.select(*table.key, F.struct(*table.names).alias(side)) for rows, side in ((write.rows, "new"), (old, "old")))
+        changes = new.join(old, list(table.key), "full").where(~F.col("new").eqNullSafe(F.col("old")))
+        changes = changes.select(F.coalesce("new", "old").alias("row"), F.col("new").isNull().alias("is_gone"))
+        changes = changes.select("row.*", "is_gone").localCheckpoint(eager=True)
         if changes.isEmpty():
             return
         target = DeltaTable.forPath(self.spark, self.lake.spark_path(table.name))

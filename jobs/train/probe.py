@@ -24,8 +24,8 @@ from schemas.mix import MANIFEST, SEQUENCES
 
 @dataclass(frozen=True)
 class ProbeJobParams:
-    steps: int = parameter(420, "optimizer steps; fewer where the time does not allow them")
-    seconds_budget: float = parameter(75.0, "seconds of training")
+    steps: int = parameter(420, "optimizer steps; fewer where the time does not allow them", least=1)
+    seconds_budget: float = parameter(75.0, "seconds of training", least=1)
 
 
 def transform(tables: Tables, params: ProbeJobParams) -> Iterator[Write]:

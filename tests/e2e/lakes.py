@@ -84,7 +84,7 @@ def content(lake: Path | str) -> dict[str, list[str]]:
     found = {}
     for table in COMPARED:
         rows = Lake.at(str(lake)).read(table, [name for name in table.names if name not in table.timings]).to_pylist()
-        found[table.name] = sorted(json.dumps(row, sort_keys=True) for row in rows)
+        found[table.name] = sorted(json.dumps(row, sort_keys=True, default=bytes.hex) for row in rows)
     return found
 
 
