@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from jobs.commands.near_duplicates import group_of, group_told, survivor_of, survivor_told
 from jobs.commands.options import add_json, add_lake, add_parser, plain
 from jobs.decide.rules import REASONS
 from jobs.runtime.errors import CodemillError
@@ -83,8 +84,9 @@ def story(lake: Lake, key: str) -> dict[str, Any]:
         "occurrences": lake.read(FILES, None, is_it).sort_by([("repository", "ascending"), ("path", "ascending")]).to_pylist(),
         "text_facts": lake.read(TEXT_FACTS, None, is_it).to_pylist(),
         "syntax": lake.read(SYNTAX, None, is_it).to_pylist(),
+        "near_duplicates": group_of(lake, key),
         "kept": lake.read(KEPT, None, is_candidate).to_pylist(),
-        "dropped": lake.read(DROPPED, None, is_candidate).to_pylist(),
+        "dropped": [row | {"survivor": survivor_of(lake, key, row)} for row in lake.read(DROPPED, None, is_candidate).to_pylist()],
         "documents": lake.read(DOCUMENTS, None, is_candidate).to_pylist(),
         "sequences": sequences_with(lake, key),
     }
@@ -116,11 +118,13 @@ def told(found: dict[str, Any]) -> list[str]:
         )
     for row in found["syntax"]:
         lines.append(f"  syntax as {row['language']}: {syntax_told(row)}")
+    lines.append(group_told(found["near_duplicates"]))
     for row in found["kept"]:
         lines.append(f"  kept by policy {row['policy']} ({row['policy_hash']}) for {row['split']}, as {row['repository']}  {row['path']}")
     for row in found["dropped"]:
         lines.append(f"  dropped by policy {row['policy']} ({row['policy_hash']}), as {row['repository']}  {row['path']}, because")
         lines += [f"    {reason}: {REASONS.get(reason, '')}" for reason in row["reasons"]]
+        lines += [survivor_told(row["survivor"])] if row["survivor"] else []
     if not found["kept"] and not found["dropped"]:
         lines.append("  no policy has judged it yet: `codemill decide`")
     lines += [f"  document {row['layout']} of {len(row['contents'])} texts" for row in found["documents"]]
