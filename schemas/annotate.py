@@ -95,3 +95,47 @@ DUPLICATE_PAIRS = Table(
     ),
     key=("a", "b", "version"),
 )
+
+REPOSITORY_DUPLICATES = Table(
+    name="annotate/repository_duplicates",
+    meaning="repositories that are alike, or lie in another one; a corpus annotator, whose table holds one version",
+    columns=(
+        Column("repository", pa.string(), "key of ingest/repositories; one without files has no row"),
+        _VERSION,
+        Column("content_count", pa.int64(), "distinct contents of its files"),
+        Column("content_hash", pa.string(), "SHA-256 of their sorted keys one after the other: equal where the contents are"),
+        Column("group_count", pa.int64(), "groups of annotate/duplicates that its files are in"),
+        Column("group_id", pa.int64(), "name of the group of repositories that are alike, directly or through others"),
+        Column("group_size", pa.int64(), "repositories in the group"),
+        Column(
+            "container", pa.string(), "the repository of another group, larger than its own, that holds most of it; null for none", True
+        ),
+        Column("container_group", pa.int64(), "group_id of the container", True),
+        Column("containment", pa.float64(), "share of its groups that the container has too", True),
+    ),
+    key=("repository", "version"),
+    checks=(
+        Check("has_members", "group_size > 0 and group_count > 0 and content_count >= group_count"),
+        Check("container_is_whole", "(container is null) = (container_group is null) and (container is null) = (containment is null)"),
+        Check("containment_is_a_share", "containment is null or containment between 0 and 1"),
+        Check("container_is_another_group", "container_group is null or container_group <> group_id"),
+    ),
+)
+
+REPOSITORY_PAIRS = Table(
+    name="annotate/repository_pairs",
+    meaning="pairs of repositories whose sets of groups were compared; of repositories with one set, the first by name stands for all",
+    columns=(
+        Column("smaller", pa.string(), "the repository with fewer groups"),
+        Column("larger", pa.string(), "the other one"),
+        _VERSION,
+        Column("smaller_count", pa.int64(), "groups of annotate/duplicates that its files are in"),
+        Column("larger_count", pa.int64(), "the same of the larger one"),
+        Column("shared_count", pa.int64(), "groups that both are in"),
+        Column("similarity", pa.float64(), "Jaccard similarity of the two sets of groups"),
+        Column("containment", pa.float64(), "share of the smaller one's groups that the larger one has"),
+        Column("is_duplicate", pa.bool_(), "whether the similarity reaches the threshold"),
+    ),
+    key=("smaller", "larger", "version"),
+    checks=(Check("smaller_is_smaller", "smaller_count <= larger_count and shared_count <= smaller_count"),),
+)

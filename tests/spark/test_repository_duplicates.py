@@ -1,0 +1,116 @@
+"""Repositories: copies, forks, additions and vendored code are found by what they hold, as comparing all pairs finds them."""
+
+import hashlib
+import random
+from itertools import combinations
+
+import networkx
+import pytest
+
+from jobs.annotate import repository_duplicates
+from jobs.annotate.repository_duplicates import RepositoryDuplicatesParams
+from schemas.annotate import DUPLICATES, REPOSITORY_DUPLICATES, REPOSITORY_PAIRS
+from schemas.ingest import FILES
+from schemas.spark import spark_schema
+
+
+def key(number):
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def put(tables, repositories, group_of):
+    """The lake holds these repositories {name: contents} and no others; a content's group is `group_of(content)`."""
+    tables.spark.catalog.clearCache()  # as the runner does before every job
+    files = [
+        (name, f"{place}.py", key(content), key(content), None, "utf-8", 1, "Python")
+        for name, contents in repositories.items()
+        for place, content in enumerate([*contents, *contents[:1]])  # the first twice, at two paths
+    ]
+    contents = {content for held in repositories.values() for content in held}
+    groups = [(key(content), "v", 0, group_of(content), group_of(content), 1, 1.0) for content in contents]
+    for table, rows in ((FILES, files), (DUPLICATES, groups)):
+        made = tables.spark.createDataFrame(rows, spark_schema(table))
+        made.write.format("delta").mode("overwrite").save(tables.lake.spark_path(table.name))
+
+
+def annotate(tables, params=None):
+    for write in repository_duplicates.transform(tables, params or RepositoryDuplicatesParams()):
+        tables.apply(write)
+    return {row.repository: row for row in tables[REPOSITORY_DUPLICATES].collect()}
+
+
+def corpus(seed):
+    """Repositories with forks, forks of forks with changes, vendoring ones, and files that everybody has."""
+    draw = random.Random(seed)
+    everybody = list(range(3))
+    found = {}
+    for number in range(12):
+        base = draw.sample(everybody, 2) + [1000 * (number + 1) + i for i in range(draw.choice([1, 4, 40, 150]))]
+        found[f"r{number}"] = base
+        for fork in range(draw.randrange(4)):
+            kept = [content for content in base if draw.random() > 0.08 * fork]
+            found[f"r{number}-fork{fork}"] = (kept or base) + [draw.randrange(10**6, 10**9) for _ in range(fork * len(base) // 20)]
+    for number in range(4):
+        parts = draw.sample(sorted(found), 2)
+        own = [10**9 + 1000 * number + i for i in range(30)]
+        found[f"vendor{number}"] = own + [content for part in parts for content in found[part]]
+    return {name: list(dict.fromkeys(contents)) for name, contents in found.items()}
+
+
+def halved(content):
+    """Two contents a group, above a number."""
+    return content if content < 3 else content // 2
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_groups_and_containers_are_those_of_all_pairs(tables, seed):
+    repositories = corpus(seed)
+    put(tables, repositories, halved)
+    found = annotate(tables)
+    sets = {name: {halved(content) for content in contents} for name, contents in repositories.items()}
+    jaccard = {(a, b): len(sets[a] & sets[b]) / len(sets[a] | sets[b]) for a, b in combinations(sorted(sets), 2)}
+    graph = networkx.Graph([pair for pair, similarity in jaccard.items() if similarity >= 0.7])
+    graph.add_nodes_from(sets)
+    expected = {frozenset(group) for group in networkx.connected_components(graph)}
+    groups = {frozenset(b for b in found if found[b].group_id == found[a].group_id) for a in found}
+    assert groups == expected
+    assert any(len(group) > 1 for group in groups)
+
+    largest = {name: max((len(sets[b]), -row.group_id) for b in sets if found[b].group_id == row.group_id) for name, row in found.items()}
+    order = {name: (largest[name][0], -found[name].group_id) for name in found}
+    seen = 0
+    for name, row in found.items():
+        assert (row.content_count, row.group_count) == (len(repositories[name]), len(sets[name]))
+        assert row.content_hash == hashlib.sha256("".join(sorted(map(key, repositories[name]))).encode()).hexdigest()
+        assert row.group_size == sum(found[other].group_id == row.group_id for other in found)
+        able = [b for b in found if order[b] > order[name] and len(sets[b]) >= len(sets[name]) and found[b].group_id != row.group_id]
+        best = max((len(sets[name] & sets[b]) / len(sets[name]) for b in able), default=0)
+        assert (row.containment or 0) == (pytest.approx(best) if best >= 0.5 else 0)
+        if row.container:
+            assert row.container_group == found[row.container].group_id
+            assert len(sets[name] & sets[row.container]) / len(sets[name]) == pytest.approx(row.containment)
+            seen += row.containment >= 0.9
+    assert seen
+
+
+def test_a_frequent_file_makes_no_pairs_and_a_copy_among_many_is_found(tables):
+    """One file in all of 300 repositories; 40 copies of one of them; one that another one vendors with 20 larger ones around it."""
+    repositories = {f"r{n}": [0, *range(100 * n, 100 * n + 20)] for n in range(1, 300)}
+    repositories |= {f"copy{n:02}": repositories["r7"] for n in range(40)}
+    repositories |= {f"large{n}": [*range(10**6 * n, 10**6 * n + 50), *repositories["r9"]] for n in range(1, 20)}
+    put(tables, repositories, lambda content: content)
+    found = annotate(tables)
+    assert {name for name, row in found.items() if row.group_id == found["r7"].group_id} == {"r7", *(f"copy{n:02}" for n in range(40))}
+    assert {row.content_hash for name, row in found.items() if name.startswith("copy")} == {found["r7"].content_hash}
+    assert found["r9"].container.startswith("large") and found["r9"].containment == 1
+    assert found["r8"].container is None and found["r8"].group_size == 1
+    assert tables[REPOSITORY_PAIRS].count() < 100
+
+
+def test_what_is_gone_leaves_its_group_and_nothing_is_left_of_a_lake_without_files(tables):
+    put(tables, {"a": [1, 2, 3], "b": [1, 2, 3]}, lambda content: content)
+    assert [row.group_size for row in annotate(tables).values()] == [2, 2]
+    put(tables, {"a": [1, 2, 3]}, lambda content: content)
+    assert [row.group_size for row in annotate(tables).values()] == [1]
+    put(tables, {}, lambda content: content)
+    assert annotate(tables) == {}
