@@ -6,7 +6,7 @@ The order is checked against what each job reads and writes; the command line, t
 import dataclasses
 from typing import Any
 
-from jobs.annotate import duplicates, signatures, syntax, text_facts
+from jobs.annotate import duplicates, repository_duplicates, signatures, syntax, text_facts
 from jobs.assemble import documents
 from jobs.decide import features, verdicts
 from jobs.ingest import files
@@ -21,6 +21,7 @@ JOBS: tuple[Job, ...] = (
     syntax.JOB,
     signatures.JOB,
     duplicates.JOB,
+    repository_duplicates.JOB,
     features.JOB,
     verdicts.JOB,
     documents.JOB,

@@ -55,7 +55,7 @@ def identities(batches: Iterable[pa.RecordBatch], hashes: int, schema: pa.Schema
                 rows += [row()] if name is not None else []
                 name, count, digest, least = repository, 0, hashlib.sha256(), np.full(hashes, _EMPTY)
             count += stop - start
-            digest.update(keys[offsets[start] : offsets[stop]])
+            digest.update(keys[offsets[start] : offsets[stop]].tobytes())
             _lower(groups[start:stop], least)
         yield pa.RecordBatch.from_pylist(rows, schema=schema)
     if name is not None:

@@ -1,4 +1,4 @@
-"""`codemill explain`: the whole story of a file, from where it was found to the sequences it ended in."""
+"""`codemill explain`: the whole story of a file, from where it was found to the sequences it ended in; or of a repository."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from jobs.commands.near_duplicates import group_of, group_told, survivor_of, survivor_told
 from jobs.commands.options import add_json, add_lake, add_parser, plain
+from jobs.commands.repository_story import repository_story, repository_told
 from jobs.decide.rules import REASONS
 from jobs.runtime.errors import CodemillError
 from schemas.annotate import SYNTAX, TEXT_FACTS
@@ -24,10 +25,15 @@ MOST_LINES = 10
 
 def add(commands: Any) -> None:
     found = add_parser(
-        commands, "explain", explain, "tell the whole story of a file: where it occurs, what is known of it, why it is in or out"
+        commands,
+        "explain",
+        explain,
+        "tell the whole story of a file or a repository: what is known of it, why it is in or out",
     )
     found.add_argument(
-        "what", metavar="PATH_OR_KEY", help="REPOSITORY/PATH, a path or its end, or a content key or its first 8 digits or more"
+        "what",
+        metavar="PATH_OR_KEY",
+        help="REPOSITORY/PATH, a path or its end, a repository's name, or a content key or its first 8 digits or more",
     )
     add_lake(found)
     add_json(found)
@@ -37,15 +43,18 @@ def explain(arguments: argparse.Namespace) -> int:
     lake = Lake.at(arguments.lake)
     lake.check_format()
     keys, rejects = find(lake, arguments.what)
-    if not keys and not rejects:
+    repository = repository_story(lake, arguments.what)
+    if not keys and not rejects and not repository:
         raise CodemillError(
-            f"{arguments.what} is not in {lake.root}: no content key starts so, no path is or ends so, and no reject has it.\n"
+            f"{arguments.what} is not in {lake.root}: no content key starts so, no path is or ends so, no reject has it.\n"
             "Was it in a source that was ingested? `codemill counts --all` shows what was."
         )
     stories = [story(lake, key) for key in keys[:MOST_STORIES]]
     if arguments.json:
-        print(json.dumps({"contents": stories, "rejects": rejects, "matches": len(keys)}, default=str))
+        print(json.dumps({"contents": stories, "rejects": rejects, "matches": len(keys), "repository": repository}, default=str))
         return 0
+    if repository:
+        print("\n".join(map(plain, repository_told(repository))) + "\n")
     for reject in rejects[:MOST_STORIES]:
         print(plain(f"{reject['source']}  {reject['locator']}"))
         print(plain(f"  rejected by ingest: {reject['reason']}: {reject['detail']}") + "\n")

@@ -1,4 +1,4 @@
-"""What `codemill explain` says of near-duplicates: the group, and how like its survivor a dropped member is."""
+"""What `codemill explain` says of near-duplicate texts: the group, and how like its survivor a dropped member is."""
 
 from typing import Any
 

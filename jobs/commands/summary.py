@@ -68,9 +68,11 @@ def print_languages(out: Console, lake: Lake, profile: str) -> None:
     table.add_row("all", f"{sum(documents.values()):,}", f"{sum(tokens.values()):,}")
     out.print(table)
     held = sum(row["token_count"] for row in rows if row["split"] == "held_out")
-    kept, dropped = (lake.read(t, ["candidate"], pc.field("policy") == profile).num_rows for t in (KEPT, DROPPED))
+    is_file = pc.field("kind") == "file"
+    kept, dropped = (lake.read(t, ["candidate"], is_file & (pc.field("policy") == profile)).num_rows for t in (KEPT, DROPPED))
     out.print(
-        f"{kept + dropped:,} candidates = {kept:,} kept + {dropped:,} dropped; {held:,} tokens are held out of training.", highlight=False
+        f"{kept + dropped:,} distinct texts = {kept:,} kept + {dropped:,} dropped; {held:,} tokens are held out of training.",
+        highlight=False,
     )
 
 

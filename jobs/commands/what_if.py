@@ -16,17 +16,19 @@ from jobs.commands.options import add_lake, add_parser, console
 from jobs.decide.policy import Policy, with_changes
 from jobs.decide.profiles import profile
 from jobs.decide.rules import flat_occurrences, judge
-from jobs.decide.survivors import ranks, reason_of
+from jobs.decide.survivors import containers, ranks, reasons_of
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import CodemillError, UsageError
 from schemas.decide import FEATURES
 from schemas.lake import Lake
 from schemas.mix import MANIFEST
 
+KINDS = ("file", "repository")
+
 
 @dataclass
 class Tally:
-    """What a policy does to all candidates: documents and bytes kept by language, drops by reason."""
+    """What a policy does to all candidates of a kind: documents and bytes kept by language, drops by reason."""
 
     candidates: int = 0
     documents: Counter[str] = field(default_factory=Counter)
@@ -39,9 +41,8 @@ class Tally:
         picked = flat_occurrences(features).take(pa.array(verdicts.picked))
         rank = ranks(policy, features, picked, verdicts.is_kept)
         language = pc.fill_null(pc.struct_field(picked, "language"), "none")
-        rows = pa.table(
-            {"language": language, "size": features.column("size_bytes"), "group": features.column("duplicate_group"), "rank": rank}
-        )
+        columns = {"language": language, "size": features.column("size_bytes"), "group": features.column("duplicate_group"), "rank": rank}
+        rows = pa.table(columns | {"container": containers(policy, features)})
         self.competing.append(rows.filter(pc.is_valid(rank)))
         self.keep(rows.filter(pc.and_(pa.array(verdicts.is_kept), pc.is_null(rank))))
         for item in pc.value_counts(verdicts.reasons.flatten()).to_pylist():
@@ -54,16 +55,19 @@ class Tally:
             self.size_bytes[row["language"]] += row["size_sum"]
 
     def settle(self) -> None:
-        """Keeps the best of every group of near-duplicates, when all candidates have been added."""
+        """Keeps the best of every group of near-duplicates, unless it is contained, when all candidates have been added."""
+        if not self.competing:
+            return
         members = pa.concat_tables(self.competing)
         best = members.group_by("group").aggregate([("rank", "min")])
-        place = pc.index_in(members.column("group"), value_set=best.column("group").combine_chunks())
-        best_rank = best.column("rank_min").take(place)
-        wins = pc.equal(members.column("rank"), best_rank)
-        self.keep(members.filter(wins))
-        losers = members.append_column("best", best_rank).filter(pc.invert(wins))
-        for row in losers.select(["rank", "best"]).to_pylist():
-            self.dropped[reason_of(row["rank"], row["best"])] += 1
+        groups = best.column("group").combine_chunks()
+        ranks_of = {
+            name: best.column("rank_min").take(pc.index_in(members.column(name), value_set=groups)) for name in ("group", "container")
+        }
+        reasons = reasons_of(members.column("rank"), ranks_of["group"], ranks_of["container"])
+        self.keep(members.filter(pc.is_null(reasons)))
+        for item in pc.value_counts(reasons.drop_null()).to_pylist():
+            self.dropped[item["values"]] += item["counts"]
 
     @property
     def kept(self) -> int:
@@ -87,12 +91,13 @@ def decide(arguments: argparse.Namespace) -> int:
     lake.check_format()
     now = profile(arguments.profile)
     then = with_changes(now, changes_of(arguments.what_if))
-    before, after = tally(lake, now, then)
+    tallies = tally(lake, now, then)
     rates = bytes_per_token(lake, arguments.profile)
     if arguments.json:
-        print(json.dumps(as_json(now, then, before, after, rates)))
+        found = as_json(now, then, *tallies["file"], rates)
+        print(json.dumps(found | {"repositories": as_json(now, then, *tallies["repository"], {})}))
     else:
-        show(now, then, before, after, rates)
+        show(now, then, tallies, rates)
     return 0
 
 
@@ -104,18 +109,21 @@ def changes_of(texts: list[str]) -> dict[str, str]:
     return dict(text.split("=", 1) for text in given)  # type: ignore[misc]
 
 
-def tally(lake: Lake, now: Policy, then: Policy) -> tuple[Tally, Tally]:
-    """Judges every candidate by both policies, in one pass over the features, batch by batch."""
-    before, after = Tally(), Tally()
+def tally(lake: Lake, now: Policy, then: Policy) -> dict[str, tuple[Tally, Tally]]:
+    """Judges every candidate by both policies, in one pass over the features, batch by batch; by kind."""
+    found = {kind: (Tally(), Tally()) for kind in KINDS}
     for batch in lake.scan(FEATURES):
-        if batch.num_rows:
-            before.add(now, batch)
-            after.add(then, batch)
-    before.settle()
-    after.settle()
-    if not before.candidates:
+        for kind, tallies in found.items():
+            of_kind = batch.filter(pc.equal(batch.column("kind"), kind))
+            for policy, one in zip((now, then), tallies, strict=True):
+                if of_kind.num_rows:
+                    one.add(policy, of_kind)
+    for tallies in found.values():
+        for one in tallies:
+            one.settle()
+    if not found["file"][0].candidates:
         raise CodemillError(f"{lake.path(FEATURES.name)} holds no candidate; `codemill decide --lake {lake.root}` fills it")
-    return before, after
+    return found
 
 
 def bytes_per_token(lake: Lake, mixture: str) -> dict[str, float]:
@@ -149,8 +157,9 @@ def as_json(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[
     return {"profile": now.name, "candidates": before.candidates, "now": one(now, before), "what_if": one(then, after)}
 
 
-def show(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[str, float]) -> None:
+def show(now: Policy, then: Policy, tallies: dict[str, tuple[Tally, Tally]], rates: dict[str, float]) -> None:
     out = console()
+    before, after = tallies["file"]
     changed = [f"{key} {old} → {new}" for key, old, new in differences(now, then)]
     out.print(f"profile {now.name}: {'; '.join(changed) if changed else 'as it is'}", markup=False, highlight=False)
     languages = RichTable("language", "kept now", "what if", "tokens now", "what if", "change")
@@ -166,14 +175,22 @@ def show(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[str
     languages.add_section()
     languages.add_row("all", *cells(before.kept, after.kept), *cells(total[0], total[1], True))
     out.print(languages)
-    reasons = RichTable("dropped because", "now", "what if", "change")
-    for column in reasons.columns[1:]:
+    out.print(reasons_table("files", before, after))
+    if tallies["repository"][0].candidates:
+        out.print(reasons_table("repositories", *tallies["repository"]))
+    origin = "as counted by mix" if rates else "3.5 bytes a token, until mix has counted"
+    out.print(f"{before.candidates:,} distinct texts; one counts once for each of its reasons; tokens {origin}. Nothing was written.")
+
+
+def reasons_table(what: str, before: Tally, after: Tally) -> RichTable:
+    table = RichTable(f"{what} dropped because", "now", "what if", "change")
+    for column in table.columns[1:]:
         column.justify = "right"
     for name in sorted(set(before.dropped) | set(after.dropped)):
-        reasons.add_row(name, *cells(before.dropped[name], after.dropped[name], True))
-    out.print(reasons)
-    origin = "as counted by mix" if rates else "3.5 bytes a token, until mix has counted"
-    out.print(f"{before.candidates:,} candidates; a candidate counts once for each of its reasons; tokens {origin}. Nothing was written.")
+        table.add_row(name, *cells(before.dropped[name], after.dropped[name], True))
+    table.add_section()
+    table.add_row(f"{what} kept", *cells(before.kept, after.kept, True))
+    return table
 
 
 def differences(now: Policy, then: Policy) -> list[tuple[str, Any, Any]]:

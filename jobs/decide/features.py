@@ -1,6 +1,7 @@
 """Puts all that policies read of a candidate into one narrow row.
 
-Reads   ingest/files, ingest/repositories, ingest/contents, annotate/text_facts, annotate/syntax, annotate/duplicates
+Reads   ingest/files, ingest/repositories, ingest/contents, annotate/text_facts, annotate/syntax, annotate/duplicates,
+        annotate/repository_duplicates
 Writes  decide/features
 """
 
@@ -15,9 +16,10 @@ from pyspark.sql.types import BooleanType, StructField, StructType
 from jobs.annotate import syntax, text_facts
 from jobs.runtime.job import Job, Snapshot, Write, parameter
 from jobs.runtime.tables import Tables
-from schemas.annotate import DUPLICATES, SYNTAX, TEXT_FACTS
+from schemas.annotate import DUPLICATES, REPOSITORY_DUPLICATES, SYNTAX, TEXT_FACTS
 from schemas.decide import FEATURES, OCCURRENCE
 from schemas.ingest import CONTENTS, FILES, REPOSITORIES
+from schemas.spark import spark_schema
 from udfs.draws import uniform
 from udfs.syntax import SyntaxLimits
 
@@ -35,13 +37,22 @@ class FeaturesParams:
 
 
 def transform(tables: Tables, params: FeaturesParams) -> Iterator[Write]:
+    kinds = tables.spark.createDataFrame([("file",), ("repository",)], "kind string")
+    sizes = tables[CONTENTS].agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)))
+    tables.account.read_rows, tables.account.read_bytes = sizes.first()  # type: ignore[misc]
+    rows = file_rows(tables, params).unionByName(repository_rows(tables, params), allowMissingColumns=True)
+    yield Snapshot(FEATURES, rows.select(*FEATURES.names), kinds)
+
+
+def file_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
+    """Rows of decide/features of the contents that occur in files."""
     contents = tables[CONTENTS].select("content_sha256", "size_bytes")
     facts = tables[TEXT_FACTS].where(F.col("version") == text_facts.version()).drop("version").withColumn("has_text_facts", F.lit(True))
     group = [F.col("group_id").alias("duplicate_group"), F.col("group_size").alias("duplicate_group_size")]
     duplicates = tables[DUPLICATES].select("content_sha256", *group)
     best = best_occurrences(occurrences(tables, params))
     joined = best.join(contents, "content_sha256").join(facts, "content_sha256", "left").join(duplicates, "content_sha256", "left")
-    rows = joined.select(
+    return joined.select(
         F.lit("file").alias("kind"),
         F.col("content_sha256").alias("candidate"),
         "size_bytes",
@@ -54,9 +65,38 @@ def transform(tables: Tables, params: FeaturesParams) -> Iterator[Write]:
         "occurrence_count",
         "occurrences",
     )
-    kind = tables.spark.createDataFrame([("file",)], "kind string")
-    tables.account.read_rows, tables.account.read_bytes = contents.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
-    yield Snapshot(FEATURES, rows.select(*FEATURES.names), kind)
+
+
+def repository_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
+    """Rows of decide/features of the repositories that have files. A repository is its own and only occurrence."""
+    held = tables[FILES].select("repository", "content_sha256").distinct()
+    sizes = held.join(tables[CONTENTS].select("content_sha256", "size_bytes"), "content_sha256")
+    sizes = sizes.groupBy("repository").agg(F.sum("size_bytes").alias("size_bytes"))
+    groups = tables[REPOSITORY_DUPLICATES].select(
+        "repository",
+        F.col("group_id").alias("duplicate_group"),
+        F.col("group_size").alias("duplicate_group_size"),
+        "container_group",
+        "containment",
+    )
+    joined = sizes.join(held_out(tables[REPOSITORIES], params), "repository", "left").join(groups, "repository", "left")
+    facts = {name: F.col(name) for name in ("repository", "licence", "stars", "forks", "commits", "maintained_days")} | {"path": F.lit("")}
+    fields = spark_schema(FEATURES)["occurrences"].dataType.elementType.fields  # type: ignore[attr-defined]
+    itself = F.struct(*(facts.get(f.name, F.lit(None)).cast(f.dataType).alias(f.name) for f in fields))
+    return joined.select(
+        F.lit("repository").alias("kind"),
+        F.col("repository").alias("candidate"),
+        "size_bytes",
+        F.ceil(F.col("size_bytes") / BYTES_PER_TOKEN).alias("token_estimate"),
+        F.lit(False).alias("has_text_facts"),
+        "duplicate_group",
+        "duplicate_group_size",
+        "container_group",
+        "containment",
+        F.coalesce("is_held_out", F.lit(False)).alias("is_held_out"),
+        F.lit(1).cast("long").alias("occurrence_count"),
+        F.array(itself).alias("occurrences"),
+    )
 
 
 def occurrences(tables: Tables, params: FeaturesParams) -> DataFrame:
@@ -106,7 +146,7 @@ def best_occurrences(rows: DataFrame) -> DataFrame:
 JOB = Job(
     "decide.features",
     "gathers what policies read of every candidate",
-    reads=(FILES, REPOSITORIES, CONTENTS, TEXT_FACTS, SYNTAX, DUPLICATES),
+    reads=(FILES, REPOSITORIES, CONTENTS, TEXT_FACTS, SYNTAX, DUPLICATES, REPOSITORY_DUPLICATES),
     writes=(FEATURES,),
     transform=transform,
     params=FeaturesParams,

@@ -12,7 +12,7 @@ from jobs.runtime.errors import UsageError
 from jobs.runtime.job import parameters_json, short_hash
 
 # What `survivor_order` may name; each is a function in `jobs.decide.survivors`.
-SURVIVOR_ORDERS = ("licence", "stars", "forks", "commits", "maintained_days", "path_length")
+SURVIVOR_ORDERS = ("licence", "stars", "forks", "commits", "maintained_days", "path_length", "size")
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,11 @@ class Policy:
     max_longest_line_bytes: int | None = 100_000
     min_alphanumeric_share: float | None = 0.25
     keep_generated: bool = False
-    # Of near-duplicates one is kept: the first by these, of those that pass all else (SURVIVOR_ORDERS), then by key.
+    # Of near-duplicates (files, repositories) one is kept: the first by these, of those that pass all else (SURVIVOR_ORDERS), then by key.
     deduplicate: bool = True
-    survivor_order: tuple[str, ...] = ("licence", "stars", "maintained_days", "path_length")
+    survivor_order: tuple[str, ...] = ("licence", "stars", "maintained_days", "path_length", "size")
+    # A repository of whose files more than this share is in a larger one that passes is out. None keeps it.
+    max_containment: float | None = 0.9
 
     @property
     def hash(self) -> str:

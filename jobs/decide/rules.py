@@ -21,11 +21,18 @@ Columns = Callable[[str], pa.Array]
 
 @dataclass(frozen=True)
 class Rule:
-    """`fails(policy, column)` gives a mask of rows; `column(name)` is a field of an occurrence, or a column of the features."""
+    """`fails(policy, column)` gives a mask of rows; `column(name)` is a field of an occurrence, or a column of the features.
+
+    A rule is asked of candidates of its kinds only.
+    """
 
     reason: str
     meaning: str
     fails: Callable[[Policy, Columns], Mask | None]
+    kinds: tuple[str, ...] = ("file",)
+
+
+BOTH = ("file", "repository")
 
 
 def _true(array: pa.Array) -> Mask:
@@ -65,13 +72,14 @@ def _status_is(*statuses: str) -> Callable[[Policy, Columns], Mask]:
 
 
 OCCURRENCE_RULES = (
-    Rule("few_stars", "the repository has fewer stars than min_stars", lambda p, c: _below(p, c, "stars", p.min_stars)),
-    Rule("few_forks", "the repository has fewer forks than min_forks", lambda p, c: _below(p, c, "forks", p.min_forks)),
-    Rule("few_commits", "the repository has fewer commits than min_commits", lambda p, c: _below(p, c, "commits", p.min_commits)),
+    Rule("few_stars", "the repository has fewer stars than min_stars", lambda p, c: _below(p, c, "stars", p.min_stars), BOTH),
+    Rule("few_forks", "the repository has fewer forks than min_forks", lambda p, c: _below(p, c, "forks", p.min_forks), BOTH),
+    Rule("few_commits", "the repository has fewer commits than min_commits", lambda p, c: _below(p, c, "commits", p.min_commits), BOTH),
     Rule(
         "short_maintenance",
         "the repository was maintained for fewer days than min_maintained_days",
         lambda p, c: _below(p, c, "maintained_days", p.min_maintained_days),
+        BOTH,
     ),
     Rule("unknown_language", "no language by path or shebang", lambda p, c: _true(pc.is_null(c("language")))),
     Rule("language_not_wanted", "the language is not among the policy's", _language_not_wanted),
@@ -90,6 +98,7 @@ CANDIDATE_RULES = (
         "empty",
         "shorter than min_size_bytes",
         lambda p, c: None if p.min_size_bytes is None else _true(pc.less(c("size_bytes"), p.min_size_bytes)),
+        BOTH,
     ),
     Rule(
         "too_long",
@@ -112,6 +121,7 @@ CANDIDATE_RULES = (
         "not_evaluated",
         "an annotator that the policy needs has not seen it",
         lambda p, c: _true(pc.is_null(c("duplicate_group"))) if p.deduplicate else None,
+        BOTH,
     ),
 )
 
@@ -139,23 +149,27 @@ def judge(policy: Policy, features: pa.RecordBatch) -> Verdicts:
     flat = flat_occurrences(features)
     lengths = np.asarray(pc.list_value_length(features.column("occurrences"))).astype(np.int64)
     starts = np.cumsum(lengths) - lengths
-    by_occurrence = _masks(OCCURRENCE_RULES, policy, lambda name: pc.struct_field(flat, name))
+    kinds = features.column("kind")
+    of_occurrences = kinds.take(pa.array(np.repeat(np.arange(features.num_rows), lengths)))
+    by_occurrence = _masks(OCCURRENCE_RULES, policy, of_occurrences, lambda name: pc.struct_field(flat, name))
     failed = np.zeros(len(flat), bool)
     for mask in by_occurrence.values():
         failed |= mask
     picked = _first_passing(failed, starts)
     masks = {reason: mask[picked] for reason, mask in by_occurrence.items()}
-    for reason, mask in _masks(CANDIDATE_RULES, policy, features.column).items():
+    for reason, mask in _masks(CANDIDATE_RULES, policy, kinds, features.column).items():
         masks[reason] = masks.get(reason, False) | mask
     return Verdicts(picked, _reason_lists(masks, features.num_rows))
 
 
-def _masks(rules: tuple[Rule, ...], policy: Policy, column: Columns) -> dict[str, Mask]:
+def _masks(rules: tuple[Rule, ...], policy: Policy, kinds: pa.Array, column: Columns) -> dict[str, Mask]:
+    """By reason, which rows fail a rule that is asked of their kind."""
+    asked = {rule.kinds: _true(pc.is_in(kinds, value_set=pa.array(rule.kinds))) for rule in rules}
     found: dict[str, Mask] = {}
     for rule in rules:
         mask = rule.fails(policy, column)
         if mask is not None:
-            found[rule.reason] = found.get(rule.reason, False) | mask
+            found[rule.reason] = found.get(rule.reason, False) | (mask & asked[rule.kinds])
     return found
 
 

@@ -2,7 +2,7 @@
 
 The order is one string per member, so that Spark, and what-if without Spark, need no more than the least of a group. Members of held-out
 repositories come first, whatever the policy says: what is like them is out of training. Then what `Policy.survivor_order` names, then
-the key.
+the key. A repository that wins its group is still out where a larger one, whose group has a winner too, contains it.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 
 from jobs.decide.policy import Policy
 
-NEAR_DUPLICATE, OF_HELD_OUT = "near_duplicate", "near_duplicate_of_held_out"
+NEAR_DUPLICATE, OF_HELD_OUT, CONTAINED = "near_duplicate", "near_duplicate_of_held_out", "contained"
 REASONS = {
     NEAR_DUPLICATE: "another member of its group of near-duplicates is kept in its place",
-    OF_HELD_OUT: "it is a near-duplicate of a file of a held-out repository",
+    OF_HELD_OUT: "it is a near-duplicate of something held out, or lies in it",
+    CONTAINED: "more of the repository than max_containment lies in a larger one that passes",
 }
-KEY_LENGTH = 64
+KEY_AFTER = ":"  # in a rank, before the candidate; what stands before it are digits
 _DIGITS = 13
 _MOST = 10**_DIGITS - 1
 
@@ -35,7 +36,7 @@ def _descending(values: pa.Array) -> pa.Array:
     return _ascending(pc.subtract(_MOST - 1, values))
 
 
-# What `survivor_order` may name: fields of the occurrence that was picked.
+# What `survivor_order` may name: fields of the occurrence that was picked, or of the candidate.
 ORDERS: dict[str, Callable[[Field], pa.Array]] = {
     "licence": lambda field: pc.if_else(pc.is_valid(field("licence")), "0", "1"),
     "stars": lambda field: _descending(field("stars")),
@@ -43,23 +44,44 @@ ORDERS: dict[str, Callable[[Field], pa.Array]] = {
     "commits": lambda field: _descending(field("commits")),
     "maintained_days": lambda field: _descending(field("maintained_days")),
     "path_length": lambda field: _ascending(pc.utf8_length(field("path"))),
+    "size": lambda field: _descending(field("size_bytes")),
 }
 
 
 def ranks(policy: Policy, features: pa.RecordBatch, picked: pa.StructArray, is_kept: np.ndarray) -> pa.StringArray:
     """The order of each candidate of `decide/features` in its group, least first; null where it competes with nobody.
 
-    picked: of each candidate the occurrence that stands for it. The last KEY_LENGTH characters are the candidate.
+    picked: of each candidate the occurrence that stands for it. What follows KEY_AFTER is the candidate. A repository competes always:
+    another may lie in it.
     """
-    competes = is_kept & np.asarray(pc.fill_null(pc.greater(features.column("duplicate_group_size"), 1), False))
+    has_company = pc.fill_null(pc.greater(features.column("duplicate_group_size"), 1), False)
+    competes = is_kept & np.asarray(pc.or_(has_company, pc.equal(features.column("kind"), "repository")))
     if not policy.deduplicate or not competes.any():
         return pa.nulls(features.num_rows, pa.string())
-    parts = [pc.if_else(features.column("is_held_out"), "0", "1")]
-    parts += [ORDERS[name](lambda name: pc.struct_field(picked, name)) for name in policy.survivor_order]
-    parts.append(pc.utf8_lpad(features.column("candidate"), KEY_LENGTH))
-    return pc.if_else(pa.array(competes), pc.binary_join_element_wise(*parts, ""), None)
+
+    def field(name: str) -> pa.Array:
+        return features.column(name) if name in features.schema.names else pc.struct_field(picked, name)
+
+    parts = [pc.if_else(features.column("is_held_out"), "0", "1"), *(ORDERS[name](field) for name in policy.survivor_order)]
+    key = pc.binary_join_element_wise(KEY_AFTER, features.column("candidate"), "")
+    return pc.if_else(pa.array(competes), pc.binary_join_element_wise(*parts, key, ""), None)
 
 
-def reason_of(rank: str, best: str) -> str:
-    """Why a member that is not the best of its group is out."""
-    return OF_HELD_OUT if best[0] == "0" and rank[0] == "1" else NEAR_DUPLICATE
+def containers(policy: Policy, features: pa.RecordBatch) -> pa.Int64Array:
+    """The group that contains each candidate by more than the policy allows; null for none."""
+    if policy.max_containment is None:
+        return pa.nulls(features.num_rows, pa.int64())
+    is_in = pc.greater(features.column("containment"), policy.max_containment)
+    return pc.if_else(pc.fill_null(is_in, False), features.column("container_group"), None)
+
+
+def reasons_of(rank: pa.Array, best: pa.Array, container_best: pa.Array) -> pa.StringArray:
+    """Why members are out, by the best rank of their group and of the group that contains them; null where they stay."""
+    leaks, loses = pc.starts_with(rank, "1"), pc.not_equal(rank, best)
+    # What is held out gives way to what is held out only.
+    is_contained = pc.fill_null(pc.or_(leaks, pc.starts_with(container_best, "0")), False)
+    is_contained = pc.and_(is_contained, pc.is_valid(container_best))
+    winner = pc.if_else(loses, best, container_best)
+    of_held_out = pc.and_(leaks, pc.fill_null(pc.starts_with(winner, "0"), False))
+    reason = pc.if_else(of_held_out, OF_HELD_OUT, pc.if_else(loses, NEAR_DUPLICATE, CONTAINED))
+    return pc.if_else(pc.or_(loses, is_contained), reason, None)

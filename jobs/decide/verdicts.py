@@ -17,16 +17,22 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jobs.decide.policy import Policy, with_changes
 from jobs.decide.profiles import profile
 from jobs.decide.rules import flat_occurrences, judge
-from jobs.decide.survivors import KEY_LENGTH, NEAR_DUPLICATE, OF_HELD_OUT, ranks
+from jobs.decide.survivors import CONTAINED, KEY_AFTER, NEAR_DUPLICATE, OF_HELD_OUT, containers, ranks
 from jobs.runtime.errors import CountsError
 from jobs.runtime.job import Job, Replace, Write, parameter
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from schemas.decide import DROPPED, FEATURES, KEPT
 
-# `duplicate_group` and `rank` are null where a candidate competes with no near-duplicate.
+# `duplicate_group` and `rank` are null where a candidate competes with no near-duplicate, `container_group` where too little contains it.
 VERDICTS = pa.schema(
-    [*KEPT.arrow_schema, DROPPED.arrow_schema.field("reasons"), pa.field("duplicate_group", pa.int64()), pa.field("rank", pa.string())]
+    [
+        *KEPT.arrow_schema,
+        DROPPED.arrow_schema.field("reasons"),
+        pa.field("duplicate_group", pa.int64()),
+        pa.field("container_group", pa.int64()),
+        pa.field("rank", pa.string()),
+    ]
 )
 
 
@@ -55,22 +61,28 @@ def transform(tables: Tables, params: VerdictsParams) -> Iterator[Write]:
         kept, dropped = rows.where(is_kept).select(*KEPT.names), rows.where(~is_kept).select(*DROPPED.names)
         check_counts(tables, features.count(), rows.groupBy(is_kept).count().collect())
         tables.account.read_bytes = features.agg(F.coalesce(F.sum("size_bytes"), F.lit(0))).first()[0]  # type: ignore[index]
-        reasons = dropped.select(F.explode("reasons").alias("reason")).groupBy("reason").count().collect()
-        tables.account.dropped |= {row.reason: row["count"] for row in reasons}
+        reasons = dropped.select("kind", F.explode("reasons").alias("reason")).groupBy("kind", "reason").count().collect()
+        for row in reasons:
+            tables.account.dropped[row.reason if row.kind == "file" else f"{row.kind} {row.reason}"] = row["count"]
         yield Replace(KEPT, kept, "policy", policy.name)
         yield Replace(DROPPED, dropped, "policy", policy.name)
 
 
 def with_survivors(judged: DataFrame) -> DataFrame:
-    """Adds `survivor`, and to all members of a group but the best of it a reason."""
+    """Adds `survivor`, and reasons as `survivors.reasons_of` gives them to members that are not the best of their group, or contained."""
     competing = judged.where("rank is not null")
-    best = competing.groupBy("duplicate_group").agg(F.min("rank").alias("best"))
-    rows = judged.join(best, "duplicate_group", "left")
+    best = competing.groupBy("kind", "duplicate_group").agg(F.min("rank").alias("best"))
+    container = best.select("kind", F.col("duplicate_group").alias("container_group"), F.col("best").alias("container_best"))
+    rows = judged.join(best, ["kind", "duplicate_group"], "left").join(container, ["kind", "container_group"], "left")
     loses = F.col("rank").isNotNull() & (F.col("rank") != F.col("best"))
-    leaks = F.col("best").startswith("0") & F.col("rank").startswith("1")
-    reason = F.array(F.when(leaks, OF_HELD_OUT).otherwise(NEAR_DUPLICATE))
-    survivor = F.when(loses, F.ltrim(F.substring("best", -KEY_LENGTH, KEY_LENGTH)))
-    return rows.withColumns({"survivor": survivor, "reasons": F.when(loses, reason).otherwise(F.col("reasons"))})
+    is_contained = (
+        F.col("rank").isNotNull() & F.col("container_best").isNotNull() & (F.left("container_best", F.lit(1)) <= F.left("rank", F.lit(1)))
+    )
+    winner = F.when(loses, F.col("best")).when(is_contained, F.col("container_best"))
+    leaks = winner.startswith("0") & F.col("rank").startswith("1")
+    reason = F.array(F.when(leaks, OF_HELD_OUT).when(loses, NEAR_DUPLICATE).otherwise(CONTAINED))
+    survivor = F.substring(winner, F.instr(winner, KEY_AFTER) + 1, F.length(winner))
+    return rows.withColumns({"survivor": survivor, "reasons": F.when(winner.isNotNull(), reason).otherwise(F.col("reasons"))})
 
 
 def check_counts(tables: Tables, candidates: int, groups: list) -> None:  # type: ignore[type-arg]
@@ -95,6 +107,7 @@ def verdicts(policy: Policy, features: pa.RecordBatch) -> pa.RecordBatch:
         "split": pa.array(np.where(np.asarray(features.column("is_held_out")), "held_out", "train"), pa.string()),
         "reasons": found.reasons,
         "rank": rank,
+        "container_group": pc.if_else(pc.is_valid(rank), containers(policy, features), None),
         "duplicate_group": pc.if_else(pc.is_valid(rank), features.column("duplicate_group"), None),
     }
     return pa.RecordBatch.from_arrays([columns[name].cast(VERDICTS.field(name).type) for name in VERDICTS.names], schema=VERDICTS)

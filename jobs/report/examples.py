@@ -67,7 +67,7 @@ def collect_kept(tables: LakeTables, policy: Policy | None) -> tuple[Example, ..
     if missing:
         return missing
     rows = tables.rows(f"""
-        select language, min(candidate) as candidate, count(*) as n from decide_kept where {of_policy(policy)} and kind = 'file'
+        select language, min(candidate) as candidate, count(*) as n from decide_kept where {of_policy(policy)}
         group by language, substr(candidate, 1, 1) order by language, candidate""")
     keys = _spread(rows, KEPT_EXAMPLES)
     examples = _examples(tables, "decide_kept", policy, keys)
@@ -82,7 +82,7 @@ def collect_dropped(tables: LakeTables, policy: Policy | None) -> tuple[ReasonEx
     losses = dropped_losses(tables, policy)[:SHOWN_REASONS]
     rows = tables.rows(f"""
         select reason, language, min(candidate) as candidate, count(*) as n
-        from (select unnest(reasons) as reason, language, candidate from decide_dropped where {of_policy(policy)} and kind = 'file')
+        from (select unnest(reasons) as reason, language, candidate from decide_dropped where {of_policy(policy)})
         where reason in {literals(loss.reason for loss in losses)}
         group by reason, language, substr(candidate, 1, 1) order by reason, language, candidate""")
     chosen = {reason: _spread(list(group), EXAMPLES_PER_REASON) for reason, group in groupby(rows, lambda row: row["reason"])}

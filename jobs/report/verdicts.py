@@ -43,8 +43,8 @@ def find_policy(tables: LakeTables) -> Policy | None:
 
 
 def of_policy(policy: Policy | None) -> str:
-    """The condition on a verdict's row; true for all rows where there is no policy."""
-    return f"policy = {literal(policy.name)}" if policy else "true"
+    """The condition on a verdict's row: of a file, by this policy, or by any where there is none."""
+    return f"kind = 'file' and policy = {literal(policy.name)}" if policy else "kind = 'file'"
 
 
 def of_mixture(policy: Policy | None) -> str:

@@ -208,13 +208,19 @@ def test_explain_tells_why_a_file_is_out_and_trace_where_one_went(lake, capsys):
     assert "decoder.py" in {piece["path"] for piece in json.loads(capsys.readouterr().out)["pieces"]}
 
 
+def of_kind(lake, kind):
+    return [row for row in rows(lake, KEPT) if row["kind"] == kind]
+
+
 def test_what_if_counts_what_decide_then_writes(lake, tmp_path, capsys, spark):
     change = ["max_error_share.Python=1", "min_alphanumeric_share=none"]
     assert main(["decide", "--lake", str(lake), "--json", *[part for text in change for part in ("--what-if", text)]]) == 0
     foreseen = json.loads(capsys.readouterr().out)
-    assert foreseen["now"]["kept"] == len(rows(lake, KEPT))
+    assert foreseen["now"]["kept"] == len(of_kind(lake, "file"))
+    assert foreseen["repositories"]["now"]["kept"] == len(of_kind(lake, "repository")) > 0
     copy = tmp_path / "lake"
     shutil.copytree(lake, copy)
     assert main(["decide.verdicts", "--lake", str(copy), "--quiet", *[part for text in change for part in ("--policy", text)]]) == 0
-    assert len(rows(copy, KEPT)) == foreseen["what_if"]["kept"] != foreseen["now"]["kept"]
+    assert len(of_kind(copy, "file")) == foreseen["what_if"]["kept"] != foreseen["now"]["kept"]
+    assert len(of_kind(copy, "repository")) == foreseen["repositories"]["what_if"]["kept"]
     assert Lake.at(str(lake)).version(KEPT) == Lake.at(str(copy)).version(KEPT) - 1

@@ -30,7 +30,7 @@ occurrences = st.fixed_dictionaries(
 )
 candidates = st.fixed_dictionaries(
     {
-        "kind": st.just("file"),
+        "kind": st.sampled_from(["file", "repository"]),
         "candidate": st.just("k"),
         "size_bytes": st.sampled_from([0, 1, 5000, 1 << 21]),
         "token_estimate": st.just(1),
@@ -61,7 +61,7 @@ policies = st.builds(
 )
 
 
-def plain_occurrence(policy, o):
+def plain_occurrence(policy, kind, o):
     """Reasons of one occurrence, read from the policy's words."""
     found = set()
     limits = {"few_stars": ("stars", policy.min_stars), "few_forks": ("forks", policy.min_forks)}
@@ -69,6 +69,8 @@ def plain_occurrence(policy, o):
     for reason, (name, limit) in limits.items():
         if limit is not None and (not policy.keep_unknown_repository_facts if o[name] is None else o[name] < limit):
             found.add(reason)
+    if kind == "repository":
+        return found
     if o["language"] is None:
         found.add("unknown_language")
     elif policy.languages and o["language"] not in policy.languages:
@@ -88,10 +90,14 @@ def plain_occurrence(policy, o):
 
 
 def plain(policy, c):
-    found = next((reasons for o in c["occurrences"] if not (reasons := plain_occurrence(policy, o))), None)
-    found = set(plain_occurrence(policy, c["occurrences"][0]) if found is None else found)
+    found = next((reasons for o in c["occurrences"] if not (reasons := plain_occurrence(policy, c["kind"], o))), None)
+    found = set(plain_occurrence(policy, c["kind"], c["occurrences"][0]) if found is None else found)
+    if policy.deduplicate and c["duplicate_group"] is None:
+        found.add("not_evaluated")
     if policy.min_size_bytes is not None and c["size_bytes"] < policy.min_size_bytes:
         found.add("empty")
+    if c["kind"] == "repository":
+        return sorted(found)
     if policy.max_size_bytes is not None and c["size_bytes"] > policy.max_size_bytes:
         found.add("too_long")
     if policy.max_longest_line_bytes is not None and (c["longest_line_bytes"] or 0) > policy.max_longest_line_bytes:
@@ -101,7 +107,7 @@ def plain(policy, c):
         found.add("few_alphanumerics")
     if not policy.keep_generated and c["has_generated_mark"]:
         found.add("generated")
-    if not c["has_text_facts"] or (policy.deduplicate and c["duplicate_group"] is None):
+    if not c["has_text_facts"]:
         found.add("not_evaluated")
     return sorted(found)
 
@@ -114,7 +120,7 @@ def test_verdicts_are_those_of_a_plain_reading(policy, rows):
     assert verdicts.reasons.to_pylist() == [plain(policy, row) for row in rows]
     flat = [o for row in rows for o in row["occurrences"]]
     for row, picked in zip(rows, verdicts.picked, strict=True):
-        passing = [o for o in row["occurrences"] if not plain_occurrence(policy, o)]
+        passing = [o for o in row["occurrences"] if not plain_occurrence(policy, row["kind"], o)]
         assert flat[picked] == (passing or row["occurrences"])[0]
 
 

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.commands.what_if import Tally
 from jobs.decide.policy import SURVIVOR_ORDERS, Policy
-from jobs.decide.survivors import NEAR_DUPLICATE, OF_HELD_OUT, ORDERS, ranks, reason_of
+from jobs.decide.survivors import CONTAINED, NEAR_DUPLICATE, OF_HELD_OUT, ORDERS, ranks, reasons_of
 from schemas.decide import FEATURES, OCCURRENCE
 
 POLICY = Policy("p", None, None, None, None, keep_unknown_repository_facts=True)
@@ -54,7 +55,7 @@ def test_licence_then_stars_then_days_then_a_short_path_then_the_key_decide(rows
         row = rows[place]
         unknown = 10**9
         descending = [unknown if row[n] is None else -row[n] for n in ("stars", "maintained_days")]
-        return (row["licence"] is None, *descending, len(row["path"]), place)
+        return (row["licence"] is None, *descending, len(row["path"]), -place)  # the last place is the largest
 
     found = ranked(POLICY, features(rows))
     if len(rows) == 1:
@@ -73,8 +74,27 @@ def test_held_out_members_come_first_and_their_likes_say_so():
     rows = [{"licence": "MIT", "stars": 900, "path": "a"}, {"licence": None, "stars": None, "path": "b"}]
     found = ranked(POLICY, features(rows, held_out={1}))
     assert min(found) == found[1]
-    assert reason_of(found[0], found[1]) == OF_HELD_OUT
-    assert reason_of(found[1], found[0]) == NEAR_DUPLICATE
+    nobody = pa.nulls(2, pa.string())
+    assert reasons_of(pa.array(found), pa.array([found[1]] * 2), nobody).to_pylist() == [OF_HELD_OUT, None]
+    assert reasons_of(pa.array(found), pa.array([found[0]] * 2), nobody).to_pylist() == [None, NEAR_DUPLICATE]
+
+
+@pytest.mark.parametrize(
+    ("rank", "best", "container", "expected"),
+    [
+        ("1a", "1a", None, None),
+        ("1a", "1a", "1c", CONTAINED),
+        ("1b", "1a", "1c", NEAR_DUPLICATE),
+        ("1a", "1a", "0c", OF_HELD_OUT),
+        ("0a", "0a", "1c", None),
+        ("0a", "0a", "0c", CONTAINED),
+        ("0b", "0a", "1c", NEAR_DUPLICATE),
+        ("1b", "0a", "1c", OF_HELD_OUT),
+    ],
+)
+def test_who_wins_its_group_is_out_where_a_group_that_has_a_winner_contains_it(rank, best, container, expected):
+    columns = (pa.array([value], pa.string()) for value in (rank, best, container))
+    assert reasons_of(*columns).to_pylist() == [expected]
 
 
 def test_who_fails_a_rule_or_has_no_company_does_not_compete():

@@ -1,0 +1,59 @@
+"""What `codemill explain` says of a repository: whose copy it is, what contains it, and whether it is kept."""
+
+from typing import Any
+
+import pyarrow.compute as pc
+
+from jobs.decide.rules import REASONS
+from schemas.annotate import REPOSITORY_DUPLICATES, REPOSITORY_PAIRS
+from schemas.decide import DROPPED, KEPT
+from schemas.ingest import REPOSITORIES
+from schemas.lake import Lake
+
+MOST_PAIRS = 10
+
+
+def repository_story(lake: Lake, name: str) -> dict[str, Any] | None:
+    """Every row of every table about one repository; None where there is none of that name."""
+    found = lake.read(REPOSITORIES, None, pc.field("repository") == name).to_pylist()
+    if not found:
+        return None
+    is_candidate = (pc.field("kind") == "repository") & (pc.field("candidate") == name)
+    duplicates = lake.read(REPOSITORY_DUPLICATES, None, pc.field("repository") == name).to_pylist()
+    return found[0] | {
+        "duplicates": duplicates[0] if duplicates else None,
+        "pairs": lake.read(REPOSITORY_PAIRS, None, (pc.field("smaller") == name) | (pc.field("larger") == name)).to_pylist(),
+        "kept": lake.read(KEPT, None, is_candidate).to_pylist(),
+        "dropped": lake.read(DROPPED, None, is_candidate).to_pylist(),
+    }
+
+
+def repository_told(found: dict[str, Any]) -> list[str]:
+    """The story as lines."""
+    lines = [f"repository {found['repository']}", f"  {found['file_count']:,} files, {found['size_bytes']:,} bytes"]
+    lines += _duplicates_told(found["duplicates"])
+    for pair in sorted(found["pairs"], key=lambda pair: (-pair["similarity"], pair["smaller"], pair["larger"]))[:MOST_PAIRS]:
+        other = pair["larger"] if pair["smaller"] == found["repository"] else pair["smaller"]
+        lines.append(f"    {other}: {pair['shared_count']:,} groups of files in common, similarity {pair['similarity']:.2f}")
+    for row in found["kept"]:
+        lines.append(f"  kept by policy {row['policy']} ({row['policy_hash']}) for {row['split']}")
+    for row in found["dropped"]:
+        lines.append(f"  dropped by policy {row['policy']} ({row['policy_hash']}), because")
+        lines += [f"    {reason}: {REASONS.get(reason, '')}" for reason in row["reasons"]]
+        lines += [f"      in its place: {row['survivor']}"] if row["survivor"] else []
+    if not found["kept"] and not found["dropped"]:
+        lines.append("  no policy has judged it yet: `codemill decide`")
+    return lines
+
+
+def _duplicates_told(row: dict[str, Any] | None) -> list[str]:
+    if row is None:
+        return ["  near-duplicates: not looked for yet, or it has no files: `codemill annotate`"]
+    company = "none" if row["group_size"] == 1 else f"one of a group of {row['group_size']:,} repositories"
+    lines = [
+        f"  {row['content_count']:,} distinct texts in {row['group_count']:,} groups of near-duplicates",
+        f"  near-duplicates: {company}",
+    ]
+    if row["container"]:
+        lines.append(f"  {row['containment']:.0%} of it lies in {row['container']}")
+    return lines
