@@ -205,3 +205,33 @@ def test_signatures_of_another_version_are_computed_again_and_never_mixed(tables
     annotate(tables, DuplicatesParams(threshold=0.85))
     assert {row.version for row in tables[DUPLICATES].collect()} == {duplicates.version(DuplicatesParams(threshold=0.85))}
     assert groups_of(tables, texts) == true_groups(texts, 0.85)
+
+
+def test_texts_at_the_size_limit_and_minified_ones_are_compared_like_others(tables):
+    draw = random.Random(5)
+    minified = "".join(f"var v{draw.randrange(10**6)}=f({draw.randrange(10**6)});" for _ in range(550_000))[: 16 << 20]
+    texts = [
+        minified,
+        minified.replace("var v1", "let v1"),
+        minified[: len(minified) // 3],
+        "x" * (16 << 20),
+        "y" * (16 << 20),
+        "a;" * (8 << 20),
+        "a; " * (5 << 20),
+    ]
+    put(tables, texts)
+    annotate(tables)
+    assert groups_of(tables, texts) == [[0, 1], [5, 6]]
+
+
+def test_a_bucket_of_a_third_of_all_texts_makes_no_more_pairs_than_members(tables):
+    """Members that are all alike, and others that share their beginning with everything and are not."""
+    alike = [SOURCES[1] + f"\nown_{number} = {number}" for number in range(200)]
+    others = [SOURCES[1][:4000] + "\n" + edited(SOURCES[3], 0.9, number) for number in range(40)]
+    texts = [*alike, *others, *(edited(SOURCES[0], 0.9, number) for number in range(360))]
+    put(tables, texts)
+    annotate(tables)
+    groups = groups_of(tables, texts)
+    assert list(range(200)) in groups
+    assert groups == true_groups(texts, 0.7)
+    assert tables[DUPLICATE_PAIRS].count() < 2 * len(texts)
