@@ -85,7 +85,7 @@ Opcode = tuple[str, int, int, int, int]
 
 
 def _groups(matcher: "SequenceMatcher[str]", is_cut: bool) -> Iterator[Sequence[Opcode]]:
-    """Groups of changes. What differs at the end of a window may be equal to what comes after it, so it is left out after another change."""
+    """Groups of changes. What differs at the end of a window may be equal to what follows it, so after another change it is left out."""
     groups = list(matcher.get_grouped_opcodes(CONTEXT))
     last = groups[-1]
     if is_cut and last[-1][0] != "equal" and (len(groups) > 1 or sum(code[0] != "equal" for code in last) > 1):
@@ -101,12 +101,22 @@ def _rows(group: Sequence[Opcode], lines: Sequence[Line], others: Sequence[Line]
 
 
 def _row(one: Line | None, other: Line | None, is_same: bool) -> Row:
-    if one is None or other is None or is_same:
-        return Row(*(line and (Piece(line[0], line[1], "", "") if is_same else Piece(line[0], "", line[1], "")) for line in (one, other)), is_same)
+    if is_same:
+        return Row(_piece(one), _piece(other), is_same)
+    if one is None or other is None:
+        return Row(_piece(one, 0), _piece(other, 0))
     head = _common(one[1], other[1])
     tail = _common(one[1][head:][::-1], other[1][head:][::-1])
-    ends = (len(text) - tail for _, text in (one, other))
-    return Row(*(Piece(number, text[:head], text[head:end], text[end:]) for (number, text), end in zip((one, other), ends, strict=True)))
+    return Row(_piece(one, head, tail), _piece(other, head, tail))
+
+
+def _piece(line: Line | None, head: int | None = None, tail: int = 0) -> Piece | None:
+    """Of a line, so many characters at its ends are common; all of it where `head` is None."""
+    if line is None:
+        return None
+    number, text = line
+    start, end = (len(text), len(text)) if head is None else (head, len(text) - tail)
+    return Piece(number, text[:start], text[start:end], text[end:])
 
 
 def _common(one: str, other: str) -> int:

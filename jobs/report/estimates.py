@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.special import bdtrc, betainc
 from scipy.stats import nbinom, poisson
 
@@ -28,8 +29,8 @@ class Estimate:
 
 def agreement(jaccard: float) -> float:
     """Chance that the compared bytes of two texts' hashes agree: `udfs.buckets.similarity` turned round."""
-    chance = -float(similarity(0, 1)) / (1 - float(similarity(0, 1)))
-    return jaccard * (1 - chance) + chance
+    none, all_of_them = similarity(np.array([0, 1]), 1)
+    return float((jaccard - none) / (all_of_them - none))
 
 
 def chance_of_agreeing(jaccard: float, hashes: int, least: int) -> float:
