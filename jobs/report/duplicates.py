@@ -14,7 +14,7 @@ from schemas.decide import DROPPED, KEPT
 from schemas.ledger import LEDGER
 
 SIZE_BOUNDS = (1, 2, 3, 4, 5, 9, 17, 33, 65, 129, 257, 1_025, 4_097, 16_385)
-CENTRE_STEPS = 20  # classes of similarity to the centre, of equal width
+CENTRE_STEPS = 10  # classes of similarity to the centre, of equal width
 SHOWN_REMOVALS = 30
 NEAR_DUPLICATE, OF_HELD_OUT = "near_duplicate", "near_duplicate_of_held_out"
 

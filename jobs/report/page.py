@@ -143,7 +143,7 @@ def centre_chart(groups: Groups) -> Markup:
     """From the lowest class that has members up."""
     first = next((place for place, count in enumerate(groups.centres) if count), CENTRE_STEPS)
     classes = list(enumerate(groups.centres))[first:]
-    rows = [charts.Bar(f"{place / CENTRE_STEPS:.2f}", count, formats.number(count)) for place, count in classes]
+    rows = [charts.Bar(f"{place / CENTRE_STEPS:.1f}+", count, formats.number(count)) for place, count in classes]
     told = ", ".join(f"from {row.label}: {row.text}" for row in rows)
     return charts.histogram("Members by their similarity to the centre of their group", told, rows)
 
