@@ -33,8 +33,8 @@ class SimilarityClass:
 class Pairs:
     """`checked` pairs had their texts compared, `below` of them were below the threshold; `by_signature` were accepted without.
 
-    `curve` are points (similarity, chance of being looked at). `denser` is the prior of `false_merges`. `never_met` are pairs at or above
-    the threshold that no bucket brought together, `set_aside` those that met and whose signatures looked too unlike.
+    `curve` are points (similarity, chance of being looked at). `never_met` are pairs at or above the threshold that no bucket brought
+    together, `set_aside` those that met and whose signatures looked too unlike.
     """
 
     target: Target
@@ -43,7 +43,6 @@ class Pairs:
     checked: int
     below: int
     by_signature: int
-    denser: float
     false_merges: Estimate
     never_met: Estimate
     set_aside: Estimate
@@ -85,7 +84,8 @@ def _pairs(target: Target, checked: dict[tuple[int, bool], int], accepted: dict[
     alike = [(place / _FINE, count) for (place, is_duplicate), count in checked.items() if is_duplicate]
     alike += [(estimated[agreeing], count) for agreeing, count in accepted.items()]
     every = [(place / _FINE, count) for (place, _), count in checked.items()] + alike[len(alike) - len(accepted) :]
-    denser = _denser(target, checked)
+    # At the upper end of its class a pair below the threshold is accepted most often.
+    unlike = [((place + 1) / _FINE, count) for (place, is_duplicate), count in checked.items() if not is_duplicate]
     return Pairs(
         target=target,
         curve=tuple((point / CURVE_POINTS, target.banding.chance(point / CURVE_POINTS)) for point in range(CURVE_POINTS + 1)),
@@ -93,8 +93,7 @@ def _pairs(target: Target, checked: dict[tuple[int, bool], int], accepted: dict[
         checked=sum(checked.values()),
         below=below,
         by_signature=sum(accepted.values()),
-        denser=denser,
-        false_merges=false_merges(accepted, target.hashes, target.threshold, denser),
+        false_merges=false_merges(accepted, unlike, target, _denser(target, checked)),
         never_met=misses([(_meets(target, similarity), count) for similarity, count in alike]),
         set_aside=misses([(_passes(target, similarity), count) for similarity, count in alike]),
     )
@@ -111,7 +110,7 @@ def _meets(target: Target, similarity: float) -> float:
 
 
 def _denser(target: Target, checked: dict[tuple[int, bool], int]) -> float:
-    """How many times as many pairs lie just below the threshold as just above, by the pairs whose true similarity is known; at least 1."""
+    """How many times as many pairs lie just below the threshold as just above, by those whose true similarity is known; at least 1."""
     far = (target.high - target.low) / target.hashes / 2
     near = [(is_alike, count) for (place, is_alike), count in checked.items() if abs(place / _FINE - target.threshold) <= far]
     below, above = (sum(count for is_alike, count in near if is_alike == wanted) for wanted in (False, True))

@@ -2,12 +2,13 @@
 
 Two hashes agree with the chance of the Jaccard similarity s, so of k of them so many do as of k throws of a coin (`agreement` adds the
 chance that unlike hashes have equal bytes). The sketch's own error is at most that of independent hashes (`udfs.minhash`), so
-all that is computed here errs towards more mistakes. Intervals are the middle 95 % of the numbers that are to be expected.
+what is computed here from binomial laws errs towards more mistakes. Intervals are the middle 95 % of the numbers that are to be expected.
 """
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy.special import bdtrc, betainc
@@ -25,6 +26,22 @@ class Estimate:
     value: float
     low: int
     high: int
+
+
+class Judged(Protocol):
+    """How pairs are judged by their signatures: `jobs.annotate.candidates.Target` is one."""
+
+    @property
+    def hashes(self) -> int: ...
+
+    @property
+    def threshold(self) -> float: ...
+
+    @property
+    def low(self) -> int: ...
+
+    @property
+    def high(self) -> int: ...
 
 
 def agreement(jaccard: float) -> float:
@@ -50,14 +67,25 @@ def chance_below(agreeing: int, hashes: int, threshold: float, denser: float) ->
     return below / (below + above)
 
 
-def false_merges(edges: Mapping[int, int], hashes: int, threshold: float, denser: float) -> Estimate:
-    """Edges below the threshold in truth, among those that were accepted by signature alone.
+def false_merges(edges: Mapping[int, int], checked: Iterable[tuple[float, int]], judged: Judged, denser: float) -> Estimate:
+    """Edges below the threshold in truth, among those that were accepted by signature alone: the larger of two estimates.
 
-    edges: how many, by how many of their hashes agree. The interval is Poisson's, which is wider than that of a sum of
-    independent chances (Hodges and Le Cam 1960).
+    From the edges (how many, by how many of their hashes agree): the sum of `chance_below`. It depends on the prior, and is up to a
+    fifth too low where pairs thin out fast towards higher similarities. Its interval is Poisson's, which is wider than that of a sum
+    of independent chances (Hodges and Le Cam 1960). From the checked pairs that are below the threshold (true similarity, how many):
+    each was checked and not accepted with a chance that is known, so it stands for others that were accepted, as in `misses`. It needs no
+    prior, and says nothing where few pairs were checked.
     """
-    expected = sum(count * chance_below(agreeing, hashes, threshold, denser) for agreeing, count in edges.items())
-    return Estimate(expected, *_interval(expected, expected))
+    expected = sum(count * chance_below(agreeing, judged.hashes, judged.threshold, denser) for agreeing, count in edges.items())
+    from_edges = Estimate(expected, *_interval(expected, expected))
+    from_checked = misses([(1 - chance_of_acceptance(similarity, judged), count) for similarity, count in checked])
+    return max(from_edges, from_checked, key=lambda estimate: (estimate.value, estimate.high))
+
+
+def chance_of_acceptance(jaccard: float, judged: Judged) -> float:
+    """Chance that a pair which is not set aside is accepted without a look at its texts."""
+    not_set_aside = chance_of_agreeing(jaccard, judged.hashes, judged.low)
+    return chance_of_agreeing(jaccard, judged.hashes, judged.high) / not_set_aside if not_set_aside > 0 else 0.0
 
 
 def misses(found: Iterable[tuple[float, int]]) -> Estimate:
