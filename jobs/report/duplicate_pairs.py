@@ -1,5 +1,6 @@
 """Pairs of near-duplicates: the curve by which they were looked for, how many were found, and how many mistakes that lets one expect."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 from jobs.annotate.candidates import Target
@@ -63,37 +64,36 @@ def collect_pairs(tables: LakeTables, grouping: Grouping | None) -> Pairs | Miss
         return missing
     if grouping is None or grouping.params is None:
         return None
-    target, version = grouping.params.target, literal(grouping.version)
-    checked = _counts(tables, f"cast(floor(similarity * {_FINE} + 1e-6) as bigint)", f"version = {version} and is_true")
+    target, of_version = grouping.params.target, f"version = {literal(grouping.version)}"
+    thousandth = f"cast(floor(similarity * {_FINE} + 1e-6) as bigint)"
     agreeing = f"cast(round(({agreement(0)} + similarity * {1 - agreement(0)}) * {target.hashes}) as bigint)"
-    accepted = _counts(tables, agreeing, f"version = {version} and not is_true")
-    below = sum(count for (_, is_duplicate), count in checked.items() if not is_duplicate)
-    return _pairs(target, checked, {agreeing: count for (agreeing, _), count in accepted.items()}, below)
+    return _pairs(
+        target,
+        below=_counts(tables, thousandth, f"{of_version} and is_true and not is_duplicate"),
+        reached=_counts(tables, thousandth, f"{of_version} and is_true and is_duplicate"),
+        accepted=_counts(tables, agreeing, f"{of_version} and not is_true"),
+    )
 
 
-def _counts(tables: LakeTables, what: str, where: str) -> dict[tuple[int, bool], int]:
-    rows = tables.rows(f"""
-        select {what} as place, is_duplicate, count(*) as pairs from annotate_duplicate_pairs where {where} group by 1, 2 order by 1, 2""")
-    return {(row["place"], row["is_duplicate"]): row["pairs"] for row in rows}
+def _counts(tables: LakeTables, what: str, where: str) -> dict[int, int]:
+    rows = tables.rows(f"select {what} as place, count(*) as pairs from annotate_duplicate_pairs where {where} group by 1 order by 1")
+    return {row["place"]: row["pairs"] for row in rows}
 
 
-def _pairs(target: Target, checked: dict[tuple[int, bool], int], accepted: dict[int, int], below: int) -> Pairs:
-    """checked: pairs by thousandths of their true similarity and by whether it reaches the threshold; accepted: by agreeing hashes."""
-    estimated = {agreeing: (agreeing / target.hashes - agreement(0)) / (1 - agreement(0)) for agreeing in accepted}
-    # At the lower end of its class a pair is found least often: misses come out too many, not too few.
-    alike = [(place / _FINE, count) for (place, is_duplicate), count in checked.items() if is_duplicate]
-    alike += [(estimated[agreeing], count) for agreeing, count in accepted.items()]
-    every = [(place / _FINE, count) for (place, _), count in checked.items()] + alike[len(alike) - len(accepted) :]
-    # At the upper end of its class a pair below the threshold is accepted most often.
-    unlike = [((place + 1) / _FINE, count) for (place, is_duplicate), count in checked.items() if not is_duplicate]
+def _pairs(target: Target, below: dict[int, int], reached: dict[int, int], accepted: dict[int, int]) -> Pairs:
+    """below, reached: pairs whose texts were compared, by thousandths of their similarity; accepted: the others, by agreeing hashes."""
+    # Where a pair may lie anywhere in its class: misses and false merges come out too many, not too few.
+    alike = [(place / _FINE, count) for place, count in reached.items()]
+    alike += [((agreeing / target.hashes - agreement(0)) / (1 - agreement(0)), count) for agreeing, count in accepted.items()]
+    unlike = [((place + 1) / _FINE, count) for place, count in below.items()]
     return Pairs(
         target=target,
         curve=tuple((point / CURVE_POINTS, target.banding.chance(point / CURVE_POINTS)) for point in range(CURVE_POINTS + 1)),
-        classes=_classes(target, every),
-        checked=sum(checked.values()),
-        below=below,
+        classes=_classes(target, [*alike, *((place / _FINE, count) for place, count in below.items())]),
+        checked=sum(below.values()) + sum(reached.values()),
+        below=sum(below.values()),
         by_signature=sum(accepted.values()),
-        false_merges=false_merges(accepted, unlike, target, _denser(target, checked)),
+        false_merges=false_merges(accepted, unlike, target, _denser(target, below, reached)),
         never_met=misses([(_meets(target, similarity), count) for similarity, count in alike]),
         set_aside=misses([(_passes(target, similarity), count) for similarity, count in alike]),
     )
@@ -109,21 +109,29 @@ def _meets(target: Target, similarity: float) -> float:
     return met * passes / (1 - met * (1 - passes))
 
 
-def _denser(target: Target, checked: dict[tuple[int, bool], int]) -> float:
+def _denser(target: Target, below: dict[int, int], reached: dict[int, int]) -> float:
     """How many times as many pairs lie just below the threshold as just above, by those whose true similarity is known; at least 1."""
     far = (target.high - target.low) / target.hashes / 2
-    near = [(is_alike, count) for (place, is_alike), count in checked.items() if abs(place / _FINE - target.threshold) <= far]
-    below, above = (sum(count for is_alike, count in near if is_alike == wanted) for wanted in (False, True))
-    return max(1.0, (below + 1) / (above + 1))
+    near = [sum(n for place, n in pairs.items() if abs(place / _FINE - target.threshold) <= far) for pairs in (below, reached)]
+    return max(1.0, (near[0] + 1) / (near[1] + 1))
 
 
 def _classes(target: Target, pairs: list[tuple[float, int]]) -> tuple[SimilarityClass, ...]:
-    """From the class below the least similarity whose estimate can pass to that of equal texts; the most alike first."""
-    found = []
-    for place in range(int(target.low / target.hashes * CLASSES), CLASSES):
-        least, middle = place / CLASSES, (place + 0.5) / CLASSES
-        inside = [(s, count) for s, count in pairs if place == min(CLASSES - 1, int(s * CLASSES + 1e-9))]
-        expected = sum(count / (target.banding.chance(s) * _passes(target, s)) for s, count in inside if s > 0)
-        looked_at = target.banding.chance(middle)
-        found.append(SimilarityClass(least, looked_at, looked_at * _passes(target, middle), sum(n for _, n in inside), expected))
-    return tuple(reversed(found))
+    """The most alike first, down to the least alike that were found, at least to the class whose estimates begin to pass."""
+    by_place: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    for similarity, count in pairs:
+        by_place[min(CLASSES - 1, int(similarity * CLASSES + 1e-9))].append((similarity, count))
+    lowest = min([int(target.low / target.hashes * CLASSES), *by_place])
+    return tuple(_class(target, place, by_place[place]) for place in range(CLASSES - 1, lowest - 1, -1))
+
+
+def _class(target: Target, place: int, inside: list[tuple[float, int]]) -> SimilarityClass:
+    def looked_at(similarity: float) -> float:
+        return target.banding.chance(similarity)
+
+    def found(similarity: float) -> float:
+        return looked_at(similarity) * _passes(target, similarity)
+
+    middle = (place + 0.5) / CLASSES
+    expected = sum(count / found(similarity) for similarity, count in inside if found(similarity) > 0)
+    return SimilarityClass(place / CLASSES, looked_at(middle), found(middle), sum(count for _, count in inside), expected)

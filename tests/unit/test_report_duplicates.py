@@ -111,6 +111,7 @@ def test_pairs_are_counted_by_how_they_were_judged(rows: Rows, facts: ReportFact
     for one in facts.pairs.classes:
         assert one.pairs == sum(one.least <= row["similarity"] + 1e-9 < one.least + 0.05 + (one.least > 0.94) for row in pairs), one
         assert one.expected >= one.pairs
+    assert sum(one.pairs for one in facts.pairs.classes) == len(pairs)
 
 
 def test_misses_are_what_every_found_pair_stands_for_beside_itself(rows: Rows, facts: ReportFacts) -> None:
