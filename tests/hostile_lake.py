@@ -30,12 +30,21 @@ def hostile_lake(root: Path) -> Path:
         for index, name in enumerate(HOSTILE)
     ]
     files += [SourceFile(f"folder:{name}", f"{name}.bin", b"\0" + name.encode()) for name in HOSTILE]
+    files += [
+        SourceFile(f"folder:{name}", f"{name}/{side}.py", _twin(index, name, side)) for index, name in enumerate(HOSTILE) for side in "ab"
+    ]
     rows = lake_rows(files)
     _spoil(rows)
     rows.write(root)
     write_shards_manifest(root, rows)
     write_probe(root, [5.0, float("nan")], {name: name for name in HOSTILE})
     return root
+
+
+def _twin(index: int, name: str, side: str) -> bytes:
+    """One of two near-duplicates that differ where they name something hostile."""
+    same = "".join(f"value_{index}_{line} = made_{index}({line})\n" for line in range(30))
+    return f"{same}s = r'''{name}{side}'''\n{same}".encode()
 
 
 def _spoil(lake: LakeRows) -> None:
@@ -71,5 +80,5 @@ def _drop_some(lake: LakeRows) -> None:
     kept = lake.rows["decide/kept"]
     for row in kept[::2]:
         verdict: dict[str, Any] = {name: value for name, value in row.items() if name != "split"}
-        lake.add("decide/dropped", **verdict, reasons=sorted(HOSTILE))
+        lake.add("decide/dropped", **verdict, reasons=sorted([*HOSTILE, "near_duplicate"]))
     lake.rows["decide/kept"] = kept[1::2]

@@ -20,8 +20,10 @@ import tree_sitter_language_pack
 from deltalake import write_deltalake
 from tree_sitter import Node
 
+from jobs.runtime.job import parameters_json
 from schemas import ALL_TABLES
 from schemas.lake import Lake
+from tests.lake_duplicates import PARAMS, add_duplicates
 
 LANGUAGES = {".py": "Python", ".h": "C", ".c": "C", ".css": "CSS", ".bat": "Batchfile", ".md": "Markdown", ".toml": None}
 GRAMMARS = {"Python": "python", "C": "c", "CSS": "css"}
@@ -30,6 +32,7 @@ LARGEST_BYTES = 16_000
 JOBS = (
     ("ingest.files", "ingest/files"),
     ("annotate.syntax", "annotate/syntax"),
+    ("annotate.duplicates", "annotate/duplicates"),
     ("decide.verdicts", "decide/kept"),
     ("mix.sequences", "mix/sequences"),
 )
@@ -74,6 +77,18 @@ def standard_library(limit: int) -> list[SourceFile]:
     return [SourceFile(repository, name, path.read_bytes()) for repository, name, path in found[:limit]]
 
 
+def with_fork(files: Sequence[SourceFile]) -> list[SourceFile]:
+    """The files, and of every third Python file of some length a copy in another repository with a line or a block of it changed."""
+    long = [file for file in files if file.path.endswith(".py") and len(file.data.splitlines()) > 40]
+    fork = []
+    for place, file in enumerate(long[::3]):
+        lines = file.data.splitlines(keepends=True)
+        changed = len(lines) * (place % 8) // 24 + 1
+        lines[20 : 20 + changed] = [b"forked = %d\n" % place]
+        fork.append(SourceFile("folder:fork", f"fork/{file.path}", b"".join(lines)))
+    return [*files, *fork]
+
+
 def _files_under(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if name not in ("site-packages", "__pycache__")]
@@ -87,6 +102,7 @@ def lake_rows(files: Sequence[SourceFile]) -> LakeRows:
     lake = LakeRows()
     texts = _ingest(lake, files)
     _annotate(lake, texts)
+    add_duplicates(lake.rows, texts)
     _decide(lake, texts)
     _mix(lake, texts)
     _ledger(lake)
@@ -222,6 +238,22 @@ def _decide(lake: LakeRows, texts: dict[str, str]) -> None:
             lake.add("decide/dropped", **verdict, reasons=reasons)
         else:
             lake.add("decide/kept", **verdict, split="held_out" if held_out else "train")
+    _drop_near_duplicates(lake)
+
+
+def _drop_near_duplicates(lake: LakeRows) -> None:
+    """Of each group the first by key of those that are kept stays."""
+    group_of = {row["content_sha256"]: row["group_id"] for row in lake.rows["annotate/duplicates"]}
+    survivors: dict[int, str] = {}
+    kept = sorted(lake.rows["decide/kept"], key=lambda row: row["candidate"])
+    for row in kept:
+        survivors.setdefault(group_of[row["candidate"]], row["candidate"])
+    for row in kept:
+        survivor = survivors[group_of[row["candidate"]]]
+        if survivor != row["candidate"]:
+            verdict = {name: value for name, value in row.items() if name != "split"}
+            lake.add("decide/dropped", **verdict, reasons=["near_duplicate"], survivor=survivor)
+    lake.rows["decide/kept"] = [row for row in kept if row["candidate"] in survivors.values()]
 
 
 def _reasons(cheap: Row, first: Row) -> list[str]:
@@ -295,7 +327,9 @@ def _ledger(lake: LakeRows) -> None:
             written=[{"name": table, "count": len(lake.rows[table])}],
             dropped=dropped if job == "decide.verdicts" else [],
             rejected=rejected if job == "ingest.files" else [],
-            parameters=json.dumps({"source": ["stdlib"], "max_content_bytes": 16 << 20}),
+            parameters=parameters_json(PARAMS)
+            if job == "annotate.duplicates"
+            else json.dumps({"source": ["stdlib"], "max_content_bytes": 16 << 20}),
             versions=json.dumps({"libraries": {"codemill": "0.1.0"}, "tables": {table: 0}}),
             fingerprint="00",
         )

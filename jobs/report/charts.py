@@ -90,8 +90,18 @@ def histogram(title: str, description: str, bins: Sequence[Bar]) -> Markup:
     return _markup(svg)
 
 
-def line(title: str, description: str, points: Sequence[tuple[float, float]], unit: str) -> Markup:
-    """A curve over a grid whose numbers stand inside; the last point carries its value."""
+def line(
+    title: str,
+    description: str,
+    points: Sequence[tuple[float, float]],
+    unit: str,
+    along: str = "step ",
+    mark: tuple[float, str] | None = None,
+) -> Markup:
+    """A curve over a grid whose numbers stand inside; the last point carries its value.
+
+    along: what stands before the numbers of the width. mark: a place along it, with a text, at which an upright line is drawn.
+    """
     height, foot = 240, 26
     svg = _chart(title, description, height + foot)
     if not points:
@@ -107,10 +117,14 @@ def line(title: str, description: str, points: Sequence[tuple[float, float]], un
     places = [(1000 * (x - min(xs)) / span, 1000 - 1000 * (y - low) / (high - low)) for x, y in points]
     plot = _stretched(svg, 20, height - 20, "0 0 1000 1000")
     ET.SubElement(plot, "polyline", {"points": " ".join(f"{x:.1f},{y:.1f}" for x, y in places), "class": "curve"})
+    if mark:
+        x = 100 * (mark[0] - min(xs)) / span
+        _line(svg, x, 20, x, height, "axis")
+        _text(svg, f"{x - 1:g}%", height - 10, mark[1], "value end strong")
     last = 20 + (height - 20) * places[-1][1] / 1000
     _text(svg, "100%", last - 8, f"{ys[-1]:.3f}", "value end strong")
     for x, anchor in ((min(xs), ""), (max(xs), " end")):
-        _text(svg, "100%" if anchor else "0", height + 18, f"step {x:,.0f}", f"label small{anchor}")
+        _text(svg, "100%" if anchor else "0", height + 18, f"{along}{x:,.0f}", f"label small{anchor}")
     return _markup(svg)
 
 

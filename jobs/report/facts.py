@@ -3,6 +3,9 @@
 import posixpath
 from dataclasses import dataclass
 
+from jobs.report.duplicate_groups import LargeGroup, collect_largest
+from jobs.report.duplicate_pairs import Pairs, collect_pairs
+from jobs.report.duplicates import Groups, Removed, collect_groups, collect_removed, find_grouping
 from jobs.report.examples import Example, ReasonExamples, ReasonRejects, collect_dropped, collect_kept, collect_rejects
 from jobs.report.funnel import Funnel, SizeBin, collect_funnel, collect_sizes
 from jobs.report.languages import Language, collect_languages
@@ -17,7 +20,10 @@ from schemas.lake import Lake
 
 @dataclass(frozen=True)
 class ReportFacts:
-    """One value per section of the page; `Missing` where the lake does not have what it needs."""
+    """One value per section of the page; `Missing` where the lake does not have what it needs.
+
+    `pairs` are None where the parameters of the search are not known.
+    """
 
     lake_name: str
     policy: Policy | None
@@ -26,6 +32,10 @@ class ReportFacts:
     languages: tuple[Language, ...] | Missing
     sizes: tuple[SizeBin, ...] | Missing
     syntax: Syntax | Missing
+    groups: Groups | Missing
+    removed: Removed | Missing
+    pairs: Pairs | Missing | None
+    largest: tuple[LargeGroup, ...] | Missing
     kept: tuple[Example, ...] | Missing
     dropped: tuple[ReasonExamples, ...] | Missing
     rejects: tuple[ReasonRejects, ...] | Missing
@@ -41,7 +51,7 @@ def collect(lake_path: str) -> ReportFacts:
     """
     lake = Lake.at(lake_path)
     tables = LakeTables(lake)
-    policy = find_policy(tables)
+    policy, grouping = find_policy(tables), find_grouping(tables)
     return ReportFacts(
         lake_name=posixpath.basename(posixpath.normpath(lake.root)),
         policy=policy,
@@ -50,6 +60,10 @@ def collect(lake_path: str) -> ReportFacts:
         languages=collect_languages(tables, policy),
         sizes=collect_sizes(tables, policy),
         syntax=collect_syntax(tables),
+        groups=collect_groups(tables, grouping),
+        removed=collect_removed(tables, policy),
+        pairs=collect_pairs(tables, grouping),
+        largest=collect_largest(tables, grouping, policy),
         kept=collect_kept(tables, policy),
         dropped=collect_dropped(tables, policy),
         rejects=collect_rejects(tables),

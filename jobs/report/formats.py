@@ -104,3 +104,10 @@ def moment(value: datetime) -> str:
 
 def decimals(value: float | None, digits: int = 2) -> str:
     return "\u2013" if value is None else f"{value:,.{digits}f}"
+
+
+def expected(value: float) -> str:
+    """A number of things that is no whole one: two digits below ten. What is not nothing never reads as 0."""
+    if 0 < value < 0.01:
+        return "< 0.01"
+    return f"{value:.2g}" if value < 9.95 else compact(round(value))

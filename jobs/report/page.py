@@ -12,6 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from jobs.report import charts, formats
+from jobs.report.duplicate_pairs import Pairs
+from jobs.report.duplicates import CENTRE_STEPS, Groups, GroupSizes
+from jobs.report.estimates import Estimate
 from jobs.report.examples import ReasonExamples, ReasonRejects
 from jobs.report.facts import ReportFacts
 from jobs.report.funnel import SIZE_BOUNDS_BYTES, Funnel, SizeBin, Step
@@ -27,6 +30,7 @@ SECTIONS = {
     "languages": "Languages",
     "sizes": "File sizes",
     "syntax": "Syntax",
+    "duplicates": "Duplicates",
     "kept": "Kept",
     "dropped": "Dropped",
     "rejects": "Rejects",
@@ -66,10 +70,16 @@ def _environment() -> Environment:
         finalize=lambda value: formats.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
     environment.tests["missing"] = lambda value: isinstance(value, Missing)
-    for name in ("number", "compact", "size", "share", "seconds", "moment", "decimals", "shortened"):
+    for name in ("number", "compact", "size", "share", "seconds", "moment", "decimals", "shortened", "expected"):
         environment.filters[name] = getattr(formats, name)
     environment.filters["code"] = lambda text: Markup(escape(formats.visible_lines(formats.excerpt(text))))
+    environment.filters["code_line"] = lambda text: Markup(escape(formats.visible_lines(text)))
     environment.filters |= {
+        "size_range": size_range,
+        "interval": interval,
+        "group_chart": group_chart,
+        "centre_chart": centre_chart,
+        "banding_curve": banding_curve,
         "funnel_chart": funnel_chart,
         "loss_chart": loss_chart,
         "size_chart": size_chart,
@@ -112,6 +122,37 @@ def syntax_bar(language: LanguageSyntax) -> Markup:
 
 def share_bar(value: float) -> Markup:
     return charts.share_bar(value, formats.share(value))
+
+
+def size_range(sizes: GroupSizes) -> str:
+    if sizes.most is None:
+        return f"{sizes.least:,}+"
+    return f"{sizes.least:,}" if sizes.most == sizes.least else f"{sizes.least:,}\u2013{sizes.most:,}"
+
+
+def interval(estimate: Estimate) -> str:
+    return f"{estimate.low:,} to {estimate.high:,}"
+
+
+def group_chart(groups: Groups) -> Markup:
+    rows = [charts.Bar(size_range(one), one.contents, formats.number(one.contents), one.groups) for one in groups.larger]
+    return charts.histogram("Texts by the size of their group", ", ".join(f"groups of {row.label}: {row.text} texts" for row in rows), rows)
+
+
+def centre_chart(groups: Groups) -> Markup:
+    """From the lowest class that has members up."""
+    first = next((place for place, count in enumerate(groups.centres) if count), CENTRE_STEPS)
+    classes = list(enumerate(groups.centres))[first:]
+    rows = [charts.Bar(f"{place / CENTRE_STEPS:.1f}+", count, formats.number(count)) for place, count in classes]
+    told = ", ".join(f"from {row.label}: {row.text}" for row in rows)
+    return charts.histogram("Members by their similarity to the centre of their group", told, rows)
+
+
+def banding_curve(pairs: Pairs) -> Markup:
+    threshold, at = pairs.target.threshold, formats.share(pairs.chance_at_threshold)
+    told = f"A pair at the threshold of {threshold:g} is looked at with a chance of {at}"
+    mark = (threshold, f"{at} at {threshold:g}")
+    return charts.line("Chance that a pair is looked at", told, pairs.curve, "chance", "Jaccard similarity ", mark)
 
 
 def loss_curve(probe: Probe) -> Markup:

@@ -8,7 +8,7 @@ from jobs.report.page import SECTIONS
 from jobs.report.write import write_report
 from tests.browser import Page, find_browser, open_page
 from tests.hostile_lake import MARK, hostile_lake
-from tests.lake_builder import LakeRows, lake_rows, standard_library, write_metrics, write_shards_manifest
+from tests.lake_builder import LakeRows, lake_rows, standard_library, with_fork, write_metrics, write_shards_manifest
 
 FITS = "document.documentElement.scrollWidth <= window.innerWidth"
 
@@ -16,7 +16,7 @@ FITS = "document.documentElement.scrollWidth <= window.innerWidth"
 @pytest.fixture(scope="module")
 def rows() -> LakeRows:
     find_browser()
-    return lake_rows(standard_library(200))
+    return lake_rows(with_fork(standard_library(200)))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_the_browser_asks_for_the_file_and_nothing_else(page: Page) -> None:
 
 def test_sections_and_charts_are_there(page: Page) -> None:
     assert page.value("[...document.querySelectorAll('section')].map(s => s.id)") == list(SECTIONS)
-    for section in ("funnel", "languages", "sizes", "syntax", "dropped", "rejects", "tokens", "probe"):
+    for section in ("funnel", "languages", "sizes", "syntax", "duplicates", "dropped", "rejects", "tokens", "probe"):
         size = page.value(f"document.querySelector('#{section} svg[role=img]').getBoundingClientRect().toJSON()")
         assert size["width"] > 50 and size["height"] >= 10, section
     assert page.value("document.querySelector('#probe polyline').getTotalLength()") > 100
@@ -67,6 +67,21 @@ def test_numbers_shown_are_those_of_the_tables(page: Page, rows: LakeRows) -> No
     assert sum(int(text.replace(",", "")) for text in cells(page, "tokens-table", 3)) == tokens
     assert f"{tokens:,} tokens" in page.value("document.querySelector('.lede').innerText")
     assert "2.875" in page.value("document.querySelector('#probe').innerText")
+
+
+def test_duplicates_are_shown_with_their_numbers_a_curve_and_diffs(page: Page, rows: LakeRows) -> None:
+    texts = len(rows.rows["annotate/duplicates"])
+    assert sum(int(text.replace(",", "")) for text in cells(page, "groups-table", 2)) == texts
+    removed = sum("near_duplicate" in row["reasons"] for row in rows.rows["decide/dropped"])
+    for table in ("removed-languages-table", "removed-repositories-table"):
+        assert sum(int(text.replace(",", "")) for text in cells(page, table, 2)) == removed > 0
+    assert page.value("document.querySelector('#duplicates polyline').getTotalLength()") > 100
+    assert sum(int(text.replace(",", "")) for text in cells(page, "curve-table", 3)) == len(rows.rows["annotate/duplicate_pairs"])
+    assert page.value("document.querySelectorAll('#duplicates details').length") == 8
+    page.value("document.querySelectorAll('#duplicates details').forEach(one => { one.open = true })")
+    assert page.value("[...document.querySelectorAll('.diff')].every(one => one.querySelector('.differs .side b'))")
+    widths = page.value("[...document.querySelector('.diff tbody tr:not(.gap)').cells].map(cell => cell.getBoundingClientRect().width)")
+    assert widths[0] < 80 < 200 < widths[1] and abs(widths[1] - widths[3]) < 2
 
 
 def test_a_click_on_a_head_sorts_by_number_and_a_second_one_turns_the_order(page: Page) -> None:

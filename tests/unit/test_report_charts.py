@@ -59,6 +59,13 @@ def test_a_curve_goes_from_the_first_point_to_the_last() -> None:
     assert curve.attrib["points"] == "0.0,0.0 500.0,500.0 1000.0,1000.0"
 
 
+def test_a_mark_stands_at_its_place_along_the_curve() -> None:
+    svg = ET.fromstring(line("t", "d", [(0, 0.0), (0.5, 0.4), (2, 1.0)], "u", "width ", (1.5, "here")))
+    (mark,) = (one for one in svg.iter("line") if one.attrib["class"] == "axis")
+    assert (mark.attrib["x1"], mark.attrib["x2"]) == ("75%", "75%")
+    assert {"here", "width 0", "width 2"} <= set(texts(ET.tostring(svg, encoding="unicode")))
+
+
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
 def test_ticks_enclose_the_values_and_are_few(low: float, span: float) -> None:
     found = ticks(low, low + span)

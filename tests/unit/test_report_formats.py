@@ -69,3 +69,10 @@ def test_sizes_are_decimal(value: int | None, text: str) -> None:
 @pytest.mark.parametrize(("value", "text"), [(4.52, "4.5 s"), (119.7, "2 min 00 s"), (3_725, "1 h 02 min")])
 def test_times_have_the_unit_that_fits(value: float, text: str) -> None:
     assert formats.seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (0.001, "< 0.01"), (0.421, "0.42"), (9.94, "9.9"), (9.96, "10"), (12_345.6, "12.3k")]
+)
+def test_an_expected_number_that_is_not_nothing_does_not_read_so(value: float, text: str) -> None:
+    assert formats.expected(value) == text

@@ -9,7 +9,7 @@ from jobs.report.page import SECTIONS, render
 from jobs.report.write import write_report
 from schemas.lake import Lake, LakeError
 from tests.hostile_lake import HOSTILE, MARK, hostile_lake
-from tests.lake_builder import lake_rows, standard_library, write_metrics, write_shards_manifest
+from tests.lake_builder import lake_rows, standard_library, with_fork, write_metrics, write_shards_manifest
 
 LARGEST_PAGE_BYTES = 3_000_000
 ADDRESSES = {"href", "src", "srcset", "data", "action", "poster", "xlink:href", "formaction"}
@@ -32,7 +32,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    rows = lake_rows(standard_library(200))
+    rows = lake_rows(with_fork(standard_library(200)))
     root = rows.write(tmp_path_factory.mktemp("page") / "lake")
     write_metrics(root)
     write_shards_manifest(root, rows)
@@ -85,6 +85,20 @@ def test_hostile_texts_make_no_element_and_no_attribute(page: str, hostile_page:
     assert kinds(hostile_page) <= kinds(page) | {("tr", "class"), ("td", "colspan")}  # rows of errors
     assert len(Elements(hostile_page).named("script")) == 1
     assert MARK in hostile_page
+
+
+def test_hostile_texts_stand_in_diffs_and_in_what_was_removed(hostile_page: str) -> None:
+    section = hostile_page[hostile_page.index('<section id="duplicates">') : hostile_page.index('<section id="kept">')]
+    diffs = re.findall(r'<table class="diff">.*?</table>', section, re.DOTALL)
+    assert len(diffs) >= 4
+    assert sum("&lt;" in diff for diff in diffs) >= 1 and sum("\N{LEFT ANGLE BRACKET}" in diff or "⟨U+" in diff for diff in diffs) >= 1
+    for table in ("removed-languages-table", "removed-repositories-table"):
+        rows = section[section.index(f'id="{table}"') :]
+        assert "&lt;" in rows[: rows.index("</table>")]
+
+
+def test_the_diff_is_escaped_once(page: str) -> None:
+    assert "&amp;lt;" not in page and "&amp;#39;" not in page
 
 
 def test_hidden_characters_are_written_out(hostile_page: str) -> None:
