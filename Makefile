@@ -55,8 +55,8 @@ proof: setup zip
 	$(BIN)/python -m pytest -m proof tests
 
 # Every benchmark, each beside its best alternative. One alone: .venv/bin/python -m benchmarks.NAME
-bench: setup
-	@for name in syntax ingest_git ingest_folder rerun; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+bench: setup .venv-peers/.stamp
+	@for name in syntax ingest_git ingest_folder rerun signatures signatures_in_spark near_duplicates; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 # What spark-submit needs beside jobs/main.py: the packages, without what only a laptop uses.
 zip: build/codemill.zip
@@ -72,6 +72,12 @@ wheel: setup
 	$(UV) pip sync -q --python .venv-airflow/bin/python --require-hashes airflow_dags/requirements.lock
 	@touch $@
 
+# What benchmarks compare with and what cannot live beside our own dependencies.
+.venv-peers/.stamp: .venv/.uv benchmarks/peers/requirements.lock
+	$(UV) venv -q --allow-existing --python $(BIN)/python .venv-peers
+	$(UV) pip sync -q --python .venv-peers/bin/python --require-hashes benchmarks/peers/requirements.lock
+	@touch $@
+
 # Airflow on this machine, with the DAG ready to trigger.
 airflow: setup zip .venv-airflow/.stamp
 	.venv-airflow/bin/python airflow_dags/local.py
@@ -80,7 +86,8 @@ lock:
 	$(LOCK) pyproject.toml --extra train --group dev -o requirements.lock
 	grep -v '^#' requirements-uv.lock | grep == | sed 's/ .*//' | $(LOCK) - -o requirements-uv.lock
 	$(LOCK) airflow_dags/requirements.in -o airflow_dags/requirements.lock
+	$(LOCK) benchmarks/peers/requirements.in -o benchmarks/peers/requirements.lock
 	grep -v '^#' requirements-java.lock | grep == | sed 's/ .*//' | $(LOCK) - -o requirements-java.lock
 
 clean:
-	rm -rf build .venv .venv-airflow
+	rm -rf build .venv .venv-airflow .venv-peers

@@ -32,7 +32,7 @@ VERSION = 1
 @dataclass(frozen=True)
 class DuplicatesParams:
     threshold: float = parameter(0.7, "Jaccard similarity of shingle sets from which two texts are duplicates, 0.5 to 0.99")
-    min_chance: float = parameter(0.97, "chance with which a pair at the threshold is looked at; more bands are compared for a higher one")
+    min_chance: float = parameter(0.985, "chance with which a pair at the threshold is looked at; more bands are compared for a higher one")
     check_within: float = parameter(2.0, "standard errors around the threshold within which texts are compared and not signatures")
     min_centre_similarity: float = parameter(
         0.0, "members less similar to their group's centre are cut off into groups of their own; 0: none"
