@@ -44,7 +44,7 @@ def hostile_lake(root: Path) -> Path:
 def _twin(index: int, name: str, side: str) -> bytes:
     """One of two near-duplicates that differ where they name something hostile."""
     same = "".join(f"value_{index}_{line} = made_{index}({line})\n" for line in range(30))
-    return f"{same}s = r'''{name}{side}'''\n{same}".encode()
+    return f"{same}s = r'''{name}{side}{name}{side}{name}'''\n{same}".encode()
 
 
 def _spoil(lake: LakeRows) -> None:

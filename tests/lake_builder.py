@@ -78,15 +78,16 @@ def standard_library(limit: int) -> list[SourceFile]:
 
 
 def with_fork(files: Sequence[SourceFile]) -> list[SourceFile]:
-    """The files, and of every third Python file of some length a copy in another repository with a line or a block of it changed."""
+    """The files, and of every third Python file of some length one to three copies in other repositories, each with other lines gone."""
     long = [file for file in files if file.path.endswith(".py") and len(file.data.splitlines()) > 40]
-    fork = []
+    forks = []
     for place, file in enumerate(long[::3]):
-        lines = file.data.splitlines(keepends=True)
-        changed = len(lines) * (place % 8) // 24 + 1
-        lines[20 : 20 + changed] = [b"forked = %d\n" % place]
-        fork.append(SourceFile("folder:fork", f"fork/{file.path}", b"".join(lines)))
-    return [*files, *fork]
+        for copy in range(place % 3 + 1):
+            lines = file.data.splitlines(keepends=True)
+            gone = len(lines) * ((place + 3 * copy) % 8) // 24 + 1
+            lines[20 : 20 + gone] = [b"forked = %d\n" % copy]
+            forks.append(SourceFile(f"folder:fork-{copy}", f"fork/{file.path}", b"".join(lines)))
+    return [*files, *forks]
 
 
 def _files_under(root: Path) -> Iterator[Path]:

@@ -99,7 +99,7 @@ def _recorded(tables: LakeTables) -> list[DuplicatesParams]:
         return []
     job = literal(duplicates.JOB.name)
     found = []
-    for row in tables.rows(f"select distinct parameters from ledger where job = {job} and status = 'done' order by parameters"):
+    for row in tables.rows(f"select distinct parameters from ledger where job = {job} order by parameters"):
         try:
             params = DuplicatesParams(**json.loads(row["parameters"]))
             duplicates.check(params)

@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from jobs.report.duplicate_groups import MOST_MEMBERS
+from jobs.report.estimates import chance_below
 from jobs.report.facts import ReportFacts, collect
 from jobs.report.page import render
 from jobs.report.tables import Missing
 from schemas import ALL_TABLES
 from tests.lake_builder import POLICY, LakeRows, lake_rows, standard_library, with_fork
 from tests.lake_duplicates import PARAMS
+from udfs import buckets
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -45,6 +48,7 @@ def test_the_input_is_worth_counting(rows: Rows) -> None:
     pairs = Counter((row["is_true"], row["is_duplicate"]) for row in rows["annotate/duplicate_pairs"])
     assert min(pairs[True, True], pairs[True, False], pairs[False, True]) >= 2
     assert sum("near_duplicate" in row["reasons"] for row in rows["decide/dropped"]) >= 10
+    assert len({row["group_size"] for row in rows["annotate/duplicates"]}) >= 3
 
 
 def test_every_group_is_in_the_class_of_its_size(rows: Rows, facts: ReportFacts) -> None:
@@ -99,7 +103,9 @@ def test_near_duplicates_of_what_is_held_out_are_removed_too(built: LakeRows, tm
 def test_repositories_and_other_policies_are_not_counted_as_removed(built: LakeRows, facts: ReportFacts, tmp_path: Path) -> None:
     row = next(row for row in built.rows["decide/dropped"] if row["reasons"] == ["near_duplicate"])
     others = [row | {"kind": "repository"}, row | {"policy": "zzz"}]
-    assert changed(built, tmp_path, decide_dropped=built.rows["decide/dropped"] + others).removed == facts.removed
+    kept = [built.rows["decide/kept"][0] | {"kind": "repository"}, built.rows["decide/kept"][0] | {"policy": "zzz"}]
+    dropped, kept = built.rows["decide/dropped"] + others, built.rows["decide/kept"] + kept
+    assert changed(built, tmp_path, decide_dropped=dropped, decide_kept=kept).removed == facts.removed
 
 
 def test_pairs_are_counted_by_how_they_were_judged(rows: Rows, facts: ReportFacts) -> None:
@@ -126,6 +132,45 @@ def test_misses_are_what_every_found_pair_stands_for_beside_itself(rows: Rows, f
     assert (PARAMS.target.banding.bands, PARAMS.target.banding.rows) == (25, 5)
     # A pair that is set aside is counted there, so that of the others up to 3 % fewer would have been found.
     assert expected(0) <= facts.pairs.never_met.value <= 1.03 * expected(0.001)
+
+
+def test_pairs_set_aside_are_those_whose_hashes_would_agree_too_seldom(rows: Rows, facts: ReportFacts) -> None:
+    assert facts.pairs is not None and not isinstance(facts.pairs, Missing)
+
+    def expected(lower: float) -> float:
+        alike = np.array([row["similarity"] - lower * row["is_true"] for row in rows["annotate/duplicate_pairs"] if row["is_duplicate"]])
+        passes = binom.sf(PARAMS.target.low - 1, PARAMS.hashes, alike * 255 / 256 + 1 / 256)
+        return float(((1 - passes) / passes).sum())
+
+    assert expected(0) <= facts.pairs.set_aside.value <= expected(0.001)
+
+
+def test_false_merges_are_told_from_the_edges_with_the_prior_of_the_checked_pairs(built: LakeRows, tmp_path: Path) -> None:
+    def pair(b: int, similarity: float, is_true: bool, is_duplicate: bool) -> dict[str, Any]:
+        version = built.rows["annotate/duplicates"][0]["version"]
+        judged = {"similarity": similarity, "is_true": is_true, "is_duplicate": is_duplicate}
+        return {"a": 0, "b": b, "version": version, "component_id": 0, **judged}
+
+    estimate = float(buckets.similarity(np.array([PARAMS.target.high]), PARAMS.hashes)[0])
+    accepted = [pair(b, estimate, False, True) for b in range(10)]
+    checked = [pair(20 + b, 0.65, True, False) for b in range(5)] + [pair(30, 0.72, True, True), pair(31, 0.4, True, False)]
+    found = changed(built, tmp_path, annotate_duplicate_pairs=accepted + checked).pairs
+    assert found is not None and not isinstance(found, Missing)
+    # Five below and one above the threshold, and near it; one of each is added.
+    assert found.false_merges.value == pytest.approx(
+        10 * chance_below(PARAMS.target.high, PARAMS.hashes, PARAMS.threshold, (5 + 1) / (1 + 1))
+    )
+
+
+def test_pairs_of_another_version_are_not_counted(built: LakeRows, facts: ReportFacts, tmp_path: Path) -> None:
+    pairs = built.rows["annotate/duplicate_pairs"]
+    assert changed(built, tmp_path, annotate_duplicate_pairs=[*pairs, *(row | {"version": "old"} for row in pairs)]).pairs == facts.pairs
+
+
+def test_groups_of_the_version_with_fewer_rows_are_not_counted(built: LakeRows, facts: ReportFacts, tmp_path: Path) -> None:
+    rows = built.rows["annotate/duplicates"]
+    found = changed(built, tmp_path, annotate_duplicates=[*rows, *(row | {"version": "old"} for row in rows[1:])])
+    assert (found.groups, found.largest) == (facts.groups, facts.largest)
 
 
 def test_the_curve_is_that_of_the_banding_of_the_run(facts: ReportFacts) -> None:
@@ -195,6 +240,15 @@ def test_diffs_are_of_the_two_texts(rows: Rows, facts: ReportFacts) -> None:
             for piece in pieces:
                 if piece and piece.line is not None:
                     assert lines[piece.line - 1].startswith(piece.before + piece.changed + piece.after)
+
+
+def test_members_are_shown_at_the_occurrence_that_the_policy_picked(built: LakeRows, tmp_path: Path) -> None:
+    picked = {"repository": "picked", "path": "picked.py", "language": "Picked"}
+    verdicts = {name: [row | picked for row in built.rows[f"decide/{name}"]] for name in ("kept", "dropped")}
+    largest = changed(built, tmp_path, decide_kept=verdicts["kept"], decide_dropped=verdicts["dropped"]).largest
+    assert not isinstance(largest, Missing)
+    members = [member for one in largest for member in (one.survivor, one.other) if member]
+    assert {(one.repository, one.path, one.language) for one in members} == {("picked", "picked.py", "Picked")}
 
 
 def test_without_a_policy_the_centre_stands_on_the_left(built: LakeRows, tmp_path: Path) -> None:
