@@ -61,6 +61,10 @@ def test_reading_a_hostile_repository_ran_nothing_of_it(lake, sources):
     assert not (sources["root"] / "hostile" / "git" / MARKER).exists()
 
 
+def of_kind(lake, kind, table=KEPT):
+    return [row for row in rows(lake, table) if row["kind"] == kind]
+
+
 def test_counts_close(lake):
     files, rejects = rows(lake, FILES), rows(lake, REJECTS)
     for repository in rows(lake, REPOSITORIES):
@@ -69,15 +73,17 @@ def test_counts_close(lake):
         assert repository["reject_count"] == sum(row["source"] == name for row in rejects), name
     contents = {row["content_sha256"] for row in rows(lake, CONTENTS)}
     assert contents == {row["content_sha256"] for row in files}
-    assert {row["candidate"] for row in rows(lake, FEATURES)} == contents
-    kept, dropped = ([row["candidate"] for row in rows(lake, table)] for table in (KEPT, DROPPED))
-    assert sorted(kept + dropped) == sorted(contents)
-    assert {row["candidate"] for row in rows(lake, KEPT)} and all(row["reasons"] for row in rows(lake, DROPPED))
+    for kind, candidates in (("file", contents), ("repository", {row["repository"] for row in files})):
+        assert {row["candidate"] for row in of_kind(lake, kind, FEATURES)} == candidates
+        kept, dropped = ([row["candidate"] for row in of_kind(lake, kind, table)] for table in (KEPT, DROPPED))
+        assert sorted(kept + dropped) == sorted(candidates)
+        assert kept
+    assert all(row["reasons"] for row in rows(lake, DROPPED))
 
 
 def test_no_token_and_no_byte_is_lost_between_kept_documents_and_shards(lake):
     sequences = rows(lake, SEQUENCES)
-    text_bytes = sum(row["size_bytes"] for row in rows(lake, KEPT))
+    text_bytes = sum(row["size_bytes"] for row in of_kind(lake, "file"))
     assert sum(row["text_bytes"] for row in sequences) == text_bytes
     assert sum(row["text_bytes"] for row in rows(lake, MANIFEST)) == text_bytes
     manifest = verify(str(lake / "mix" / "shards"))
@@ -85,7 +91,7 @@ def test_no_token_and_no_byte_is_lost_between_kept_documents_and_shards(lake):
 
 
 def test_held_out_repositories_are_in_no_training_sequence(lake):
-    held_out = {row["candidate"] for row in rows(lake, KEPT) if row["split"] == "held_out"}
+    held_out = {row["candidate"] for row in of_kind(lake, "file") if row["split"] == "held_out"}
     assert held_out
     for row in rows(lake, SEQUENCES):
         is_held_out = {piece["candidate"] in held_out for piece in row["pieces"]}
@@ -206,10 +212,6 @@ def test_explain_tells_why_a_file_is_out_and_trace_where_one_went(lake, capsys):
     assert story["kept"] and story["sequences"]
     assert main(["trace", story["sequences"][0], "--lake", str(lake), "--json"]) == 0
     assert "decoder.py" in {piece["path"] for piece in json.loads(capsys.readouterr().out)["pieces"]}
-
-
-def of_kind(lake, kind):
-    return [row for row in rows(lake, KEPT) if row["kind"] == kind]
 
 
 def test_what_if_counts_what_decide_then_writes(lake, tmp_path, capsys, spark):
