@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.bare import write_parquet
 from benchmarks.code import copy_files
-from benchmarks.ingest_git import ingest
+from benchmarks.lakes import ingested
 from benchmarks.measure import cores, interleaved, report, result
 from jobs.runtime.session import start_session
 
@@ -27,7 +27,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         size = copy_files(folder / "code", arguments.megabytes << 20)
-        ours = partial(ingest, start_session("benchmark"), folder, f"folder:{folder / 'code'}")
+        ours = partial(ingested, start_session("benchmark"), folder, f"folder:{folder / 'code'}")
         ours()  # a warm session
         seconds = interleaved({"bare": lambda: bare(folder), "codemill": ours}, arguments.rounds)
         speeds = {label: size / 1e6 / spent for label, spent in seconds.items()}

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,12 +14,9 @@ from pathlib import Path
 
 from benchmarks.bare import write_parquet
 from benchmarks.code import commit_all, copy_files
+from benchmarks.lakes import ingested
 from benchmarks.measure import cores, interleaved, report, result
-from jobs.ingest import files
-from jobs.ingest.files import IngestParams
 from jobs.runtime.session import start_session
-from jobs.runtime.tables import Tables
-from schemas.lake import Lake
 
 PIPE = "import sys; from benchmarks.ingest_git import read_tar; read_tar(sys.argv[1])"
 
@@ -35,22 +31,12 @@ def main() -> None:
         size = copy_files(folder / "repository", arguments.megabytes << 20)
         commit_all(folder / "repository")
         spark = start_session("benchmark")
-        ours = partial(ingest, spark, folder, f"git:{folder / 'repository'}")
+        ours = partial(ingested, spark, folder, f"git:{folder / 'repository'}")
         ours()  # a warm session
         seconds = interleaved({"pipes": lambda: pipes(folder), "codemill": ours}, arguments.rounds)
         speeds = {label: size / 1e6 / spent for label, spent in seconds.items()}
         best = ("git archive | tarfile + SHA-256 + Parquet, one a core", speeds["pipes"])
         report(result("ingest_git", "MB/s", speeds["codemill"], best, best, f"one repository of {size / 1e6:.0f} MB, {cores()} cores"))
-
-
-def ingest(spark, folder: Path, source: str) -> None:  # type: ignore[no-untyped-def]
-    """Into a new lake each time."""
-    shutil.rmtree(folder / "lake", ignore_errors=True)
-    lake = Lake.at(str(folder / "lake"))
-    lake.create()
-    tables = Tables(spark, lake)
-    for write in files.transform(tables, IngestParams((source,))):
-        tables.apply(write)
 
 
 def pipes(folder: Path) -> None:

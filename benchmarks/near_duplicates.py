@@ -17,10 +17,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.code import copy_files
+from benchmarks.lakes import ingested
 from benchmarks.measure import cores, interleaved, report, result, tree_cpu_s
-from benchmarks.signatures_in_spark import PARAMS, bare, ingested
+from benchmarks.signatures_in_spark import PARAMS, bare
 from jobs.annotate import duplicates, signatures
 from jobs.annotate.duplicates import DuplicatesParams
+from jobs.runtime.session import start_session
 from jobs.runtime.tables import Tables
 from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES, SIGNATURES
 from schemas.ingest import CONTENTS
@@ -37,7 +39,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         copy_files(Path(folder) / "code", arguments.megabytes << 20)
-        tables = ingested(folder)
+        tables = ingested(start_session("benchmark"), folder, f"folder:{folder}/code")
         contents = sorted(map(str, Path(folder, "lake", CONTENTS.name).glob("*.parquet")))
         files, size = tables[CONTENTS].selectExpr("count(*)", "sum(size_bytes)").first()  # type: ignore[misc]
         peer_size = write_part(contents, Path(folder) / "part", size // (arguments.peer_megabytes << 20) or 1)

@@ -11,15 +11,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks.code import copy_files
+from benchmarks.lakes import ingested
 from benchmarks.measure import interleaved, report, result, tree_cpu_s
 from jobs.annotate import signatures
-from jobs.ingest import files
-from jobs.ingest.files import IngestParams
 from jobs.runtime.session import start_session
-from jobs.runtime.tables import Tables
 from schemas.annotate import SIGNATURES
 from schemas.ingest import CONTENTS
-from schemas.lake import Lake
 from udfs import minhash
 from udfs.minhash import SignatureParams
 
@@ -33,7 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         copy_files(Path(folder) / "code", arguments.megabytes << 20)
-        tables = ingested(folder)
+        tables = ingested(start_session("benchmark"), folder, f"folder:{folder}/code")
         contents = sorted(map(str, Path(folder, "lake", CONTENTS.name).glob("*.parquet")))
         sizes = tables[CONTENTS].select("size_bytes").toArrow().column(0).to_pylist()
 
@@ -48,16 +45,6 @@ def main() -> None:
     best = ("the bare kernel after a bare Parquet scan", speeds["bare scan and kernel"])
     given = f"{len(sizes):,} texts, {sum(sizes) / 1e6:.0f} MB, {PARAMS.hashes} hashes"
     report(result("signatures_in_spark", "MB/s of processor time", speeds["codemill"], best, best, given))
-
-
-def ingested(folder: str) -> Tables:
-    """A lake in `folder` that holds the files under `folder/code`, and a session."""
-    lake = Lake.at(f"{folder}/lake")
-    lake.create()
-    tables = Tables(start_session("benchmark"), lake)
-    for write in files.transform(tables, IngestParams((f"{folder}/code",))):
-        tables.apply(write)
-    return tables
 
 
 def bare(paths: list[str]) -> None:

@@ -11,16 +11,14 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from benchmarks.code import copy_files
+from benchmarks.lakes import ingested
 from benchmarks.measure import interleaved, report, result, tree_cpu_s
 from jobs.annotate import syntax
-from jobs.ingest import files
-from jobs.ingest.files import IngestParams
 from jobs.runtime.session import start_session
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import located, map_texts, task_count
 from schemas.annotate import SYNTAX
 from schemas.ingest import CONTENTS, FILES
-from schemas.lake import Lake
 from schemas.spark import spark_schema
 from udfs.syntax import SyntaxLimits, parse_batch
 
@@ -32,11 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         copy_files(Path(folder) / "code", arguments.megabytes << 20)
-        lake = Lake.at(f"{folder}/lake")
-        lake.create()
-        tables = Tables(start_session("benchmark"), lake)
-        for write in files.transform(tables, IngestParams((f"{folder}/code",))):
-            tables.apply(write)
+        tables = ingested(start_session("benchmark"), folder, f"folder:{folder}/code")
         measure(tables, arguments.rounds)
 
 

@@ -46,7 +46,8 @@ def explain(arguments: argparse.Namespace) -> int:
     repository = repository_story(lake, arguments.what)
     if not keys and not rejects and not repository:
         raise CodemillError(
-            f"{arguments.what} is not in {lake.root}: no content key starts so, no path is or ends so, no reject has it.\n"
+            f"{arguments.what} is not in {lake.root}: no content key starts so, no path is or ends so, no repository is called so, "
+            "and no reject has it.\n"
             "Was it in a source that was ingested? `codemill counts --all` shows what was."
         )
     stories = [story(lake, key) for key in keys[:MOST_STORIES]]

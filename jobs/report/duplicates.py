@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from jobs.annotate import duplicates
 from jobs.annotate.duplicates import DuplicatesParams
+from jobs.decide.survivors import NEAR_DUPLICATE, OF_HELD_OUT
 from jobs.report.languages import NO_LANGUAGE
 from jobs.report.tables import LakeTables, Missing, literal, sql_name
 from jobs.report.verdicts import Policy, of_policy
@@ -16,7 +17,6 @@ from schemas.ledger import LEDGER
 SIZE_BOUNDS = (1, 2, 3, 4, 5, 9, 17, 33, 65, 129, 257, 1_025, 4_097, 16_385)
 CENTRE_STEPS = 10  # classes of similarity to the centre, of equal width
 SHOWN_REMOVALS = 30
-NEAR_DUPLICATE, OF_HELD_OUT = "near_duplicate", "near_duplicate_of_held_out"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The facts of near-duplicates against counts that are made from the same rows without a query."""
 
 import dataclasses
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -197,9 +198,9 @@ def test_parameters_of_another_run_are_not_taken(built: LakeRows, tmp_path: Path
 
 def test_the_run_that_made_the_table_is_found_among_others(built: LakeRows, facts: ReportFacts, tmp_path: Path) -> None:
     own = next(row for row in built.rows["ledger"] if row["job"] == "annotate.duplicates")
-    failed = own | {"status": "failed", "run": "z", "parameters": own["parameters"].replace("0.97", "0.5")}
-    other = failed | {"status": "done"}
-    assert changed(built, tmp_path, ledger=[*built.rows["ledger"], failed, other]).pairs == facts.pairs
+    others = [own | {"parameters": json.dumps(json.loads(own["parameters"]) | {"min_chance": chance})} for chance in (0.5, 0.9999)]
+    assert changed(built, tmp_path, ledger=[others[0], *built.rows["ledger"], others[1]]).pairs == facts.pairs
+    assert changed(built, tmp_path, ledger=others).pairs is None
 
 
 def test_the_largest_groups_come_first_with_the_kept_member_on_the_left(rows: Rows, facts: ReportFacts) -> None:
