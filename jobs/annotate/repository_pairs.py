@@ -30,11 +30,9 @@ def contained(sets: DataFrame, least_containment: float) -> DataFrame:
     SAMPLED_GROUPS x MOST_HOLDERS rows a node, however frequent a group is; a container goes unseen where most of what it shares with the
     node is also in MOST_HOLDERS larger ones.
     """
-    largest = Window.partitionBy("group_id").orderBy(F.desc("group_count"), "node")
-    holders = sets.withColumn("place", F.row_number().over(largest)).where(F.col("place") <= MOST_HOLDERS)
     first = Window.partitionBy("node").orderBy(F.xxhash64("group_id"), "group_id")
     sample = sets.withColumn("draw", F.row_number().over(first)).where(F.col("draw") <= SAMPLED_GROUPS)
-    holders = holders.select("group_id", F.col("node").alias("b"), F.col("group_count").alias("b_count"))
+    holders = largest_holders(sets).select("group_id", F.col("node").alias("b"), F.col("group_count").alias("b_count"))
     met = sample.withColumnRenamed("node", "a").join(holders, "group_id").where(is_smaller("a", "group_count", "b", "b_count"))
     counted = met.groupBy("a", "b").agg(F.count("*").alias("shared"), F.first("group_count").alias("group_count"))
     sampled = F.least("group_count", F.lit(SAMPLED_GROUPS))
@@ -42,6 +40,12 @@ def contained(sets: DataFrame, least_containment: float) -> DataFrame:
     likely = counted.where(F.col("shared") >= sampled * (least_containment - margin))
     best = Window.partitionBy("a").orderBy(F.desc("shared"), "b")
     return likely.withColumn("place", F.row_number().over(best)).where(F.col("place") <= MOST_CONTAINERS).select("a", "b")
+
+
+def largest_holders(sets: DataFrame) -> DataFrame:
+    """Rows of `sets` with, of each group, its MOST_HOLDERS largest nodes and no others."""
+    largest = Window.partitionBy("group_id").orderBy(F.desc("group_count"), "node")
+    return sets.withColumn("place", F.row_number().over(largest)).where(F.col("place") <= MOST_HOLDERS).drop("place")
 
 
 def is_smaller(one: str, one_count: str, other: str, other_count: str) -> Column:

@@ -9,6 +9,7 @@ import pytest
 
 from jobs.annotate import repository_duplicates
 from jobs.annotate.repository_duplicates import RepositoryDuplicatesParams
+from jobs.annotate.repository_pairs import MOST_HOLDERS, largest_holders
 from schemas.annotate import DUPLICATES, REPOSITORY_DUPLICATES, REPOSITORY_PAIRS
 from schemas.ingest import FILES
 from schemas.spark import spark_schema
@@ -105,6 +106,23 @@ def test_a_frequent_file_makes_no_pairs_and_a_copy_among_many_is_found(tables):
     assert found["r9"].container.startswith("large") and found["r9"].containment == 1
     assert found["r8"].container is None and found["r8"].group_size == 1
     assert tables[REPOSITORY_PAIRS].count() < 100
+
+
+def test_of_a_group_that_everybody_has_only_the_largest_holders_answer(spark):
+    rows = [(node, group, 10 + node) for node in range(100) for group in (7, 1000 + node)]
+    found = largest_holders(spark.createDataFrame(rows, "node long, group_id long, group_count long")).collect()
+    assert sorted(row.node for row in found if row.group_id == 7) == list(range(100 - MOST_HOLDERS, 100))
+    assert sum(row.group_id != 7 for row in found) == 100
+
+
+def test_copies_are_found_also_where_many_larger_ones_hold_all_of_both(tables):
+    """Then no group answers with one of the two: it is their signatures that agree."""
+    both = list(range(22))
+    repositories = {"one": both[:-1], "other": both[1:]}
+    repositories |= {f"large{n}": [*range(10**6 * n, 10**6 * n + 60), *both] for n in range(1, 30)}
+    put(tables, repositories, lambda content: content)
+    found = annotate(tables)
+    assert found["one"].group_id == found["other"].group_id and found["one"].group_size == 2
 
 
 def test_what_is_gone_leaves_its_group_and_nothing_is_left_of_a_lake_without_files(tables):
