@@ -5,6 +5,7 @@ A policy is data. Its rules are in `jobs.decide.rules`; each names the fields th
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,8 +79,10 @@ def _parsed(key: str, kind: str, text: str) -> Any:
             return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
         if "int" in options:
             return int(text.replace("_", ""))
-        if "float" in options:
+        if "float" in options and not math.isnan(float(text)):
             return float(text)
+        if "tuple[str, ...]" in options:
+            return tuple(part for part in text.split(",") if part)
     except (KeyError, ValueError):
-        raise UsageError(f"{key}={text}: expected {' or '.join(options).replace('None', 'none')}") from None
-    return tuple(part for part in text.split(",") if part)
+        pass
+    raise UsageError(f"{key}={text}: expected {' or '.join(options).replace('None', 'none')}")

@@ -157,7 +157,18 @@ def test_a_policy_is_changed_as_a_command_line_says(change, field, value):
     assert getattr(with_changes(Policy("p"), dict([change])), field) == value
 
 
-@pytest.mark.parametrize("change", [("min_starz", "5"), ("min_stars", "many"), ("keep_generated", "perhaps"), ("survivor_order", "age")])
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("min_starz", "5"),
+        ("min_stars", "many"),
+        ("keep_generated", "perhaps"),
+        ("survivor_order", "age"),
+        ("max_error_share", "nan"),
+        ("max_containment", "nan"),
+        ("max_error_share.Rust", "nan"),
+    ],
+)
 def test_a_change_that_makes_no_sense_says_what_was_expected(change):
     with pytest.raises(UsageError, match=r"It has|expected"):
         with_changes(Policy("p"), dict([change]))
