@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from udfs.compiled import compiled
-from udfs.shingles import FACTOR, IS_WORD, VALUE, mix, shingles_of, text_buffers, tokens_of
+from udfs.shingles import FACTOR, KIND, VALUE, mix, shingles_of, text_buffers, tokens_of
 
 VERSION = 1
 
@@ -29,7 +29,7 @@ _MANTISSA_BITS = 25
 class SignatureParams:
     """Of signatures. Both are part of the version: signatures of other parameters are never compared."""
 
-    shingle_tokens: int = field(default=5, metadata={"help": "tokens in a shingle"})
+    shingle_tokens: int = field(default=4, metadata={"help": "tokens in a shingle"})
     hashes: int = field(default=128, metadata={"help": "coordinates of a signature, a power of two from 16 to 256"})
 
     def checked(self) -> "SignatureParams":
@@ -58,7 +58,7 @@ def signatures(texts: pa.Array, params: SignatureParams) -> pa.RecordBatch:
     """
     data, offsets = text_buffers(texts)
     longest = int(np.diff(offsets).max(initial=0))
-    found, counts = _signatures(data, offsets, params.shingle_tokens, params.hashes, IS_WORD, VALUE, FACTOR, longest)
+    found, counts = _signatures(data, offsets, params.shingle_tokens, params.hashes, KIND, VALUE, FACTOR, longest)
     is_empty = counts == 0
     raw = pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(4 * params.hashes), len(texts), [None, pa.py_buffer(np.ascontiguousarray(found, "<u4"))]
@@ -134,18 +134,17 @@ def _as_32_bits(value: Any) -> Any:
 
 
 @compiled
-def _signatures(data: Any, offsets: Any, width: Any, hashes: Any, is_word: Any, value: Any, factor: Any, longest: Any) -> Any:
+def _signatures(data: Any, offsets: Any, width: Any, hashes: Any, kind: Any, value: Any, factor: Any, longest: Any) -> Any:
     rows = len(offsets) - 1
-    tokens = np.empty(longest // 2 + 2, np.uint64)
-    shingles = np.empty(longest // 2 + 2, np.uint64)
+    tokens = np.empty(longest + 1, np.uint64)
     least = np.empty(hashes, np.uint64)
     found = np.zeros((rows, hashes), np.uint32)
     counts = np.zeros(rows, np.int64)
     for row in range(rows):
-        count = tokens_of(data[offsets[row] : offsets[row + 1]], is_word, value, factor, tokens)
-        counts[row] = shingles_of(tokens[:count], width, shingles)
+        count = tokens_of(data[offsets[row] : offsets[row + 1]], kind, value, factor, tokens)
+        counts[row] = shingles_of(tokens[:count], width, tokens)
         if count > 0:
-            sketch(shingles[: counts[row]], hashes, least, found[row])
+            sketch(tokens[: counts[row]], hashes, least, found[row])
     return found, counts
 
 

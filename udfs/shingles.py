@@ -1,13 +1,12 @@
 """Token shingles of code: what two texts have in common is counted in these.
 
-A token is a run of letters, digits, underscores and non-ASCII bytes, with the other visible bytes that follow it: `x = f(a, b);` is
-`x=`, `f(`, `a,`, `b);`. Space between is left out, so a text that was only laid out anew keeps its tokens; case, digits and operators
-stay, because in code they are the content. A shingle is `width` tokens in a row, named by a 64-bit hash. A text of fewer tokens has one
-shingle, of all its tokens; a text without tokens has none. Measured beside other shinglings in docs/decisions/0008.
+A token is a run of letters, digits, underscores and non-ASCII bytes, or one other visible byte: `x = f(a, b);` is `x`, `=`, `f`, `(`, `a`,
+`,`, `b`, `)`, `;`. Space is left out, so a text that was only laid out anew keeps its tokens; case, digits and operators stay, because in
+code they are the content. A shingle is `width` tokens in a row, named by a 64-bit hash. A text of fewer tokens has one shingle, of all its
+tokens; a text without tokens has none. Rule and width were chosen on real pairs, beside other shinglings (docs/decisions/0008).
 
 All arithmetic is modulo 2**64. A token's hash is a polynomial over a table of random values, one per byte, a shingle's one over its
-tokens' mixed hashes. Two processor steps a byte: no branch depends on the text, since a branch at every end of a word would be guessed
-wrong and cost more than all else.
+tokens' mixed hashes. No branch depends on the text: one at every end of a word would be guessed wrong and cost more than all else.
 """
 
 from typing import Any
@@ -17,7 +16,7 @@ import pyarrow as pa
 
 from udfs.compiled import compiled
 
-VERSION = 1
+VERSION = 2
 
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 _ONE = np.uint64(1)
@@ -34,15 +33,18 @@ def mix_values(values: np.ndarray) -> np.ndarray:
 
 
 def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each byte: whether it is of a word (0 or 1), its value in the polynomial, the polynomial's factor. Space changes nothing."""
+    """Of each byte: its kind (0 space, 1 of a word, 2 a token alone), its value in the polynomial, the polynomial's factor.
+
+    Space changes nothing."""
     bytes_ = np.arange(256)
     is_space = np.isin(bytes_, list(b" \t\n\r\x0b\x0c\x00"))
     is_word = np.array([b >= 128 or chr(b).isalnum() or b == ord("_") for b in range(256)])
     values = mix_values(bytes_.astype(np.uint64) + _ONE)
-    return is_word.astype(np.uint64), np.where(is_space, np.uint64(0), values), np.where(is_space, _ONE, _MULTIPLIER)
+    kind = np.where(is_space, 0, np.where(is_word, 1, 2)).astype(np.uint64)
+    return kind, np.where(is_space, np.uint64(0), values), np.where(is_space, _ONE, _MULTIPLIER)
 
 
-IS_WORD, VALUE, FACTOR = _tables()
+KIND, VALUE, FACTOR = _tables()
 
 
 @compiled
@@ -55,21 +57,22 @@ def mix(value: Any) -> Any:
 
 
 @compiled
-def tokens_of(text: Any, is_word: Any, value: Any, factor: Any, out: Any) -> Any:
-    """Writes the hashes of the tokens of `text` (uint8) to `out` (uint64, at least len(text) // 2 + 2); returns how many."""
+def tokens_of(text: Any, kind: Any, value: Any, factor: Any, out: Any) -> Any:
+    """Writes the hashes of the tokens of `text` (uint8) to `out` (uint64, at least len(text) + 1); returns how many."""
     count = np.uint64(0)
     token = np.uint64(0)
-    was_word = np.uint64(1)
+    was_word = np.uint64(0)
     for i in range(len(text)):
         byte = text[i]
-        starts = is_word[byte] & ~was_word
-        was_word = is_word[byte]
+        is_word = kind[byte] & _ONE
+        starts = (kind[byte] >> _ONE) | (is_word & ~was_word)
+        was_word = is_word
         out[count] = token
         count += starts
         token = token * (factor[byte] & (starts - _ONE)) + value[byte]
     out[count] = token
     count += np.uint64(token != 0)
-    skipped = np.uint64(count > 0 and out[0] == 0)  # space before the first token
+    skipped = np.uint64(count > 0 and out[0] == 0)  # what is before the first token
     for i in range(count - skipped):
         out[i] = mix(out[np.uint64(i) + skipped])
     return count - skipped
@@ -77,7 +80,7 @@ def tokens_of(text: Any, is_word: Any, value: Any, factor: Any, out: Any) -> Any
 
 @compiled
 def shingles_of(tokens: Any, width: Any, out: Any) -> Any:
-    """Writes the hashes of the shingles of mixed `tokens` to `out`, not made distinct; returns how many."""
+    """Writes the hashes of the shingles of mixed `tokens` to `out`, which may be `tokens`; not made distinct. Returns how many."""
     if len(tokens) == 0:
         return 0
     count = max(1, len(tokens) - width + 1)
@@ -91,15 +94,14 @@ def shingles_of(tokens: Any, width: Any, out: Any) -> Any:
 
 
 @compiled
-def _sets(data: Any, offsets: Any, width: Any, most: Any, is_word: Any, value: Any, factor: Any, longest: Any) -> Any:
-    tokens = np.empty(longest // 2 + 2, np.uint64)
-    found = np.empty(longest // 2 + 2, np.uint64)
+def _sets(data: Any, offsets: Any, width: Any, most: Any, kind: Any, value: Any, factor: Any, longest: Any) -> Any:
+    tokens = np.empty(longest + 1, np.uint64)
     ends = np.zeros(len(offsets), np.int64)
     flat = np.empty(1024, np.uint32)
     total = 0
     for row in range(len(offsets) - 1):
-        count = tokens_of(data[offsets[row] : offsets[row + 1]], is_word, value, factor, tokens)
-        high = found[: shingles_of(tokens[:count], width, found)] >> np.uint64(32)
+        count = tokens_of(data[offsets[row] : offsets[row + 1]], kind, value, factor, tokens)
+        high = tokens[: shingles_of(tokens[:count], width, tokens)] >> np.uint64(32)
         distinct = np.unique(high)[:most]
         if total + len(distinct) > len(flat):
             grown = np.empty(2 * (total + len(distinct)), np.uint32)
@@ -130,7 +132,7 @@ def shingle_sets(texts: pa.Array, width: int, most: int) -> pa.LargeListArray:
     """
     data, offsets = text_buffers(texts)
     longest = int(np.diff(offsets).max(initial=0))
-    flat, ends = _sets(data, offsets, width, most, IS_WORD, VALUE, FACTOR, longest)
+    flat, ends = _sets(data, offsets, width, most, KIND, VALUE, FACTOR, longest)
     return pa.LargeListArray.from_arrays(pa.array(ends), pa.array(flat))
 
 

@@ -38,7 +38,7 @@ class DuplicatesParams:
         0.0, "members less similar to their group's centre are cut off into groups of their own; 0: none"
     )
     most_edges_in_memory: int = parameter(5_000_000, "more pairs than that are grouped by Spark and not in the driver")
-    shingle_tokens: int = parameter(5, "of the signatures to read")
+    shingle_tokens: int = parameter(SignatureParams().shingle_tokens, "of the signatures to read")
     hashes: int = parameter(128, "of the signatures to read")
 
     @property

@@ -45,7 +45,7 @@ def corpus():
 @pytest.fixture(scope="module")
 def exact(corpus):
     """Positions a < b and similarity of all pairs of at least LEAST."""
-    return exact_pairs(shingle_sets(pa.array(corpus.values(), pa.large_string()), 5, 1 << 24), LEAST)
+    return exact_pairs(shingle_sets(pa.array(corpus.values(), pa.large_string()), SignatureParams().shingle_tokens, 1 << 24), LEAST)
 
 
 @pytest.fixture

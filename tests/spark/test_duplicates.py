@@ -41,10 +41,10 @@ def edited(text, share, seed):
 
 
 def corpus():
-    """Real texts, each with lightly and heavily edited copies; and what is no text or hardly one."""
+    """Real texts, each with lightly (similarity 0.75 and more) and heavily (below 0.62) edited copies; and what is no text or hardly one."""
     texts = list(SOURCES)
     for number, source in enumerate(SOURCES):
-        texts += [edited(source, share, seed) for seed, share in enumerate((0.01, 0.03, 0.06, 0.09, 0.12, 0.3), 10 * number)]
+        texts += [edited(source, share, seed) for seed, share in enumerate((0.01, 0.03, 0.06, 0.09, 0.18, 0.3), 10 * number)]
         texts += [source.replace("    ", "\t"), source + "\n"]
     return [*texts, "", " ", "\n\n", "x = 1", "x = 2", "x=1", "x  =  1\n", "a " * 5000, "a " * 4000, "{}" * 3000]
 
@@ -78,7 +78,7 @@ def groups_of(tables, texts):
 
 def true_groups(texts, threshold):
     """Components of all pairs by true Jaccard similarity."""
-    sets = [np.array(found, np.uint32) for found in shingle_sets(pa.array(texts), 5, 1 << 20).to_pylist()]
+    sets = [np.array(found, np.uint32) for found in shingle_sets(pa.array(texts), SignatureParams().shingle_tokens, 1 << 20).to_pylist()]
     similar = [
         (a, b)
         for a, b in combinations(range(len(texts)), 2)
