@@ -50,8 +50,8 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Long proofs: kills at random moments, large inputs within a memory bound.
-proof: setup zip
+# Long proofs: kills at random moments, large inputs within a memory bound, near-duplicates beside other methods.
+proof: setup zip .venv-peers/.stamp
 	$(BIN)/python -m pytest -m proof tests
 
 # Every benchmark, each beside its best alternative. One alone: .venv/bin/python -m benchmarks.NAME

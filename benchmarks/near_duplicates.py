@@ -81,7 +81,7 @@ def peer_seconds(folder: str) -> dict[str, float]:
     """datatrove's seconds by stage; the start of Python is not counted."""
     if not Path(PEER[0]).exists():
         raise SystemExit("datatrove is not installed: make .venv-peers/.stamp")
-    command = [*PEER, f"{folder}/part", f"{folder}/clusters.parquet", "--workers", str(cores())]
+    command = [*PEER, f"{folder}/part", f"{folder}/peer", "--workers", str(cores())]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"datatrove failed: {done.stderr[-2000:]}")

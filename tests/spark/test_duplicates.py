@@ -41,7 +41,7 @@ def edited(text, share, seed):
 
 
 def corpus():
-    """Real texts, each with lightly (similarity 0.75 and more) and heavily (below 0.62) edited copies; and what is no text or hardly one."""
+    """Real texts, each with lightly (similarity 0.75 and more) and heavily (below 0.62) edited copies; and what is hardly a text."""
     texts = list(SOURCES)
     for number, source in enumerate(SOURCES):
         texts += [edited(source, share, seed) for seed, share in enumerate((0.01, 0.03, 0.06, 0.09, 0.18, 0.3), 10 * number)]
