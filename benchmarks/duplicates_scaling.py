@@ -8,6 +8,7 @@ input. In the last input half of the texts are nine tenths of one template and o
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -146,12 +147,17 @@ def submitted(folder: str) -> tuple[dict[str, Any], int]:
 
 
 def executors(root: psutil.Process) -> Iterator[int]:
-    try:
-        for process in root.children(recursive=True):
+    """Memory of each executor with what runs below it."""
+    for process in root.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
             if "CoarseGrainedExecutorBackend" in " ".join(process.cmdline()):
-                yield sum(part.memory_full_info().pss for part in [process, *process.children(recursive=True)])
-    except psutil.NoSuchProcess:
-        return
+                yield sum(map(memory, [process, *process.children(recursive=True)]))
+
+
+def memory(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return int(process.memory_full_info().pss)
+    return 0
 
 
 def measured(folder: str) -> dict[str, Any]:

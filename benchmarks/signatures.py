@@ -22,6 +22,7 @@ from udfs.minhash import SignatureParams, signatures
 from udfs.shingles import FACTOR, KIND, VALUE, mix, shingles_of, text_buffers, tokens_of
 
 WIDTH = SignatureParams().shingle_tokens
+ROWS = 1000  # that rensa is given at once: with all of them memory is the limit
 DATASKETCH_SHARE = 40  # datasketch is given one text in so many
 
 
@@ -39,8 +40,9 @@ def main() -> None:
     params = SignatureParams(WIDTH, arguments.hashes)
 
     def with_rensa(kernel: Any) -> None:
-        flat, ends = kernel(data, offsets, WIDTH, KIND, VALUE, FACTOR)
-        rensa.RMinHash.digest_matrix_from_flat_token_hashes(flat, ends, arguments.hashes, 42)
+        for start in range(0, len(texts), ROWS):
+            flat, ends = kernel(data, offsets[start : start + ROWS + 1], WIDTH, KIND, VALUE, FACTOR)
+            rensa.RMinHash.digest_matrix_from_flat_token_hashes(flat, ends, arguments.hashes, 42)
 
     variants = {
         "codemill": lambda: signatures(texts, params),
@@ -97,8 +99,8 @@ def shingles_alone(data: Any, offsets: Any, width: Any, kind: Any, value: Any, f
 @compiled
 def branchless_shingles(data: Any, offsets: Any, width: Any, kind: Any, value: Any, factor: Any) -> Any:
     """The kernel's shingles, flat, with the end of each text's."""
-    flat = np.empty(len(data) + len(offsets), np.uint64)
-    tokens = np.empty(len(data) + 1, np.uint64)
+    flat = np.empty(offsets[-1] - offsets[0] + len(offsets), np.uint64)
+    tokens = np.empty(offsets[-1] - offsets[0] + 1, np.uint64)
     ends = np.zeros(len(offsets), np.uint64)
     total = 0
     for row in range(len(offsets) - 1):
@@ -111,7 +113,7 @@ def branchless_shingles(data: Any, offsets: Any, width: Any, kind: Any, value: A
 @compiled
 def branchy_shingles(data: Any, offsets: Any, width: Any, kind: Any, value: Any, factor: Any) -> Any:
     """The same tokens by a loop over each word, and a rolling hash over a ring of tokens."""
-    flat = np.empty(len(data) + len(offsets), np.uint64)
+    flat = np.empty(offsets[-1] - offsets[0] + len(offsets), np.uint64)
     ends = np.zeros(len(offsets), np.uint64)
     ring = np.zeros(width, np.uint64)
     step = np.uint64(0xD6E8FEB86659FD93)

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from jobs.commands import counts, dag, explain, report, run, trace, what_if
+from jobs.commands import counts, dag, explain, label, report, run, trace, what_if
 from jobs.commands.options import Command
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import TOLD, UsageError
@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     explain.add(commands)
     trace.add(commands)
     report.add(commands)
+    label.add(commands)
     dag.add(commands)
     return top
 

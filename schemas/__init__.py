@@ -1,6 +1,15 @@
 """The tables of the lake. Import a table from its phase's module; `ALL_TABLES` is every one of them."""
 
-from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES, SIGNATURES, SYNTAX, TEXT_FACTS
+from schemas.annotate import (
+    DUPLICATE_PAIRS,
+    DUPLICATES,
+    LABELS,
+    REPOSITORY_DUPLICATES,
+    REPOSITORY_PAIRS,
+    SIGNATURES,
+    SYNTAX,
+    TEXT_FACTS,
+)
 from schemas.assemble import DOCUMENTS
 from schemas.decide import DROPPED, FEATURES, KEPT
 from schemas.ingest import CONTENTS, FILES, FINGERPRINTS, REJECTS, REPOSITORIES
@@ -18,6 +27,9 @@ ALL_TABLES = (
     SIGNATURES,
     DUPLICATES,
     DUPLICATE_PAIRS,
+    REPOSITORY_DUPLICATES,
+    REPOSITORY_PAIRS,
+    LABELS,
     FEATURES,
     KEPT,
     DROPPED,

@@ -139,3 +139,32 @@ REPOSITORY_PAIRS = Table(
     key=("smaller", "larger", "version"),
     checks=(Check("smaller_is_smaller", "smaller_count <= larger_count and shared_count <= smaller_count"),),
 )
+
+LABEL_STATUSES = ("rated", "unusable", "failed")
+
+LABELS = Table(
+    name="annotate/labels",
+    meaning="what an oracle said of the quality of a text: what a scorer is trained on",
+    columns=(
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        Column("language", pa.string(), "as in ingest/files"),
+        Column("version", pa.string(), "hash of the oracle, its prompt or rules, and what it is shown"),
+        Column("turn", pa.int64(), "0; 1 and more where the same oracle is asked again, to see whether it agrees with itself"),
+        Column("oracle", pa.string(), "`rubric`, or `judge MODEL`"),
+        Column("status", pa.string(), "rated, unusable (an answer without one clear rating) or failed (no answer)"),
+        Column("score", pa.float64(), "0 to 10; null unless rated", True),
+        Column("reason", pa.string(), "why 0 where the rubric's zero policy applies; why unusable or failed", True),
+        Column("explanation", pa.string(), "what was said beside the rating", True),
+        Column("answer", pa.string(), "the raw answer of a judge", True),
+        Column("prompt_tokens", pa.int64(), "as the endpoint counted them", True),
+        Column("answer_tokens", pa.int64(), "as the endpoint counted them", True),
+        Column("attempts", pa.int64(), "requests that were made for it; 0 without an endpoint"),
+    ),
+    key=("content_sha256", "language", "version", "turn"),
+    checks=(
+        Check("status_is_known", "status in ('rated', 'unusable', 'failed')"),
+        Check("score_where_rated", "(status = 'rated') = (score is not null)"),
+        Check("score_is_in_range", "score is null or score between 0 and 10"),
+    ),
+    writer="delta-rs",
+)

@@ -22,6 +22,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from schemas.table import ContractError, Table
 
 MARKER = "codemill.json"
+INSERT_ATTEMPTS = 5  # where other commits come first
 FORMAT = 1
 # What lies in a lake and is no table.
 SHARDS = "mix/shards"
@@ -167,6 +168,22 @@ class Lake:
         """Appends rows to a table that delta-rs writes."""
         assert table.writer == "delta-rs", f"{table.name} is written by {table.writer}"
         write_deltalake(self.path(table.name), rows.cast(table.arrow_schema), mode="append", storage_options=storage_options())
+
+    def insert(self, table: Table, rows: pa.Table) -> int:
+        """Adds the rows whose key a table that delta-rs writes does not hold yet; returns how many. Makes the table; safe to repeat."""
+        assert table.writer == "delta-rs", f"{table.name} is written by {table.writer}"
+        if self.version(table) is None:
+            self.make(table)
+        same_key = " and ".join(f"target.{name} = source.{name}" for name in table.key)
+        for attempt in range(INSERT_ATTEMPTS):
+            target = DeltaTable(self.path(table.name), storage_options=storage_options())
+            try:
+                merge = target.merge(rows.cast(table.arrow_schema), same_key, source_alias="source", target_alias="target")
+                return int(merge.when_not_matched_insert_all().execute()["num_target_rows_inserted"])
+            except CommitFailedError:
+                if attempt == INSERT_ATTEMPTS - 1:
+                    raise
+        raise AssertionError
 
     def make(self, table: Table) -> None:
         """Makes a table that delta-rs writes, without rows; nothing where it is there."""

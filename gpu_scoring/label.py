@@ -1,0 +1,232 @@
+"""Labels: a sample of the files that pass the cheap filters, rated by an oracle, a judge behind an endpoint or the rubric.
+
+Reads   decide/kept, ingest/contents
+Writes  annotate/labels
+"""
+
+import hashlib
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gpu_scoring import prompt
+from gpu_scoring.judge import Answer, Endpoint, Judge, JudgeError, OverBudgetError
+from gpu_scoring.sample import Sample, drawn
+from gpu_scoring.worksheet import Worksheet
+from schemas.annotate import LABELS
+from schemas.decide import KEPT
+from schemas.ingest import CONTENTS
+from schemas.lake import Lake
+from udfs import rubric
+from udfs.draws import uniform
+from udfs.syntax import SyntaxLimits
+
+RUBRIC = "rubric"
+ROWS_AT_ONCE = 64  # texts that the rubric is given in one call
+COMMIT_EVERY = 1000  # answers
+MOST_SILENT = 10  # files in a row that the endpoint does not answer
+Say = Callable[[str], None]
+
+
+@dataclass
+class Summary:
+    """What a run did. `answers` by status and reason; `left` is what was not asked."""
+
+    sample: Sample
+    version: str
+    answers: Counter[str] = field(default_factory=Counter)
+    scores: Counter[int] = field(default_factory=Counter)
+    asked: int = 0
+    left: int = 0
+    seconds: float = 0.0
+    stopped: str | None = None
+
+
+def rubric_version() -> str:
+    return _hash("rubric", str(rubric.VERSION))
+
+
+def judge_version(endpoint: Endpoint, most_text_bytes: int) -> str:
+    """The address is no part of it: the same model elsewhere is the same oracle."""
+    return _hash("judge", endpoint.model, str(prompt.VERSION), str(most_text_bytes), str(endpoint.answer_tokens))
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def sampled(lake: Lake, profile: str, count: int, shape: dict[str, int] | None) -> Sample:
+    """Of the files that a policy keeps. Raises LookupError where it keeps none."""
+    where = (pc.field("kind") == "file") & (pc.field("policy") == profile)
+    found = drawn(lake.scan(KEPT, ["candidate", "language"], where), count, shape)
+    if not found.rows.num_rows:
+        raise LookupError(
+            f"{lake.path(KEPT.name)} has no file of the profile {profile} in a language of the sample.\n"
+            f"Expected what `codemill run --lake {lake.root} --source PATH --until decide --profile {profile}` makes."
+        )
+    return found
+
+
+def repeated(sample: Sample, turn: int, share: float) -> Sample:
+    """The part of a sample that is asked again in a later turn."""
+    if turn == 0:
+        return sample
+    keys = sample.rows.column("content_sha256").combine_chunks()
+    rows = sample.rows.filter(pa.array(uniform(keys, f"turn {turn}") < share))
+    return Sample(rows, sample.wanted, dict(Counter(rows.column("language").to_pylist())))
+
+
+def label(lake: Lake, sample: Sample, worksheet: Worksheet, oracle: Judge | None, turn: int, most_text_bytes: int, say: Say) -> Summary:
+    """Asks about every row of the sample that has no answer yet, and puts what was answered into the lake.
+
+    `oracle` None is the rubric. Ends early, and says so in the summary, where the budget does.
+    """
+    start = time.monotonic()
+    found = Summary(sample, worksheet.version)
+    place = _commit(lake, worksheet, 0)  # what a run that was killed had been told
+    answered = {row[:2] for row in _labels(lake, worksheet.version, turn)}
+    missing = [row for row in _tuples(sample.rows) if row[:2] not in answered]
+    _put_texts(lake, worksheet, missing)
+    wanted = {row[:2] for row in missing}
+    rows = (row for row in worksheet.open_rows(turn) if row[:2] in wanted)
+    answers = judged(rows, oracle, worksheet.version, turn, most_text_bytes, found) if oracle else rated(rows, worksheet.version, turn)
+    try:
+        for row in answers:
+            worksheet.record(row)
+            found.asked += 1
+            if found.asked % COMMIT_EVERY == 0:
+                place = _commit(lake, worksheet, place)
+            say(f"{found.asked:,} of {len(missing):,} files rated")
+    finally:
+        _commit(lake, worksheet, place)
+    keys = {row[:2] for row in _tuples(sample.rows)}
+    labels = [row for row in _labels(lake, worksheet.version, turn) if row[:2] in keys]
+    for _, _, status, reason, score in labels:
+        found.answers[status if status == "rated" else f"{status}: {reason}"] += 1
+        if score is not None:
+            found.scores[math.floor(score + 0.5)] += 1
+    found.left = len(keys) - len(labels)
+    found.seconds = time.monotonic() - start
+    return found
+
+
+def rated(rows: Iterator[tuple[str, str, str]], version: str, turn: int) -> Iterator[dict[str, Any]]:
+    """Answers of the rubric."""
+    while batch := list(islice(rows, ROWS_AT_ONCE)):
+        keys, languages, texts = zip(*batch, strict=True)
+        ratings = rubric.rate(pa.array(texts, pa.large_string()), pa.array(languages, pa.string()), SyntaxLimits()).to_pylist()
+        for key, language, rating in zip(keys, languages, ratings, strict=True):
+            is_rated = rating["status"] == "rated"
+            aspects = ", ".join(f"{name} {rating[name]:.1f}" for name in rubric.ASPECTS) if is_rated and not rating["zero_reason"] else None
+            yield _row(key, language, version, turn, RUBRIC) | {
+                "status": "rated" if is_rated else "failed",
+                "score": rating["score"],
+                "reason": rating["zero_reason"] if is_rated else rating["status"],
+                "explanation": aspects,
+            }
+
+
+def judged(
+    rows: Iterator[tuple[str, str, str]], judge: Judge, version: str, turn: int, most_text_bytes: int, summary: Summary
+) -> Iterator[dict[str, Any]]:
+    """Answers of a judge, in the order in which they come. Where the budget ends no further question is asked.
+
+    A file that the endpoint did not answer is no row: it is asked again next time. Raises JudgeError where nothing is answered any more.
+    """
+    is_over = threading.Event()
+    silent = 0  # files in a row
+
+    def ask(key: str, language: str, text: str) -> dict[str, Any] | None:
+        if is_over.is_set():
+            return None
+        try:
+            answer = judge.ask(prompt.messages(text, language, most_text_bytes))
+        except OverBudgetError:
+            summary.stopped = "the budget does not allow another question"
+            is_over.set()
+            return None
+        if answer.failure == "unreachable":
+            return {"silence": answer.detail}
+        return _row(key, language, version, turn, f"judge {judge.endpoint.model}") | _read(answer, text)
+
+    with ThreadPoolExecutor(judge.threads) as pool:
+        running: set[Future[dict[str, Any] | None]] = set()
+        try:
+            while True:
+                while len(running) < 2 * judge.threads and not is_over.is_set() and (row := next(rows, None)):
+                    running.add(pool.submit(ask, *row))
+                if not running:
+                    break
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for answer in filter(None, (future.result() for future in done)):
+                    silent = silent + 1 if "silence" in answer else 0
+                    if silent == 0:
+                        yield answer
+                    elif silent > MOST_SILENT:
+                        raise JudgeError(
+                            f"{judge.endpoint.url} did not answer about {silent} files in a row, each asked {judge.endpoint.attempts}"
+                            f" times: {answer['silence']}.\nWhat it answered before is kept; the same command continues when it is back."
+                        )
+        finally:
+            is_over.set()  # what waits in the pool is not asked any more
+
+
+def _commit(lake: Lake, worksheet: Worksheet, place: int) -> int:
+    rows, place = worksheet.answers(place)
+    if rows.num_rows:
+        lake.insert(LABELS, rows)
+    return place
+
+
+def _row(key: str, language: str, version: str, turn: int, oracle: str) -> dict[str, Any]:
+    empty = dict.fromkeys(LABELS.names)
+    return empty | {"content_sha256": key, "language": language, "version": version, "turn": turn, "oracle": oracle, "attempts": 0}
+
+
+def _read(answer: Answer, text: str) -> dict[str, Any]:
+    usage = {"prompt_tokens": answer.prompt_tokens, "answer_tokens": answer.answer_tokens, "attempts": answer.attempts}
+    if answer.failure:
+        return usage | {"status": "failed", "reason": answer.failure, "answer": answer.detail}
+    rating = prompt.read_answer(answer.text, prompt.nonce_of(text), answer.was_cut_off)
+    status = "unusable" if rating.score is None else "rated"
+    return usage | {
+        "status": status,
+        "score": rating.score,
+        "reason": rating.reason,
+        "explanation": rating.explanation,
+        "answer": answer.text,
+    }
+
+
+def _labels(lake: Lake, version: str, turn: int) -> list[tuple[Any, ...]]:
+    """(content_sha256, language, status, reason, score)"""
+    where = (pc.field("version") == version) & (pc.field("turn") == turn)
+    return _tuples(lake.read(LABELS, ["content_sha256", "language", "status", "reason", "score"], where))
+
+
+def _tuples(rows: pa.Table) -> list[tuple[Any, ...]]:
+    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+
+
+def _put_texts(lake: Lake, worksheet: Worksheet, rows: list[tuple[Any, ...]]) -> None:
+    """Copies the texts of the sample to the worksheet, in one pass over the contents."""
+    held = worksheet.keys()
+    languages: dict[str, list[tuple[str, float]]] = {}
+    for key, language, draw in rows:
+        if (key, language) not in held:
+            languages.setdefault(key, []).append((language, draw))
+    if not languages:
+        return
+    where = pc.field("content_sha256").isin(pa.array(languages))
+    for batch in lake.scan(CONTENTS, ["content_sha256", "text"], where):
+        found = zip(batch.column("content_sha256").to_pylist(), batch.column("text").to_pylist(), strict=True)
+        worksheet.put((key, language, draw, text) for key, text in found for language, draw in languages[key])

@@ -1,0 +1,75 @@
+"""What a run of labels has asked and been told, on this machine's disk: an answer is paid for once, whatever is killed when.
+
+One SQLite file. It holds the sampled texts (so that files are asked about in the order of the draw, and a run that ends early has a random
+sample) and every answer from the moment it is there. The lock is the file's own: a second run beside the first is refused.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from schemas.annotate import LABELS
+
+
+class InUseError(Exception):
+    """Another run works with this file."""
+
+
+class Worksheet:
+    """`version` names what is asked: rows of another one are left alone."""
+
+    def __init__(self, path: Path, version: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self.version = path, version
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
+        try:
+            self._db.execute("pragma locking_mode = exclusive")
+            self._db.execute("begin exclusive")
+            self._db.execute(
+                "create table if not exists texts (key text, language text, draw real, text text, primary key (key, language))"
+            )
+            columns = ", ".join(LABELS.names)
+            self._db.execute(f"create table if not exists answers ({columns}, primary key ({', '.join(LABELS.key)}))")
+            self._db.execute("commit")
+        except sqlite3.OperationalError as error:
+            raise InUseError(
+                f"{path} is in use ({error}). Another `codemill label` works on this lake: wait for it, or name another --work folder."
+            ) from error
+
+    def put(self, rows: Iterable[tuple[str, str, float, str]]) -> None:
+        """(key, language, draw, text)"""
+        self._db.execute("begin")
+        self._db.executemany("insert or ignore into texts values (?, ?, ?, ?)", rows)
+        self._db.execute("commit")
+
+    def keys(self) -> set[tuple[str, str]]:
+        return set(self._db.execute("select key, language from texts"))
+
+    def open_rows(self, turn: int) -> Iterator[tuple[str, str, str]]:
+        """(key, language, text) without an answer, in the order of the draw; each text is read when it is asked for."""
+        query = """select key, language from texts where not exists (select 1 from answers
+            where content_sha256 = key and answers.language = texts.language and version = ? and turn = ?) order by draw, key, language"""
+        for key, language in self._db.execute(query, (self.version, turn)).fetchall():
+            ((text,),) = self._db.execute("select text from texts where key = ? and language = ?", (key, language))
+            yield key, language, text
+
+    def record(self, row: dict[str, Any]) -> None:
+        """Durable when it returns."""
+        marks = ", ".join("?" * len(LABELS.names))
+        self._db.execute(f"insert or ignore into answers values ({marks})", [row[name] for name in LABELS.names])
+
+    def answers(self, after: int = 0) -> tuple[pa.Table, int]:
+        """Rows of LABELS that were recorded after the place `after`, and the place of the last."""
+        rows = self._db.execute("select rowid, * from answers where version = ? and rowid > ?", (self.version, after)).fetchall()
+        places, *columns = list(zip(*rows, strict=True)) or [()] * (1 + len(LABELS.names))
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, LABELS.arrow_schema, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=LABELS.arrow_schema), max(places, default=after)
+
+    def close(self, is_done: bool) -> None:
+        """Removes the file when all that it holds is in the lake."""
+        self._db.close()
+        if is_done:
+            self.path.unlink(missing_ok=True)

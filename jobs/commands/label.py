@@ -1,0 +1,232 @@
+"""`codemill label` asks an oracle for the quality of a sample of files; `codemill agreement` says how far oracles agree."""
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table as RichTable
+
+from gpu_scoring import prompt
+from gpu_scoring.agreement import agreements
+from gpu_scoring.judge import Budget, Endpoint, Judge, JudgeError, Pace
+from gpu_scoring.label import RUBRIC, Summary, judge_version, label, repeated, rubric_version, sampled
+from gpu_scoring.sample import REPORT_SHAPE, Sample
+from gpu_scoring.worksheet import InUseError, Worksheet
+from jobs.commands.options import add_json, add_lake, add_parser, console, plain
+from jobs.decide.profiles import PROFILES
+from jobs.runtime.errors import CodemillError, UsageError
+from schemas.lake import Lake
+
+SHAPES = {"report": REPORT_SHAPE, "natural": None}
+SAY_EVERY_S = 5.0
+
+
+def add(commands: Any) -> None:
+    help = "rate a sample of the kept files by an oracle, a language model behind an endpoint or the built-in rubric"
+    found = add_parser(commands, "label", run, help)
+    add_lake(found)
+    found.add_argument("--count", type=int, required=True, metavar="N", help="files of the sample")
+    help = "languages as in the report's Table 17 (default), or natural: as they are"
+    found.add_argument("--shape", default="report", choices=sorted(SHAPES), help=help)
+    found.add_argument("--profile", default="demo", choices=sorted(PROFILES), help="whose kept files are sampled (default: demo)")
+    found.add_argument(
+        "--turn", type=int, default=0, metavar="N", help="ask again: 1 and more are further answers about part of the sample"
+    )
+    found.add_argument(
+        "--share", type=float, default=0.1, metavar="X", help="part of the sample that a further turn asks about (default: 0.1)"
+    )
+    found.add_argument(
+        "--work", metavar="FOLDER", help="where answers are kept until they are in the lake (default: in a local lake's label/)"
+    )
+    found.add_argument("--json", action="store_true", help="print JSON")
+    found.add_argument("--quiet", action="store_true", help="show no progress")
+    judge = found.add_argument_group("a judge: any endpoint that speaks the chat protocol of OpenAI; without one the rubric rates")
+    judge.add_argument("--judge", metavar="URL", help="what /chat/completions follows, such as https://HOST/v1")
+    judge.add_argument("--model", metavar="NAME", help="the judge's model")
+    judge.add_argument("--key-env", default="OPENAI_API_KEY", metavar="NAME", help="variable that holds the key (default: OPENAI_API_KEY)")
+    judge.add_argument("--budget-tokens", type=int, metavar="N", help="never spend more tokens; this or --budget-money is needed")
+    judge.add_argument("--budget-money", type=float, metavar="X", help="never spend more, in the currency of the prices")
+    judge.add_argument("--prompt-price", type=float, default=0.0, metavar="X", help="for a million tokens that are read (default: 0)")
+    judge.add_argument("--answer-price", type=float, default=0.0, metavar="X", help="for a million tokens that are written (default: 0)")
+    judge.add_argument("--concurrency", type=int, default=8, metavar="N", help="questions at a time (default: 8)")
+    judge.add_argument("--requests-per-minute", type=float, metavar="N", help="default: no limit")
+    judge.add_argument("--tokens-per-minute", type=float, metavar="N", help="default: no limit")
+    judge.add_argument("--timeout", type=float, default=120.0, metavar="S", help="seconds until an answer is given up (default: 120)")
+    judge.add_argument("--attempts", type=int, default=6, metavar="N", help="for one file, with growing waits between (default: 6)")
+    judge.add_argument("--answer-tokens", type=int, default=600, metavar="N", help="most tokens of an answer (default: 600)")
+    most = prompt.MOST_TEXT_BYTES
+    judge.add_argument("--text-bytes", type=int, default=most, metavar="N", help=f"what is shown of a longer file (default: {most})")
+    again = add_parser(commands, "agreement", agree, "how far the oracles of a lake's labels agree, with each other and with themselves")
+    add_lake(again)
+    add_json(again)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    check(arguments)
+    lake = Lake.at(arguments.lake)
+    lake.check_format()
+    endpoint = endpoint_of(arguments)
+    version = judge_version(endpoint, arguments.text_bytes) if endpoint else rubric_version()
+    try:
+        sample = repeated(sampled(lake, arguments.profile, arguments.count, SHAPES[arguments.shape]), arguments.turn, arguments.share)
+        worksheet = Worksheet(work_folder(arguments, lake) / "label.sqlite", version)
+    except (LookupError, InUseError) as error:
+        raise CodemillError(str(error)) from error
+    judge = judge_of(arguments, endpoint) if endpoint else None
+    say = progress(arguments.quiet)
+    if judge and not arguments.quiet:
+        sys.stderr.write(f"codemill: {plan(sample, judge)}\n")
+    is_done = False
+    try:
+        found = label(lake, sample, worksheet, judge, arguments.turn, arguments.text_bytes, say)
+        is_done = found.left == 0
+    except JudgeError as error:
+        raise CodemillError(str(error)) from error
+    finally:
+        worksheet.close(is_done)
+    print(json.dumps(as_json(found, judge))) if arguments.json else show(found, judge, arguments)
+    return 0 if is_done else 1
+
+
+def check(arguments: argparse.Namespace) -> None:
+    least = {"count": 1, "turn": 0, "concurrency": 1, "attempts": 1, "answer_tokens": 1, "text_bytes": 100}
+    for name, value in least.items():
+        if getattr(arguments, name) < value:
+            raise UsageError(f"--{name.replace('_', '-')} {getattr(arguments, name)}: expected at least {value}")
+    if not 0 < arguments.share <= 1:
+        raise UsageError(f"--share {arguments.share}: expected more than 0 and at most 1")
+    if not arguments.judge:
+        return
+    if not arguments.model:
+        raise UsageError("--judge needs --model: the name that the endpoint knows the model by")
+    if arguments.budget_tokens is None and arguments.budget_money is None:
+        raise UsageError("--judge needs --budget-tokens or --budget-money: what may be spent")
+    if arguments.budget_money is not None and not (arguments.prompt_price or arguments.answer_price):
+        raise UsageError("--budget-money needs --prompt-price and --answer-price: without them nothing costs anything")
+
+
+def endpoint_of(arguments: argparse.Namespace) -> Endpoint | None:
+    if not arguments.judge:
+        return None
+    key = os.environ.get(arguments.key_env, "")
+    names = ("timeout", "attempts", "answer_tokens", "prompt_price", "answer_price")
+    timeout, *rest = (getattr(arguments, name) for name in names)
+    return Endpoint(arguments.judge, arguments.model, key, timeout, *rest)
+
+
+def judge_of(arguments: argparse.Namespace, endpoint: Endpoint) -> Judge:
+    budget = Budget(arguments.budget_tokens, arguments.budget_money)
+    paces = Pace(arguments.requests_per_minute), Pace(arguments.tokens_per_minute)
+    return Judge(endpoint, budget, arguments.concurrency, *paces)
+
+
+def work_folder(arguments: argparse.Namespace, lake: Lake) -> Path:
+    """On this machine, whatever the lake is on: answers must be safe before they travel."""
+    if arguments.work:
+        return Path(arguments.work)
+    if lake.is_local:
+        return Path(lake.path("label"))
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "codemill" / f"label-{hashlib.sha256(lake.root.encode()).hexdigest()[:12]}"
+
+
+def plan(sample: Sample, judge: Judge) -> str:
+    """What it may cost, before it starts. Nobody knows the lengths of texts yet that are not read: the budget is what holds."""
+    budget, endpoint = judge.budget, judge.endpoint
+    limits = [f"{budget.tokens:,} tokens"] * (budget.tokens is not None) + [f"{budget.money:,.2f} in money"] * (budget.money is not None)
+    answers = sample.rows.num_rows * endpoint.answer_tokens
+    return (
+        f"asks {endpoint.model} about up to {sample.rows.num_rows:,} files, {judge.threads} at a time; answers of at most"
+        f" {answers:,} tokens in all. Spends at most {' and '.join(limits)}; what is answered already is not asked again."
+    )
+
+
+def progress(is_quiet: bool) -> Any:
+    last = time.monotonic()
+
+    def say(line: str) -> None:
+        nonlocal last
+        if not is_quiet and time.monotonic() - last > SAY_EVERY_S:
+            last = time.monotonic()
+            sys.stderr.write(f"codemill: {line}\n")
+
+    return say
+
+
+def as_json(found: Summary, judge: Judge | None) -> dict[str, Any]:
+    spent = {"tokens": judge.budget.spent_tokens, "money": judge.budget.spent_money} if judge else None
+    return {
+        "version": found.version,
+        "oracle": judge.endpoint.model if judge else RUBRIC,
+        "sample": found.sample.rows.num_rows,
+        "wanted": found.sample.wanted,
+        "found": found.sample.found,
+        "answers": dict(sorted(found.answers.items())),
+        "scores": {str(score): count for score, count in sorted(found.scores.items())},
+        "asked": found.asked,
+        "left": found.left,
+        "spent": spent,
+        "stopped": found.stopped,
+    }
+
+
+def show(found: Summary, judge: Judge | None, arguments: argparse.Namespace) -> None:
+    out = console()
+    languages = RichTable("language", "wanted", "in the sample")
+    scores = RichTable("rating", "files", "")
+    for column in (*languages.columns[1:], scores.columns[1]):
+        column.justify = "right"
+    for name, wanted in sorted(found.sample.wanted.items(), key=lambda item: (-item[1], item[0])):
+        if found.sample.found.get(name) or wanted:
+            languages.add_row(name, f"{wanted:,}", f"{found.sample.found.get(name, 0):,}")
+    languages.add_section()
+    languages.add_row("all", f"{sum(found.sample.wanted.values()):,}", f"{found.sample.rows.num_rows:,}")
+    most = max(found.scores.values(), default=1)
+    for score in range(11):
+        count = found.scores[score]
+        scores.add_row(str(score), f"{count:,}", "█" * round(40 * count / most))
+    out.print(languages)
+    out.print(scores)
+    told = "; ".join(f"{count:,} {plain(name)}" for name, count in sorted(found.answers.items()))
+    out.print(
+        f"{found.asked:,} files rated now by {judge.endpoint.model if judge else 'the rubric'} in {found.seconds:.0f} s: {told or 'none'}.",
+        markup=False,
+    )
+    if judge:
+        budget = judge.budget
+        out.print(
+            f"Spent at most {budget.spent_tokens:,} tokens"
+            + (f", {budget.spent_money:,.2f} in money." if judge.endpoint.prompt_price or judge.endpoint.answer_price else ".")
+        )
+    else:
+        out.print("The rubric counts; it does not judge. A scorer that learns it proves that the way works, and nothing about quality.")
+    if found.left:
+        out.print(f"{found.left:,} files are left: {found.stopped or 'the run ended early'}. The same command continues with them.")
+
+
+def agree(arguments: argparse.Namespace) -> int:
+    lake = Lake.at(arguments.lake)
+    lake.check_format()
+    found = agreements(lake)
+    if arguments.json:
+        print(json.dumps([dataclasses.asdict(one) for one in found]))
+        return 0
+    if not found:
+        raise CodemillError(
+            "no two oracles rated the same files. Expected labels of two of them, or of one in two turns:"
+            f" codemill label --lake {lake.root} --count N --turn 1"
+        )
+    table = RichTable("first", "second", "files", "MAE", "cMAE", "equal", "within 1", "Spearman", "kappa")
+    for one in found:
+        shares = (f"{one.equal_share:.1%}", f"{one.within_one_share:.1%}")
+        table.add_row(
+            one.one, one.other, f"{one.files:,}", f"{one.mae:.2f}", f"{one.cmae:.2f}", *shares, f"{one.spearman:.3f}", f"{one.kappa:.3f}"
+        )
+    console().print(table)
+    return 0
