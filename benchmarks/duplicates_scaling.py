@@ -28,6 +28,7 @@ import pyarrow as pa
 from deltalake import WriterProperties, write_deltalake
 
 from benchmarks.code import text_files
+from benchmarks.measure import report, result
 from jobs.annotate import duplicates, signatures
 from jobs.annotate.duplicates import DuplicatesParams
 from jobs.runtime.session import JAVA_OPTIONS, start_session
@@ -56,18 +57,24 @@ def main() -> None:
     inputs += [(f"{times}x", texts(), times * arguments.megabytes << 20) for times in arguments.times]
     inputs.append((f"{arguments.times[0]}x, half of one template", of_template(), arguments.times[0] * arguments.megabytes << 20))
     print("input                          texts      MB     pairs   CPU s  s/GB beyond fixed   MB/s  shuffled/bytes  GB an executor")
-    fixed = 0.0
+    fixed, speeds = 0.0, {}
     for name, found, size in inputs:
         with tempfile.TemporaryDirectory() as folder:
             write_contents(folder, found, size)
             done, memory = submitted(folder)
         fixed = fixed or done["cpu_s"]
+        speeds[name] = done["bytes"] / 1e6 / max(done["cpu_s"] - fixed, 1e-9)
         print(
             f"{name:26} {done['texts']:9,} {done['bytes'] / 1e6:7,.0f} {done['pairs']:9,} {done['cpu_s']:7.1f}"
             f" {(done['cpu_s'] - fixed) / done['bytes'] * 1e9:18.1f} {done['bytes'] / 1e6 / done['wall_s']:6.1f}"
             f" {done['shuffled'] / done['bytes']:15.3f} {memory / 1e9:15.2f}",
             flush=True,
         )
+
+    least, most = (f"{times}x" for times in (arguments.times[0], arguments.times[-1]))
+    same = (f"the same code at {least}", speeds[least])
+    given = f"{most} of {arguments.megabytes} MB, two executors of one core and {HEAP_MB} MB of heap"
+    report(result("duplicates_scaling", "MB per processor second beyond the fixed cost", speeds[most], same, same, given))
 
 
 def texts() -> Iterator[str]:
