@@ -126,12 +126,12 @@ def rated(rows: Iterator[tuple[str, str, str]], version: str, turn: int) -> Iter
         ratings = rubric.rate(pa.array(texts, pa.large_string()), pa.array(languages, pa.string()), SyntaxLimits()).to_pylist()
         for key, language, rating in zip(keys, languages, ratings, strict=True):
             is_rated = rating["status"] == "rated"
-            aspects = ", ".join(f"{name} {rating[name]:.1f}" for name in rubric.ASPECTS) if is_rated and not rating["zero_reason"] else None
+            aspects = [f"{name} {rating[name]:.1f}" for name in rubric.ASPECTS if rating[name] is not None]
             yield _row(key, language, version, turn, RUBRIC) | {
                 "status": "rated" if is_rated else "failed",
                 "score": rating["score"],
                 "reason": rating["zero_reason"] if is_rated else rating["status"],
-                "explanation": aspects,
+                "explanation": None if rating["zero_reason"] else ", ".join(aspects) or None,
             }
 
 

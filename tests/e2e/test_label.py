@@ -1,4 +1,4 @@
-"""`codemill label`, the command itself, over a real lake and a judge behind a real HTTP endpoint."""
+"""`codemill label`, `agreement` and `train-scorer`, the commands themselves, over a real lake and a judge behind a real HTTP endpoint."""
 
 import json
 import signal
@@ -7,22 +7,26 @@ import sys
 import time
 from collections import Counter
 
+import pyarrow.compute as pc
 import pytest
 
 from gpu_scoring.prompt import nonce_of
+from gpu_scoring.scorer import load_scorer
 from jobs.cli import main
 from schemas.annotate import LABELS
+from schemas.decide import FEATURES
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from tests.judge_server import cut_connection, half_an_answer, judge_server
-from tests.lake_builder import lake_rows, standard_library
+from tests.lake_builder import HELD_OUT, lake_rows, standard_library
 
 FILES = 60
 
 
 @pytest.fixture(scope="module")
 def rows():
-    return lake_rows(standard_library(400))
+    files = standard_library(10_000)
+    return lake_rows(files[:400] + [file for file in files[400:] if file.repository == HELD_OUT])
 
 
 @pytest.fixture
@@ -204,3 +208,37 @@ def test_an_oracle_is_asked_twice_and_its_agreement_told(lake, capsys):
 def test_a_wrong_command_says_what_was_expected(lake, capsys, more, status, said):
     assert main(command(lake, *more)) == status
     assert said in capsys.readouterr().err
+
+
+SMALL = ["--window", "64", "--hidden-size", "32", "--layers", "1", "--vocabulary-size", "400", "--threads", "1", "--quiet", "--json"]
+
+
+def test_a_scorer_is_trained_on_the_labels_and_measured_on_held_out_repositories(lake, tmp_path, capsys):
+    main(["label", "--lake", lake.root, "--count", "400", "--shape", "natural", "--quiet"])
+    capsys.readouterr()
+    assert main(["train-scorer", "--lake", lake.root, "--out", str(tmp_path / "scorer"), *SMALL]) == 0
+    told = json.loads(capsys.readouterr().out)
+    rated = sum(row["status"] == "rated" for row in labels(lake))
+    held = set(lake.read(FEATURES, ["candidate"], pc.field("is_held_out")).column(0).to_pylist())
+    held_out = sum(row["content_sha256"] in held for row in labels(lake))
+    assert told["scorer"]["files"] == held_out > 1
+    assert told["train_files"] == rated - held_out
+    assert set(told["baselines"]) == {"mean of training", "length and comments", "hashed n-grams"}
+    assert load_scorer(tmp_path / "scorer").predict(["x = 1"])[0] >= 0
+    assert told["model_hash"] in (tmp_path / "scorer" / "README.md").read_text()
+
+
+def test_what_a_scorer_cannot_be_trained_on_is_told(lake, tmp_path, capsys):
+    train = ["train-scorer", "--lake", lake.root, "--out", str(tmp_path / "scorer"), *SMALL]
+    assert main(train) == 1
+    assert "holds no rating. Expected what `codemill label" in capsys.readouterr().err
+    main(command(lake))
+    with judge_server(lambda request: request.rate(6)) as server:
+        main(command(lake, *judged_by(server)))
+    capsys.readouterr()
+    assert main(train) == 1
+    told = capsys.readouterr().err
+    assert "ratings of several oracles" in told and "(rubric)" in told and "(judge m)" in told
+    assert main([*train, "--labels", "none"]) == 1
+    assert "no rating of version none" in capsys.readouterr().err
+    assert main([*train, "--hidden-size", "50"]) == 2

@@ -1,0 +1,84 @@
+"""The card of a scorer: what it was trained on, how good it is, how to use it, what not to believe."""
+
+from typing import TYPE_CHECKING
+
+from gpu_scoring.examples import Labelled
+from gpu_scoring.metrics import Measures
+
+if TYPE_CHECKING:
+    from gpu_scoring.train import Trained, TrainParams
+
+_RUBRIC = """\
+**Its labels are those of the rubric, which counts and does not judge.** That it learned them proves that the way from labels to scores
+works. It says nothing about the quality of code, and its scores should select nothing that matters.
+
+"""
+_SHUFFLED = """\
+**Its labels were shuffled.** It is a check that nothing can be learned from nothing, and of no other use.
+
+"""
+
+
+def card(data: Labelled, params: "TrainParams", trained: "Trained") -> str:
+    """Markdown. MODEL_HASH stands where the model's hash belongs."""
+    random = f"random weights ({params.shape.hidden_size} wide, {params.shape.layers} layers)"
+    start = f"the checkpoint `{params.checkpoint}`" if params.checkpoint else random
+    warning = (_RUBRIC if data.oracle == "rubric" else "") + (_SHUFFLED if params.shuffled_labels else "")
+    rows = [("**this scorer**", trained.scorer), *trained.baselines.items()]
+    errors = "\n".join(f"| {name} | {_errors(found)} |" for name, found in rows)
+    languages = "\n".join(
+        f"| {name} | {files:,} | {mae:.2f} | {bias:+.2f} |"
+        for name, (files, mae, bias) in sorted(trained.languages.items(), key=lambda item: (-item[1][0], item[0]))
+    )
+    bins = "\n".join(
+        f"| {one.low:.0f} to {one.high:.0f} | {one.files:,} | {one.predicted:.2f} | {one.true:.2f} |" for one in trained.calibration
+    )
+    return f"""\
+# Quality scorer MODEL_HASH
+
+A decoder of Llama structure with a regression head. It gives a text a score from 0 to 1; times ten it is the rating that the oracle
+would give.
+
+{warning}## Trained on
+
+- {trained.train_files:,} files rated by the oracle `{data.oracle}` (labels of version `{data.version}`);
+  {len(data.held_out):,} files of held-out repositories were never trained on.
+- Started from {start}; {params.epochs} epoch(s), mean squared error on [0, 1], seed {params.seed}.
+- A text is its first {params.window:,} tokens; {trained.truncated_files:,} of the files of training are longer.
+
+## How good it is
+
+On the held-out files, errors on the oracle's scale of 0 to 10. MAE is the mean absolute error, with its 95 % interval over resampled
+files; cMAE is averaged per rating first, because ratings are far from uniform.
+
+| | files | MAE | interval | cMAE | Spearman |
+|---|---:|---:|---:|---:|---:|
+{errors}
+
+| language | files | MAE | mean error |
+|---|---:|---:|---:|
+{languages}
+
+Where it predicts so much, the oracle's mean is so much:
+
+| predicted | files | mean prediction | mean rating |
+|---:|---:|---:|---:|
+{bins}
+
+## How to use it
+
+```python
+from pathlib import Path
+from gpu_scoring.scorer import load_scorer
+
+load_scorer(Path("FOLDER")).predict(["def f():\\n    return 1\\n"])  # scores on [0, 1]
+```
+
+`transformers.AutoModelForSequenceClassification` loads the folder too: give it the first {params.window:,} tokens of a text and its
+end-of-document token, and add the `offset` of `scorer.json` to what it gives.
+"""
+
+
+def _errors(found: Measures) -> str:
+    rank = "-" if found.spearman is None else f"{found.spearman:.3f}"
+    return f"{found.files:,} | {found.mae:.2f} | {found.mae_low:.2f} to {found.mae_high:.2f} | {found.cmae:.2f} | {rank}"

@@ -1,0 +1,104 @@
+"""What a scorer is trained and measured on: labelled texts, and which of them are of held-out repositories."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.annotate import LABELS
+from schemas.decide import FEATURES
+from schemas.ingest import CONTENTS
+from schemas.lake import Lake
+
+MOST_SCORE = 10.0
+
+
+class ExamplesError(Exception):
+    """There is nothing to train or to measure on: where, what was found, what to do."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled texts in the order of their keys. `scores` are on [0, 1]."""
+
+    keys: list[str]
+    languages: list[str]
+    texts: list[str]
+    scores: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def take(self, places: np.ndarray) -> "Examples":
+        chosen = places.tolist()
+        return Examples(
+            [self.keys[i] for i in chosen], [self.languages[i] for i in chosen], [self.texts[i] for i in chosen], self.scores[places]
+        )
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """`oracle` and `version` are those of the labels; `held_out` are texts that occur in a held-out repository."""
+
+    oracle: str
+    version: str
+    train: Examples
+    held_out: Examples
+
+
+def labelled(lake: Lake, version: str | None = None) -> Labelled:
+    """The ratings of one oracle's first turn, with their texts.
+
+    Raises ExamplesError where there are none, or several oracles to choose from."""
+    rows = lake.read(LABELS, ["content_sha256", "language", "version", "oracle", "score"], _wanted(version))
+    versions = {(row["version"], row["oracle"]) for row in rows.select(["version", "oracle"]).to_pylist()}
+    if len(versions) != 1:
+        raise ExamplesError(_which(lake, versions, version))
+    ((version, oracle),) = versions
+    rows = rows.sort_by([("content_sha256", "ascending"), ("language", "ascending")])
+    keys = pa.array(rows.column("content_sha256").combine_chunks().unique())
+    texts = _texts(lake, keys)
+    held = _held_out(lake, keys)
+    rows = rows.filter(pc.is_in(rows.column("content_sha256"), value_set=pa.array(texts, pa.string())))
+    names = rows.column("content_sha256").to_pylist()
+    whole = Examples(
+        names,
+        rows.column("language").to_pylist(),
+        [texts[name] for name in names],
+        np.asarray(rows.column("score"), np.float64) / MOST_SCORE,
+    )
+    is_held_out = np.array([name in held for name in names], bool)
+    found = Labelled(oracle, version, whole.take(np.flatnonzero(~is_held_out)), whole.take(np.flatnonzero(is_held_out)))
+    for name, part in (("of training", found.train), ("held-out", found.held_out)):
+        if len(part) < 2:
+            raise ExamplesError(
+                f"{len(part)} labelled files are {name}, {len(whole)} in all. Expected some of both: label more files, or hold out more"
+                " repositories (`--set decide.features.held_out_rate=0.1` for a new lake)."
+            )
+    return found
+
+
+def _wanted(version: str | None) -> pc.Expression:
+    where = (pc.field("status") == "rated") & (pc.field("turn") == 0)
+    return where if version is None else where & (pc.field("version") == version)
+
+
+def _which(lake: Lake, versions: set[tuple[str, str]], asked: str | None) -> str:
+    if not versions:
+        named = f" of version {asked}" if asked else ""
+        return f"{lake.path(LABELS.name)} holds no rating{named}. Expected what `codemill label --lake {lake.root} --count N` makes."
+    listed = ", ".join(f"{version} ({oracle})" for version, oracle in sorted(versions))
+    return f"{lake.path(LABELS.name)} holds ratings of several oracles: {listed}. Name one: --labels VERSION."
+
+
+def _texts(lake: Lake, keys: pa.Array) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for batch in lake.scan(CONTENTS, ["content_sha256", "text"], pc.field("content_sha256").isin(keys)):
+        found |= zip(batch.column("content_sha256").to_pylist(), batch.column("text").to_pylist(), strict=True)
+    return found
+
+
+def _held_out(lake: Lake, keys: pa.Array) -> set[str]:
+    where = (pc.field("kind") == "file") & pc.field("is_held_out") & pc.field("candidate").isin(keys)
+    return set(lake.read(FEATURES, ["candidate"], where).column("candidate").to_pylist())

@@ -1,0 +1,180 @@
+"""The scorer: a decoder with a regression head, and the folder that it lives in.
+
+The folder is one of Transformers (`AutoModelForSequenceClassification` loads it), with `tokenizer.json`, `scorer.json` (window, offset,
+hash) and a card. A text is its first `window` tokens, the end-of-document token among them where it fits; the head reads the last one's
+hidden state: a causal decoder has seen them all then, and padding after it changes nothing. A score is what the head gives plus `offset`.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from transformers import AutoModelForSequenceClassification, LlamaConfig, LlamaForSequenceClassification
+from transformers.utils.logging import disable_progress_bar
+
+from udfs.tokenizer import PADDING, Tokenizer, TokenizerError, encode, load, train
+
+SCORER_NAME, TOKENIZER_NAME, CARD_NAME = "scorer.json", "tokenizer.json", "README.md"
+ENCODE_AT_ONCE = 512  # texts
+
+
+class ScorerError(Exception):
+    """A model folder cannot be used: where, what was found, what was expected."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a decoder of Llama structure that starts from random weights."""
+
+    hidden_size: int = 128
+    layers: int = 4
+    vocabulary_size: int = 4096
+
+
+@dataclass(frozen=True)
+class Scorer:
+    model: Any
+    tokenizer: Tokenizer
+    window: int
+    offset: float = 0.0
+
+    @property
+    def padding_id(self) -> int:
+        found = self.tokenizer.model.token_to_id(PADDING)
+        return self.tokenizer.end_id if found is None else found
+
+    def tokens(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """The first `window` tokens of each text (int32)."""
+        found: list[np.ndarray] = []
+        for start in range(0, len(texts), ENCODE_AT_ONCE):
+            flat, ends = encode(self.tokenizer, pa.array(texts[start : start + ENCODE_AT_ONCE], pa.large_string()))
+            found += [flat[ends[row] : min(ends[row + 1], ends[row] + self.window)] for row in range(len(ends) - 1)]
+        return found
+
+    def forward(self, rows: Sequence[np.ndarray]) -> torch.Tensor:
+        """Scores of rows of tokens, padded at their ends to the longest (float32, one a row; not held to [0, 1])."""
+        lengths = torch.tensor([len(row) for row in rows])
+        ids = torch.full((len(rows), int(lengths.max())), self.padding_id)
+        for place, row in enumerate(rows):
+            ids[place, : len(row)] = torch.from_numpy(row.astype(np.int64))
+        mask = torch.arange(ids.shape[1]) < lengths[:, None]
+        hidden = self.model.base_model(input_ids=ids, attention_mask=mask.long(), use_cache=False).last_hidden_state
+        scores: torch.Tensor = self.model.score(hidden[torch.arange(len(rows)), lengths - 1]).squeeze(-1).float()
+        return scores + self.offset
+
+    def predict(self, texts: Sequence[str], batch_tokens: int = 8192) -> np.ndarray:
+        """Scores on [0, 1] (float64)."""
+        rows = self.tokens(texts)
+        found = np.zeros(len(rows))
+        self.model.eval()
+        with torch.inference_mode():
+            for places in batches(list(map(len, rows)), batch_tokens):
+                found[places] = self.forward([rows[place] for place in places]).numpy()
+        return np.clip(found, 0, 1)
+
+
+def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Places of rows by rising length, as many as stay within `batch_tokens` when padded; one at least."""
+    batch: list[int] = []
+    for place in np.argsort(lengths, kind="stable").tolist():
+        if batch and (len(batch) + 1) * lengths[place] > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+def new_scorer(shape: Shape, texts: Iterator[str], window: int, seed: int) -> Scorer:
+    """Random weights, and a tokenizer trained on `texts`. Same arguments, same scorer."""
+    tokenizer = load(train(texts, shape.vocabulary_size))
+    heads = max(1, shape.hidden_size // 32)
+    config = LlamaConfig(
+        vocab_size=tokenizer.vocabulary_size,
+        hidden_size=shape.hidden_size,
+        intermediate_size=3 * shape.hidden_size,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=heads,
+        num_key_value_heads=max(1, heads // 2),
+        max_position_embeddings=window,
+        rms_norm_eps=1e-5,
+        bos_token_id=tokenizer.end_id,
+        eos_token_id=tokenizer.end_id,
+        pad_token_id=tokenizer.model.token_to_id(PADDING),
+        num_labels=1,
+        problem_type="regression",
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Scorer(LlamaForSequenceClassification(config), tokenizer, window)
+
+
+def from_checkpoint(folder: Path, window: int, seed: int) -> Scorer:
+    """A causal language model's decoder with a new head. Raises ScorerError for a folder without model or usable tokenizer."""
+    tokenizer = _tokenizer(folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = _model(folder)
+    most = getattr(model.config, "max_position_embeddings", window)
+    if window > most:
+        raise ScorerError(f"{folder} was made for {most:,} tokens; a window of {window:,} is more than that")
+    return Scorer(model, tokenizer, window)
+
+
+def load_scorer(folder: Path) -> Scorer:
+    """What `save` wrote. Raises ScorerError for a folder that is no scorer."""
+    try:
+        declared = json.loads((folder / SCORER_NAME).read_text())
+    except (OSError, ValueError) as error:
+        raise ScorerError(f"{folder} is no scorer: {error}. Expected what `codemill train-scorer --out FOLDER` makes.") from error
+    return Scorer(_model(folder), _tokenizer(folder), int(declared["window"]), float(declared["offset"]))
+
+
+def _model(folder: Path) -> Any:
+    disable_progress_bar()
+    try:
+        return AutoModelForSequenceClassification.from_pretrained(str(folder), num_labels=1, dtype=torch.float32, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise ScorerError(f"{folder} holds no model that Transformers loads: {error}") from error
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    try:
+        return load((folder / TOKENIZER_NAME).read_text())
+    except (OSError, TokenizerError) as error:
+        raise ScorerError(f"{folder / TOKENIZER_NAME} cannot be used: {error}") from error
+
+
+def save(scorer: Scorer, folder: Path, card: str, facts: dict[str, Any]) -> str:
+    """Writes the folder, whole or not at all; returns the model's hash, by which scores are known (16 hex digits)."""
+    written, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
+    for leftover in (written, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    disable_progress_bar()
+    scorer.model.save_pretrained(written)
+    (written / TOKENIZER_NAME).write_text(scorer.tokenizer.tokenizer_json)
+    model_hash = hash_of(scorer)
+    declared = {"window": scorer.window, "offset": scorer.offset, "model_hash": model_hash} | facts
+    (written / SCORER_NAME).write_text(json.dumps(declared, indent=2, sort_keys=True) + "\n")
+    (written / CARD_NAME).write_text(card.replace("MODEL_HASH", model_hash))
+    if folder.exists():
+        folder.rename(old)
+    written.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+    return model_hash
+
+
+def hash_of(scorer: Scorer) -> str:
+    """Of weights, tokenizer, window and offset: what decides a score."""
+    digest = hashlib.sha256(f"{scorer.window} {scorer.offset} {scorer.tokenizer.sha256}".encode())
+    for name, weight in sorted(scorer.model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]

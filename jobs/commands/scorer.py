@@ -1,0 +1,92 @@
+"""`codemill train-scorer`: a model that learns an oracle's ratings."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table as RichTable
+
+from gpu_scoring.examples import ExamplesError, labelled
+from jobs.commands.options import add_json, add_lake, add_parser, console
+from jobs.runtime.errors import CodemillError, UsageError
+from schemas.lake import Lake
+
+
+def add(commands: Any) -> None:
+    found = add_parser(
+        commands, "train-scorer", train, "train a scorer on the lake's labels; measured on held-out repositories beside baselines"
+    )
+    add_lake(found)
+    found.add_argument("--out", required=True, metavar="FOLDER", help="the model's folder, with its card")
+    found.add_argument("--labels", metavar="VERSION", help="whose ratings (needed where several oracles rated)")
+    found.add_argument(
+        "--from", dest="checkpoint", default="", metavar="FOLDER", help="a causal language model to start from (default: random weights)"
+    )
+    found.add_argument("--window", type=int, default=512, metavar="N", help="tokens of a text that are read (default: 512)")
+    found.add_argument("--epochs", type=int, default=1, metavar="N", help="default: 1, as in the report")
+    found.add_argument(
+        "--learning-rate", type=float, default=1e-3, metavar="X", help="default: 0.001, for random weights; far less for a checkpoint"
+    )
+    found.add_argument("--batch-tokens", type=int, default=4096, metavar="N", help="tokens of a step, padding included (default: 4096)")
+    found.add_argument("--hidden-size", type=int, default=128, metavar="N", help="of random weights, a multiple of 32 (default: 128)")
+    found.add_argument("--layers", type=int, default=4, metavar="N", help="of random weights (default: 4)")
+    found.add_argument("--vocabulary-size", type=int, default=4096, metavar="N", help="of random weights (default: 4096)")
+    found.add_argument("--shuffled-labels", action="store_true", help="give texts each other's ratings: what can be learned from nothing")
+    found.add_argument("--seed", type=int, default=0, metavar="N")
+    found.add_argument("--threads", type=int, default=0, metavar="N", help="default: as many as torch takes")
+    found.add_argument("--quiet", action="store_true", help="show no progress")
+    add_json(found)
+
+
+def train(arguments: argparse.Namespace) -> int:
+    check(arguments)
+    lake = Lake.at(arguments.lake)
+    lake.check_format()
+    try:
+        data = labelled(lake, arguments.labels)
+    except ExamplesError as error:
+        raise CodemillError(str(error)) from error
+    # Here and not above: other commands should not wait for torch.
+    from gpu_scoring.scorer import ScorerError, Shape
+    from gpu_scoring.train import TrainParams, train_scorer
+
+    shape = Shape(arguments.hidden_size, arguments.layers, arguments.vocabulary_size)
+    names = ("window", "epochs", "learning_rate", "batch_tokens", "shuffled_labels", "seed", "threads", "checkpoint")
+    params = TrainParams(shape=shape, **{name: getattr(arguments, name) for name in names})
+
+    def say(line: str) -> None:
+        if not arguments.quiet:
+            sys.stderr.write(f"codemill: {line}\n")
+
+    try:
+        found = train_scorer(data, params, Path(arguments.out), say)
+    except ScorerError as error:
+        raise CodemillError(str(error)) from error
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(found)))
+        return 0
+    table = RichTable("held-out files", "files", "MAE", "95 %", "cMAE", "Spearman")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, one in (("scorer", found.scorer), *found.baselines.items()):
+        rank = "-" if one.spearman is None else f"{one.spearman:.3f}"
+        table.add_row(name, f"{one.files:,}", f"{one.mae:.2f}", f"{one.mae_low:.2f} to {one.mae_high:.2f}", f"{one.cmae:.2f}", rank)
+    console().print(table)
+    print(f"{found.train_files:,} files rated by {data.oracle}, {found.seconds:.0f} s. Errors are on the oracle's scale, 0 to 10.")
+    if data.oracle == "rubric":
+        print("The rubric counts; it does not judge. That it is learned proves that the way works, and nothing about quality.")
+    print(f"model {found.model_hash}: {arguments.out}, with its card")
+    return 0
+
+
+def check(arguments: argparse.Namespace) -> None:
+    for name, least in {"window": 8, "epochs": 1, "batch_tokens": 64, "layers": 1, "vocabulary_size": 300, "hidden_size": 32}.items():
+        if getattr(arguments, name) < least:
+            raise UsageError(f"--{name.replace('_', '-')} {getattr(arguments, name)}: expected at least {least}")
+    if arguments.hidden_size % 32:
+        raise UsageError(f"--hidden-size {arguments.hidden_size}: expected a multiple of 32")
+    if not arguments.learning_rate > 0:
+        raise UsageError(f"--learning-rate {arguments.learning_rate}: expected more than 0")
