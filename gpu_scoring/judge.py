@@ -8,6 +8,8 @@ import json
 import random
 import threading
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -118,7 +120,7 @@ class Judge:
     ) -> None:
         self.endpoint, self.budget, self.threads = endpoint, budget, threads
         self._requests, self._tokens, self._sleep = requests or Pace(None), tokens or Pace(None), sleep
-        self._pool = urllib3.PoolManager(maxsize=threads, block=True, retries=False, timeout=urllib3.Timeout(endpoint.timeout_s))
+        self._pool = _pool(endpoint, threads)
 
     def ask(self, messages: list[dict[str, str]]) -> Answer:
         """Raises `JudgeError` where no request can succeed, `OverBudgetError` where this one is not to be paid."""
@@ -172,6 +174,16 @@ class Judge:
         if not isinstance(text, str):
             raise TypeError(f"the answer's content is a {type(text).__name__}")
         return Answer(text, choice.get("finish_reason") == "length", usage.get("prompt_tokens"), usage.get("completion_tokens"))
+
+
+def _pool(endpoint: Endpoint, threads: int) -> urllib3.PoolManager:
+    """Through the proxy that the environment names for the address, if any (`https_proxy`, `no_proxy`)."""
+    address = urllib.parse.urlsplit(endpoint.url)
+    options: dict[str, Any] = {"maxsize": threads, "block": True, "retries": False, "timeout": urllib3.Timeout(endpoint.timeout_s)}
+    proxy = urllib.request.getproxies().get(address.scheme)
+    if proxy and not urllib.request.proxy_bypass(address.hostname or ""):
+        return urllib3.ProxyManager(proxy, **options)
+    return urllib3.PoolManager(**options)
 
 
 def _seconds(header: str | None) -> float:

@@ -105,7 +105,7 @@ def label(lake: Lake, sample: Sample, worksheet: Worksheet, oracle: Judge | None
             found.asked += 1
             if found.asked % COMMIT_EVERY == 0:
                 place = _commit(lake, worksheet, place)
-            say(f"{found.asked:,} of {len(missing):,} files rated")
+            say(_progress(found.asked, len(missing), time.monotonic() - start, oracle))
     finally:
         _commit(lake, worksheet, place)
     keys = {row[:2] for row in _tuples(sample.rows)}
@@ -162,7 +162,7 @@ def judged(
         running: set[Future[dict[str, Any] | None]] = set()
         try:
             while True:
-                while len(running) < 2 * judge.threads and not is_over.is_set() and (row := next(rows, None)):
+                while len(running) < judge.threads and not is_over.is_set() and (row := next(rows, None)):
                     running.add(pool.submit(ask, *row))
                 if not running:
                     break
@@ -185,6 +185,12 @@ def _commit(lake: Lake, worksheet: Worksheet, place: int) -> int:
     if rows.num_rows:
         lake.insert(LABELS, rows)
     return place
+
+
+def _progress(asked: int, wanted: int, seconds: float, oracle: Judge | None) -> str:
+    left_s = seconds / asked * (wanted - asked)
+    spent = f", {oracle.budget.spent_tokens:,} tokens spent" if oracle else ""
+    return f"{asked:,} of {wanted:,} files rated{spent}; about {left_s / 60:.0f} min left"
 
 
 def _row(key: str, language: str, version: str, turn: int, oracle: str) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def judge_server(behave: Behaviour) -> Iterator[Server]:
                 found.questions[request.nonce] += 1
                 found.headers.append(dict(self.headers))
             try:
-                if self.path == "/v1/chat/completions":
+                if self.path.endswith("/v1/chat/completions"):  # a proxy is given the whole address
                     behave(request)
                 else:
                     request.send(404, b"no such page")

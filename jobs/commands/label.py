@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import datetime
 import hashlib
 import json
 import os
@@ -21,8 +22,12 @@ from gpu_scoring.worksheet import InUseError, Worksheet
 from jobs.commands.options import add_json, add_lake, add_parser, console, plain
 from jobs.decide.profiles import PROFILES
 from jobs.runtime.errors import CodemillError, UsageError
+from jobs.runtime.ledger import JobRun, new_run_id
+from schemas.annotate import LABELS
 from schemas.lake import Lake
+from schemas.ledger import LEDGER
 
+JOB_NAME = "annotate.labels"  # in the ledger
 SHAPES = {"report": REPORT_SHAPE, "natural": None}
 SAY_EVERY_S = 5.0
 
@@ -82,16 +87,29 @@ def run(arguments: argparse.Namespace) -> int:
     say = progress(arguments.quiet)
     if judge and not arguments.quiet:
         sys.stderr.write(f"codemill: {plan(sample, judge)}\n")
-    is_done = False
+    is_done, row = False, JobRun(new_run_id(), JOB_NAME, "failed", datetime.datetime.now(datetime.UTC), parameters=parameters(arguments))
+    start = time.monotonic()
     try:
         found = label(lake, sample, worksheet, judge, arguments.turn, arguments.text_bytes, say)
         is_done = found.left == 0
+        row.status = "done"
+        row.account.read_rows, row.written = sample.rows.num_rows, {LABELS.name: found.asked}
+        row.account.dropped = {name: count for name, count in found.answers.items() if name != "rated"}
     except JudgeError as error:
+        row.error = str(error)
         raise CodemillError(str(error)) from error
     finally:
         worksheet.close(is_done)
+        row.elapsed_s = time.monotonic() - start
+        lake.append(LEDGER, row.to_arrow())
     print(json.dumps(as_json(found, judge))) if arguments.json else show(found, judge, arguments)
     return 0 if is_done else 1
+
+
+def parameters(arguments: argparse.Namespace) -> str:
+    """For the ledger: what was asked for. The key is none of it."""
+    names = ("count", "shape", "profile", "turn", "share", "judge", "model", "budget_tokens", "budget_money", "text_bytes", "answer_tokens")
+    return json.dumps({name: getattr(arguments, name) for name in names}, sort_keys=True)
 
 
 def check(arguments: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from schemas.annotate import LABELS
 from schemas.decide import FEATURES
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
+from schemas.ledger import LEDGER
 from tests.judge_server import cut_connection, half_an_answer, judge_server
 from tests.lake_builder import HELD_OUT, lake_rows, standard_library
 
@@ -61,6 +62,8 @@ def test_the_rubric_rates_a_sample_once(lake, capsys):
     assert main(command(lake, "--json")) == 0
     assert json.loads(capsys.readouterr().out)["asked"] == 0
     assert labels(lake) == found
+    rows = [row for row in lake.read(LEDGER).to_pylist() if row["job"] == "annotate.labels"]
+    assert sorted((row["status"], row["read_rows"], row["written_rows"]) for row in rows) == [("done", FILES, 0), ("done", FILES, FILES)]
 
 
 def test_a_larger_sample_asks_only_about_what_is_new(lake, capsys):

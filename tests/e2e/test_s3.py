@@ -11,6 +11,7 @@ import pytest
 
 from jobs.cli import main
 from jobs.runtime.session import s3_jar_folder
+from schemas.annotate import LABELS
 from schemas.lake import PROBE_METRICS, Lake
 from tests.e2e.lakes import SMALL, codemill, content, real_sources
 from udfs.shards import verify
@@ -61,9 +62,11 @@ def test_a_lake_on_s3_holds_the_same_tables_and_shards_as_one_in_a_folder(bucket
         ["explain", "decoder.py"],
         ["decide", "--what-if", "max_error_share=0.5"],
         ["report", "--out", str(tmp_path / "r.html")],
+        ["label", "--count", "10", "--shape", "natural", "--work", str(tmp_path / "work")],
     ):
         codemill(*command, "--lake", f"{bucket}/lake")
     assert "<html" in (tmp_path / "r.html").read_text()
+    assert Lake.at(f"{bucket}/lake").read(LABELS).num_rows == 10
 
 
 def test_a_bucket_that_is_not_there_is_one_clear_error(bucket, tmp_path):

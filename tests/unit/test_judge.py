@@ -122,3 +122,13 @@ def test_a_pace_spreads_what_is_asked() -> None:
     assert waits == [0, 0.5, 0.5, 0.5]
     Pace(None, sleep=sleep).wait(10**9)
     assert len(waits) == 4
+
+
+def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with judge_server(lambda request: request.rate(9)) as server:
+        host = server.url.removesuffix("/v1")
+        monkeypatch.setenv("http_proxy", host)
+        for no_proxy, status in (("", None), ("judge.invalid", "unreachable")):
+            monkeypatch.setenv("no_proxy", no_proxy)
+            judge = Judge(Endpoint("http://judge.invalid/v1", "m", attempts=1, timeout_s=2), Budget())
+            assert judge.ask(messages(TEXT, "Python")).failure == status
