@@ -1,5 +1,7 @@
 """What all tests share: one Spark session, which takes seconds to start, and no deadlines for property tests on a busy machine."""
 
+import sys
+
 import hypothesis
 import pytest
 
@@ -16,6 +18,18 @@ def spark():
     session = start_session("tests")
     yield session
     session.stop()
+
+
+@pytest.fixture(autouse=True)
+def forgotten_lakes():
+    """Delta keeps the log of every table that it met, plans included: after hundreds of lakes Java does little but collect garbage."""
+    yield
+    if "pyspark.sql" in sys.modules:
+        from pyspark.sql import SparkSession
+
+        session = SparkSession.getActiveSession()
+        if session is not None:
+            session._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
 
 @pytest.fixture
