@@ -166,18 +166,31 @@ def judged(
                     running.add(pool.submit(ask, *row))
                 if not running:
                     break
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for answer in filter(None, (future.result() for future in done)):
-                    silent = silent + 1 if "silence" in answer else 0
-                    if silent == 0:
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    running.remove(future)
+                    answer = future.result()
+                    silent = silent + 1 if answer and "silence" in answer else 0
+                    if answer and silent == 0:
                         yield answer
-                    elif silent > MOST_SILENT:
+                    elif answer and silent > MOST_SILENT:
                         raise JudgeError(
                             f"{judge.endpoint.url} did not answer about {silent} files in a row, each asked {judge.endpoint.attempts}"
                             f" times: {answer['silence']}.\nWhat it answered before is kept; the same command continues when it is back."
                         )
+        except (JudgeError, KeyboardInterrupt):
+            is_over.set()
+            yield from _answered(running)  # which are paid for
+            raise
         finally:
-            is_over.set()  # what waits in the pool is not asked any more
+            is_over.set()
+
+
+def _answered(running: set[Future[dict[str, Any] | None]]) -> Iterator[dict[str, Any]]:
+    """What questions that are under way are still told, without their errors."""
+    for future in wait(running).done:
+        if future.exception() is None and (answer := future.result()) and "silence" not in answer:
+            yield answer
 
 
 def _commit(lake: Lake, worksheet: Worksheet, place: int) -> int:

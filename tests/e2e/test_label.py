@@ -173,6 +173,24 @@ def test_a_budget_ends_the_run_and_the_next_one_continues(lake, capsys):
     assert set(first) < {row["content_sha256"] for row in labels(lake)}
 
 
+def test_answers_that_are_under_way_when_the_endpoint_turns_away_are_kept(lake, capsys):
+    asked = Counter()
+
+    def behave(request):
+        asked[request.nonce] += 1
+        if len(asked) == 3:
+            time.sleep(0.2)
+            request.send(401, b"the key is no longer valid")
+        else:
+            time.sleep(0.8)
+            request.rate(6)
+
+    with judge_server(behave) as server:
+        assert main(command(lake, *judged_by(server, "--concurrency", "5"))) == 1
+    assert "answers 401" in capsys.readouterr().err
+    assert len(labels(lake)) == 4 == len(asked) - 1
+
+
 def test_an_endpoint_that_answers_nothing_ends_the_run_and_says_so(lake, capsys):
     with judge_server(lambda request: request.send(500, b"broken")) as server:
         arguments = command(lake, *judged_by(server, "--attempts", "1"))

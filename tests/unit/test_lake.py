@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -94,3 +95,26 @@ def test_a_reader_that_stops_before_the_end_leaves_nothing_that_breaks_the_inter
     program = f"from schemas.lake import Lake; from tests.unit.test_lake import PARTS; next(Lake({parts.root!r}).scan(PARTS))"
     for _ in range(3):  # by the file system of delta-rs nearly all ended by a signal or hung
         assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 0
+
+
+def test_an_insert_adds_only_keys_that_are_not_there_also_where_two_do_it_at_once(tmp_path: Path) -> None:
+    table = Table(
+        "test/rows",
+        "rows",
+        (Column("key", pa.int64(), "a key"), Column("value", pa.string(), "a value", True)),
+        ("key",),
+        writer="delta-rs",
+    )
+    lake = Lake.at(str(tmp_path))
+
+    def rows(keys: range, value: str) -> pa.Table:
+        return pa.table({"key": list(keys), "value": [value] * len(keys)}, schema=table.arrow_schema)
+
+    assert lake.insert(table, rows(range(10), "first")) == 10
+    assert lake.insert(table, rows(range(5, 15), "second")) == 5
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda number: lake.insert(table, rows(range(10, 40), f"at once {number}")), range(4)))
+    assert sum(found) == 25
+    kept = {row["key"]: row["value"] for row in lake.read(table).to_pylist()}
+    assert len(kept) == lake.read(table).num_rows == 40
+    assert [kept[key] for key in (0, 9, 10, 14)] == ["first", "first", "second", "second"]
