@@ -64,8 +64,8 @@ class Scorer:
         ids = torch.full((len(rows), int(lengths.max())), self.padding_id)
         for place, row in enumerate(rows):
             ids[place, : len(row)] = torch.from_numpy(row.astype(np.int64))
-        mask = torch.arange(ids.shape[1]) < lengths[:, None]
-        hidden = self.model.base_model(input_ids=ids, attention_mask=mask.long(), use_cache=False).last_hidden_state
+        # No mask: a causal decoder does not look behind a text, where the padding is, and without one attention takes its fast kernel.
+        hidden = self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
         scores: torch.Tensor = self.model.score(hidden[torch.arange(len(rows)), lengths - 1]).squeeze(-1).float()
         return scores + self.offset
 

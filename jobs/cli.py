@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from jobs.commands import counts, dag, explain, label, report, run, scorer, trace, what_if
+from jobs.commands import counts, dag, explain, label, report, run, score, scorer, trace, what_if
 from jobs.commands.options import Command
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import TOLD, UsageError
@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     report.add(commands)
     label.add(commands)
     scorer.add(commands)
+    score.add(commands)
     dag.add(commands)
     return top
 

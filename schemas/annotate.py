@@ -168,3 +168,22 @@ LABELS = Table(
     ),
     writer="delta-rs",
 )
+
+SCORES = Table(
+    name="annotate/scores",
+    meaning="the score that a scorer gives a text; a row annotator that runs outside Spark",
+    columns=(
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        Column("version", pa.string(), "hash of the model, its tokenizer and its window"),
+        Column(
+            "score_percent",
+            pa.int32(),
+            "0 to 100: the oracle's rating as predicted, times ten; whole, so that another device gives the same",
+        ),
+        Column("token_count", pa.int64(), "tokens that were read, the end of the document among them"),
+        Column("is_truncated", pa.bool_(), "whether the text is longer than the window: its first tokens were scored"),
+    ),
+    key=("content_sha256", "version"),
+    checks=(Check("score_is_in_range", "score_percent between 0 and 100"), Check("has_tokens", "token_count > 0")),
+    writer="delta-rs",
+)

@@ -6,6 +6,7 @@ probe, scoring) read through Arrow here; the ledger is written here, because all
 
 import json
 import os
+import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from schemas.table import ContractError, Table
 
 MARKER = "codemill.json"
-INSERT_ATTEMPTS = 5  # where other commits come first
+INSERT_ATTEMPTS = 20  # where other commits come first
 FORMAT = 1
 # What lies in a lake and is no table.
 SHARDS = "mix/shards"
@@ -183,6 +184,7 @@ class Lake:
             except CommitFailedError:
                 if attempt == INSERT_ATTEMPTS - 1:
                     raise
+                time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 5)))  # else those that met meet again
         raise AssertionError
 
     def make(self, table: Table) -> None:

@@ -7,11 +7,13 @@ import urllib.request
 from pathlib import Path
 
 import boto3
+import pyarrow.compute as pc
 import pytest
 
 from jobs.cli import main
 from jobs.runtime.session import s3_jar_folder
-from schemas.annotate import LABELS
+from schemas.annotate import LABELS, SCORES
+from schemas.decide import KEPT
 from schemas.lake import PROBE_METRICS, Lake
 from tests.e2e.lakes import SMALL, codemill, content, real_sources
 from udfs.shards import verify
@@ -62,11 +64,37 @@ def test_a_lake_on_s3_holds_the_same_tables_and_shards_as_one_in_a_folder(bucket
         ["explain", "decoder.py"],
         ["decide", "--what-if", "max_error_share=0.5"],
         ["report", "--out", str(tmp_path / "r.html")],
-        ["label", "--count", "10", "--shape", "natural", "--work", str(tmp_path / "work")],
+        ["label", "--count", "100", "--shape", "natural", "--work", str(tmp_path / "work")],
     ):
         codemill(*command, "--lake", f"{bucket}/lake")
     assert "<html" in (tmp_path / "r.html").read_text()
-    assert Lake.at(f"{bucket}/lake").read(LABELS).num_rows == 10
+    assert Lake.at(f"{bucket}/lake").read(LABELS).num_rows > 10
+    race(f"{bucket}/lake", tmp_path)
+
+
+def race(lake, folder):
+    """Two workers score the same files at once, each in many commits."""
+    sizes = ["--window", "64", "--hidden-size", "32", "--layers", "1", "--vocabulary-size", "400", "--threads", "1"]
+    codemill("train-scorer", "--lake", lake, "--out", str(folder / "scorer"), *sizes)
+    worker = [
+        sys.executable,
+        "-m",
+        "jobs",
+        "score",
+        "--lake",
+        lake,
+        "--model",
+        str(folder / "scorer"),
+        "--threads",
+        "1",
+        "--commit-rows",
+        "3",
+    ]
+    running = [subprocess.Popen(worker, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait(300) for process in running] == [0, 0]
+    scored = Lake.at(lake).read(SCORES, ["content_sha256"]).column(0).to_pylist()
+    wanted = Lake.at(lake).read(KEPT, ["candidate"], pc.field("kind") == "file").column(0).to_pylist()
+    assert sorted(scored) == sorted(wanted)
 
 
 def test_a_bucket_that_is_not_there_is_one_clear_error(bucket, tmp_path):

@@ -1,0 +1,186 @@
+"""The worker: scores of all files that the policy keeps, by a scorer, without Spark.
+
+Reads   decide/kept, ingest/contents
+Writes  annotate/scores
+
+Texts stream: a thread reads and tokenizes while the model works; rows wait in a buffer that is bounded in tokens, and leave it by length,
+so that little of a batch is padding. What has a score by this model is skipped. Several workers share the work by ranges of keys, without
+a coordinator; a commit adds only keys that are not there, so that whoever overlaps or is started again doubles nothing, and a worker that
+is killed loses what it scored since its last commit.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from gpu_scoring.scorer import Scorer, batches
+from schemas.annotate import SCORES
+from schemas.decide import KEPT
+from schemas.ingest import CONTENTS
+from schemas.lake import Lake
+
+KEYS_AT_ONCE = 1_000_000  # of which one pass over the contents is made: about 100 MB
+TEXTS_AT_ONCE = 64
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class WorkerParams:
+    """`share` of `shares`: which range of keys is this worker's. Commits come after so many rows or seconds, whichever is first."""
+
+    share: int = 0
+    shares: int = 1
+    batch_tokens: int = 8192
+    buffer_batches: int = 32
+    commit_rows: int = 2000
+    commit_s: float = 30.0
+
+
+@dataclass
+class Summary:
+    wanted: int = 0
+    skipped: int = 0
+    scored: int = 0
+    tokens: int = 0
+    padded_tokens: int = 0
+    truncated: int = 0
+    seconds: float = 0.0
+    scores: np.ndarray = field(default_factory=lambda: np.zeros(101, np.int64))
+
+
+@dataclass(frozen=True)
+class Row:
+    key: str
+    tokens: np.ndarray
+    is_truncated: bool
+
+
+def key_range(share: int, shares: int) -> tuple[str, str]:
+    """First key and first key beyond, as hex digits: equal parts of all keys."""
+    ends = [f"{part * 2**32 // shares:08x}" for part in range(shares)] + ["g"]
+    return ends[share], ends[share + 1]
+
+
+def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerParams, say: Say) -> Summary:
+    """Scores what this worker's range of keys lacks. `version` is the scorer's hash."""
+    start = time.monotonic()
+    found = Summary()
+    low, high = key_range(params.share, params.shares)
+    kept = _keys(lake, KEPT, "candidate", low, high, (pc.field("kind") == "file") & (pc.field("policy") == profile))
+    known = _keys(lake, SCORES, "content_sha256", low, high, pc.field("version") == version)
+    missing = kept.filter(pc.invert(pc.is_in(kept, value_set=known)))
+    found.wanted, found.skipped = len(kept), len(kept) - len(missing)
+    held: list[tuple[str, int, int, bool]] = []
+    committed = time.monotonic()
+    for rows in buffered(token_rows(lake, scorer, missing), params):
+        for places in batches([len(row.tokens) for row in rows], params.batch_tokens):
+            chosen = [rows[place] for place in places]
+            lengths = [len(row.tokens) for row in chosen]
+            percents = score(scorer, chosen)
+            held += [(row.key, int(p), n, row.is_truncated) for row, p, n in zip(chosen, percents, lengths, strict=True)]
+            found.scored += len(chosen)
+            found.tokens += sum(lengths)
+            found.padded_tokens += len(chosen) * max(lengths)
+            found.truncated += sum(row.is_truncated for row in chosen)
+            found.scores += np.bincount(percents, minlength=101)
+            if len(held) >= params.commit_rows or time.monotonic() - committed > params.commit_s:
+                commit(lake, version, held)
+                held, committed = [], time.monotonic()
+            say(_progress(found, len(missing), time.monotonic() - start))
+    commit(lake, version, held)
+    found.seconds = time.monotonic() - start
+    return found
+
+
+def score(scorer: Scorer, rows: list[Row]) -> np.ndarray:
+    """Whole percents (int64)."""
+    scorer.model.eval()
+    with torch.inference_mode():
+        raw = scorer.forward([row.tokens for row in rows]).numpy()
+    return np.floor(100 * np.clip(raw.astype(np.float64), 0, 1) + 0.5).astype(np.int64)
+
+
+def token_rows(lake: Lake, scorer: Scorer, keys: pa.Array) -> Iterator[Row]:
+    """The tokens of the texts of these keys, in the order in which they lie."""
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        wanted = keys.slice(start, KEYS_AT_ONCE)
+        where = pc.field("content_sha256").isin(wanted)
+        for batch in lake.scan(CONTENTS, ["content_sha256", "text"], where):
+            for part in (batch.slice(at, TEXTS_AT_ONCE) for at in range(0, batch.num_rows, TEXTS_AT_ONCE)):
+                tokens = scorer.tokens(part.column("text").to_pylist())
+                for key, row in zip(part.column("content_sha256").to_pylist(), tokens, strict=True):
+                    yield Row(key, row, len(row) == scorer.window and int(row[-1]) != scorer.tokenizer.end_id)
+
+
+def buffered(rows: Iterator[Row], params: WorkerParams) -> Iterator[list[Row]]:
+    """Rows in lists of some batches of tokens; the next list is made while the last one is worked on. Raises what the reader raises."""
+    ready: queue.Queue[list[Row] | BaseException | None] = queue.Queue(maxsize=1)
+    is_over = threading.Event()
+
+    def put(item: list[Row] | BaseException | None) -> bool:
+        while not is_over.is_set():
+            try:
+                ready.put(item, timeout=0.2)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def read() -> None:
+        held: list[Row] = []
+        tokens = 0
+        try:
+            for row in rows:
+                held.append(row)
+                tokens += len(row.tokens)
+                if tokens >= params.buffer_batches * params.batch_tokens:
+                    if not put(held):
+                        return
+                    held, tokens = [], 0
+            if held:
+                put(held)
+            put(None)
+        except BaseException as error:
+            put(error)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        is_over.set()
+        reader.join()
+
+
+def commit(lake: Lake, version: str, rows: list[tuple[str, int, int, bool]]) -> None:
+    if not rows:
+        return
+    keys, percents, tokens, truncated = zip(*rows, strict=True)
+    columns = {
+        "content_sha256": keys,
+        "version": [version] * len(rows),
+        "score_percent": percents,
+        "token_count": tokens,
+        "is_truncated": truncated,
+    }
+    lake.insert(SCORES, pa.table(columns, schema=SCORES.arrow_schema))
+
+
+def _keys(lake: Lake, table: object, name: str, low: str, high: str, where: pc.Expression) -> pa.Array:
+    found = lake.read(table, [name], where & (pc.field(name) >= low) & (pc.field(name) < high))  # type: ignore[arg-type]
+    return found.column(name).combine_chunks()
+
+
+def _progress(found: Summary, wanted: int, seconds: float) -> str:
+    left_s = seconds / found.scored * (wanted - found.scored)
+    return f"{found.scored:,} of {wanted:,} files scored, {found.tokens / seconds:,.0f} tokens/s; about {left_s / 60:.0f} min left"
