@@ -22,6 +22,29 @@ def text_files() -> Iterator[Path]:
             yield from (Path(folder) / name for name in sorted(files) if name.endswith(SUFFIXES))
 
 
+def distinct_texts(most_bytes: int | None = None) -> Iterator[str]:
+    """Texts of those files, each once; without those of larger files where a limit is given."""
+    seen = set()
+    for path in text_files():
+        if most_bytes is None or path.stat().st_size <= most_bytes:
+            text = path.read_bytes().decode(errors="replace")
+            if text not in seen:
+                seen.add(text)
+                yield text
+
+
+def real_texts(size: int, most_bytes: int | None = None) -> list[str]:
+    """The first of `distinct_texts`, of so many characters together at most."""
+    found: list[str] = []
+    held = 0
+    for text in distinct_texts(most_bytes):
+        held += len(text)
+        if held > size:
+            break
+        found.append(text)
+    return found
+
+
 def copy_files(target: Path, size_bytes: int) -> int:
     """Copies files into a folder until it holds so much; returns what it holds.
 

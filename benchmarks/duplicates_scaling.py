@@ -27,8 +27,8 @@ import psutil
 import pyarrow as pa
 from deltalake import WriterProperties, write_deltalake
 
-from benchmarks.code import text_files
-from benchmarks.measure import report, result
+from benchmarks.code import distinct_texts
+from benchmarks.measure import report, result, tree_cpu_s
 from jobs.annotate import duplicates, signatures
 from jobs.annotate.duplicates import DuplicatesParams
 from jobs.runtime.session import JAVA_OPTIONS, start_session
@@ -80,13 +80,8 @@ def main() -> None:
 def texts() -> Iterator[str]:
     for turn in range(len(LETTERS)):
         moved = str.maketrans(LETTERS + LETTERS.upper(), "".join(case[turn:] + case[:turn] for case in (LETTERS, LETTERS.upper())))
-        seen = set()
-        for path in text_files():
-            if path.stat().st_size <= MOST_BYTES:
-                text = path.read_bytes().decode(errors="replace")
-                if text not in seen:
-                    seen.add(text)
-                    yield text.translate(moved) if turn else text
+        for text in distinct_texts(MOST_BYTES):
+            yield text.translate(moved) if turn else text
     raise SystemExit("this machine has too little code for so much input: take fewer --megabytes")
 
 
@@ -190,15 +185,7 @@ def measured(folder: str) -> dict[str, Any]:
 
 def cluster_cpu_s() -> float:
     """Of everything below spark-submit: driver, executors, their Python."""
-    total = 0.0
-    root = psutil.Process().parent() or psutil.Process()
-    for process in [root, *root.children(recursive=True)]:
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system + times.children_user + times.children_system
-    return total
+    return tree_cpu_s(psutil.Process().parent())
 
 
 if __name__ == "__main__":

@@ -53,10 +53,11 @@ def interleaved(variants: dict[str, Callable[[], object]], rounds: int, clock: C
     return least
 
 
-def tree_cpu_s() -> float:
-    """Processor seconds of this process, of all that run below it, and of those below that have ended."""
+def tree_cpu_s(root: psutil.Process | None = None) -> float:
+    """Processor seconds of a process (this one), of all that run below it, and of those below that have ended."""
     total = 0.0
-    for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+    root = root or psutil.Process()
+    for process in [root, *root.children(recursive=True)]:
         try:
             times = process.cpu_times()
         except psutil.NoSuchProcess:

@@ -18,7 +18,7 @@ from deltalake import write_deltalake
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from benchmarks.code import text_files
+from benchmarks.code import real_texts
 from benchmarks.measure import cores, interleaved, report, result
 from gpu_scoring import worker
 from gpu_scoring.scorer import Scorer, Shape, new_scorer
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(cores())
-    texts = real_texts(arguments.megabytes << 20)
+    texts = real_texts(arguments.megabytes << 20, MOST_BYTES)
     scorer = new_scorer(Shape(128, 4, 8192), iter(texts[:500]), arguments.window, 0)
     lengths = np.array([len(row) for row in scorer.tokens(texts)])
     params = WorkerParams(batch_tokens=arguments.batch_tokens)
@@ -86,20 +86,6 @@ class Idle:
 
     def score(self, hidden: torch.Tensor) -> torch.Tensor:
         return hidden
-
-
-def real_texts(size_bytes: int) -> list[str]:
-    found: dict[str, None] = {}
-    held = 0
-    for path in text_files():
-        if path.stat().st_size <= MOST_BYTES:
-            text = path.read_bytes().decode(errors="replace")
-            if text not in found:
-                found[text] = None
-                held += len(text)
-        if held >= size_bytes:
-            break
-    return list(found)
 
 
 def lake_of(folder: str, texts: list[str]) -> Lake:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import rensa
 from datasketch import MinHash
 
-from benchmarks.code import text_files
+from benchmarks.code import real_texts
 from benchmarks.measure import interleaved, report, result
 from udfs.compiled import compiled
 from udfs.minhash import SignatureParams, signatures
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    texts = real_texts(arguments.megabytes << 20)
+    texts = pa.array(real_texts(arguments.megabytes << 20), pa.large_string())
     data, offsets = text_buffers(texts)
     part = texts.take(pa.array(range(0, len(texts), DATASKETCH_SHARE)))
     size, part_size = int(offsets[-1]), sum(len(text.as_buffer()) for text in part)
@@ -69,20 +69,6 @@ def main() -> None:
             given,
         )
     )
-
-
-def real_texts(size_bytes: int) -> pa.Array:
-    """Distinct texts of this machine's Python, up to so many bytes."""
-    found: dict[str, None] = {}
-    held = 0
-    for path in text_files():
-        text = path.read_bytes().decode(errors="replace")
-        if held + len(text) > size_bytes:
-            break
-        if text not in found:
-            found[text] = None
-            held += len(text)
-    return pa.array(found, pa.large_string())
 
 
 @compiled

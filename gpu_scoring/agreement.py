@@ -8,8 +8,8 @@ from itertools import combinations
 
 import numpy as np
 import pyarrow.compute as pc
-from scipy.stats import spearmanr
 
+from gpu_scoring.metrics import cmae, rank_correlation
 from schemas.annotate import LABELS
 from schemas.lake import Lake
 
@@ -21,7 +21,7 @@ class Agreement:
     """Of two series of ratings of the same files. Ratings are rounded to whole ones for `equal_share` and `kappa`.
 
     mae: mean absolute difference. cmae: the mean over the first one's whole ratings of the mean difference there, as the Seed-Coder report
-    averages per score because scores are far from uniform. spearman: of ranks; NaN where one of them never varies. kappa: Cohen's with
+    averages per score because scores are far from uniform. spearman: of ranks; None where one of them never varies. kappa: Cohen's with
     quadratic weights; 1 is equal, 0 what chance gives.
     """
 
@@ -32,7 +32,7 @@ class Agreement:
     cmae: float
     equal_share: float
     within_one_share: float
-    spearman: float
+    spearman: float | None
     kappa: float
 
 
@@ -62,16 +62,15 @@ def _named(name: tuple[str, str, int]) -> str:
 def agreement(one: str, other: str, first: np.ndarray, second: np.ndarray) -> Agreement:
     difference = np.abs(first - second)
     whole, whole_second = np.floor(first + 0.5).astype(int), np.floor(second + 0.5).astype(int)
-    varies = len(set(first.tolist())) > 1 and len(set(second.tolist())) > 1
     return Agreement(
         one,
         other,
         len(first),
         float(difference.mean()),
-        float(np.mean([difference[whole == score].mean() for score in np.unique(whole)])),
+        cmae(first, difference),
         float((whole == whole_second).mean()),
         float((np.abs(whole - whole_second) <= 1).mean()),
-        float(spearmanr(first, second).statistic) if varies else float("nan"),
+        rank_correlation(first, second),
         _kappa(whole, whole_second),
     )
 

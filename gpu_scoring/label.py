@@ -26,7 +26,7 @@ from schemas.annotate import LABELS
 from schemas.decide import KEPT
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
-from udfs import rubric
+from udfs import rubric, syntax, text_facts
 from udfs.draws import uniform
 from udfs.syntax import SyntaxLimits
 
@@ -52,7 +52,9 @@ class Summary:
 
 
 def rubric_version() -> str:
-    return _hash("rubric", str(rubric.VERSION))
+    return _hash(
+        "rubric", str(rubric.VERSION), str(syntax.VERSION), str(text_facts.VERSION), str(sorted(syntax.library_versions().items()))
+    )
 
 
 def judge_version(endpoint: Endpoint, most_text_bytes: int) -> str:

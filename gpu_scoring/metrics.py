@@ -34,21 +34,30 @@ class CalibrationBin:
     true: float
 
 
+def cmae(true: np.ndarray, error: np.ndarray) -> float:
+    """The mean over whole true ratings (0 to 10) of the mean error there."""
+    rating = np.floor(true + 0.5).astype(int)
+    return float(np.mean([error[rating == value].mean() for value in np.unique(rating)]))
+
+
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Spearman's; None where a series does not vary."""
+    return float(spearmanr(one, other).statistic) if np.ptp(one) > 0 and np.ptp(other) > 0 else None
+
+
 def measures(true: np.ndarray, predicted: np.ndarray) -> Measures:
     """Of scores on [0, 1]."""
     error = SCALE * np.abs(true - predicted)
-    rating = np.floor(SCALE * true + 0.5).astype(int)
     draw = np.random.default_rng(0)
     means = [error[draw.integers(0, len(error), len(error))].mean() for _ in range(RESAMPLES)]
     low, high = np.percentile(means, [2.5, 97.5])
-    varies = np.ptp(true) > 0 and np.ptp(predicted) > 0
     return Measures(
         len(true),
         float(error.mean()),
         float(low),
         float(high),
-        float(np.mean([error[rating == value].mean() for value in np.unique(rating)])),
-        float(spearmanr(true, predicted).statistic) if varies else None,
+        cmae(SCALE * true, error),
+        rank_correlation(true, predicted),
     )
 
 

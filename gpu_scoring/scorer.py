@@ -7,7 +7,6 @@ hidden state: a causal decoder has seen them all then, and padding after it chan
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,8 @@ import torch
 from transformers import AutoModelForSequenceClassification, LlamaConfig, LlamaForSequenceClassification
 from transformers.utils.logging import disable_progress_bar
 
-from udfs.tokenizer import PADDING, Tokenizer, TokenizerError, encode, load, train
+from udfs.folders import replaced
+from udfs.tokenizer import Tokenizer, TokenizerError, encode, load, train
 
 SCORER_NAME, TOKENIZER_NAME, CARD_NAME = "scorer.json", "tokenizer.json", "README.md"
 ENCODE_AT_ONCE = 512  # texts
@@ -45,11 +45,6 @@ class Scorer:
     window: int
     offset: float = 0.0
 
-    @property
-    def padding_id(self) -> int:
-        found = self.tokenizer.model.token_to_id(PADDING)
-        return self.tokenizer.end_id if found is None else found
-
     def tokens(self, texts: Sequence[str]) -> list[np.ndarray]:
         """The first `window` tokens of each text (int32)."""
         found: list[np.ndarray] = []
@@ -61,7 +56,7 @@ class Scorer:
     def forward(self, rows: Sequence[np.ndarray]) -> torch.Tensor:
         """Scores of rows of tokens, padded at their ends to the longest (float32, one a row; not held to [0, 1])."""
         lengths = torch.tensor([len(row) for row in rows])
-        ids = torch.full((len(rows), int(lengths.max())), self.padding_id)
+        ids = torch.full((len(rows), int(lengths.max())), self.tokenizer.padding_id)
         for place, row in enumerate(rows):
             ids[place, : len(row)] = torch.from_numpy(row.astype(np.int64))
         # No mask: a causal decoder does not look behind a text, where the padding is, and without one attention takes its fast kernel.
@@ -107,7 +102,7 @@ def new_scorer(shape: Shape, texts: Iterator[str], window: int, seed: int) -> Sc
         rms_norm_eps=1e-5,
         bos_token_id=tokenizer.end_id,
         eos_token_id=tokenizer.end_id,
-        pad_token_id=tokenizer.model.token_to_id(PADDING),
+        pad_token_id=tokenizer.padding_id,
         num_labels=1,
         problem_type="regression",
     )
@@ -154,20 +149,14 @@ def _tokenizer(folder: Path) -> Tokenizer:
 
 def save(scorer: Scorer, folder: Path, card: str, facts: dict[str, Any]) -> str:
     """Writes the folder, whole or not at all; returns the model's hash, by which scores are known (16 hex digits)."""
-    written, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
-    for leftover in (written, old):
-        shutil.rmtree(leftover, ignore_errors=True)
     disable_progress_bar()
-    scorer.model.save_pretrained(written)
-    (written / TOKENIZER_NAME).write_text(scorer.tokenizer.tokenizer_json)
     model_hash = hash_of(scorer)
     declared = {"window": scorer.window, "offset": scorer.offset, "model_hash": model_hash} | facts
-    (written / SCORER_NAME).write_text(json.dumps(declared, indent=2, sort_keys=True) + "\n")
-    (written / CARD_NAME).write_text(card.replace("MODEL_HASH", model_hash))
-    if folder.exists():
-        folder.rename(old)
-    written.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with replaced(folder) as written:
+        scorer.model.save_pretrained(written)
+        (written / TOKENIZER_NAME).write_text(scorer.tokenizer.tokenizer_json)
+        (written / SCORER_NAME).write_text(json.dumps(declared, indent=2, sort_keys=True) + "\n")
+        (written / CARD_NAME).write_text(card.replace("MODEL_HASH", model_hash))
     return model_hash
 
 

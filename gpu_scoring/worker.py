@@ -5,8 +5,8 @@ Writes  annotate/scores
 
 Texts stream: a thread reads and tokenizes while the model works; rows wait in a buffer that is bounded in tokens, and leave it by length,
 so that little of a batch is padding. What has a score by this model is skipped. Several workers share the work by ranges of keys, without
-a coordinator; a commit adds only keys that are not there, so that whoever overlaps or is started again doubles nothing, and a worker that
-is killed loses what it scored since its last commit.
+a coordinator, and hold the keys of their range, 64 bytes each. A commit adds only keys that are not there, so that whoever overlaps or is
+started again doubles nothing, and a worker that is killed loses what it scored since its last commit.
 """
 
 import queue

@@ -1,6 +1,5 @@
 """The probe's model: a decoder of Llama-3 structure, and the folder that `transformers` loads it from."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,8 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils.logging import disable_progress_bar
 
-from udfs.tokenizer import PADDING, Tokenizer
+from udfs.folders import replaced
+from udfs.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -38,35 +38,23 @@ def build_model(shape: ModelShape, tokenizer: Tokenizer, context: int, seed: int
         tie_word_embeddings=shape.tie_embeddings,
         bos_token_id=tokenizer.end_id,
         eos_token_id=tokenizer.end_id,
-        pad_token_id=padding_id(tokenizer),
+        pad_token_id=tokenizer.padding_id,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return LlamaForCausalLM(config)
 
 
-def padding_id(tokenizer: Tokenizer) -> int:
-    """A given tokenizer may have no padding token: its end token serves, since padding is masked wherever it stands."""
-    found = tokenizer.model.token_to_id(PADDING)
-    return tokenizer.end_id if found is None else found
-
-
 def save_checkpoint(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:
     """Writes model and tokenizer for `AutoModelForCausalLM` and `AutoTokenizer`; the folder appears whole or not at all."""
-    written, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
-    for leftover in (written, old):
-        shutil.rmtree(leftover, ignore_errors=True)
     disable_progress_bar()
-    model.save_pretrained(written)
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizers.Tokenizer.from_str(tokenizer.tokenizer_json),
-        bos_token=tokenizer.end_token,
-        eos_token=tokenizer.end_token,
-        pad_token=tokenizer.model.id_to_token(padding_id(tokenizer)),
-        model_max_length=model.config.max_position_embeddings,
-    )
-    fast.save_pretrained(written)
-    if folder.exists():
-        folder.rename(old)
-    written.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with replaced(folder) as written:
+        model.save_pretrained(written)
+        fast = PreTrainedTokenizerFast(
+            tokenizer_object=tokenizers.Tokenizer.from_str(tokenizer.tokenizer_json),
+            bos_token=tokenizer.end_token,
+            eos_token=tokenizer.end_token,
+            pad_token=tokenizer.model.id_to_token(tokenizer.padding_id),
+            model_max_length=model.config.max_position_embeddings,
+        )
+        fast.save_pretrained(written)

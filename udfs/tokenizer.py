@@ -59,6 +59,12 @@ class Tokenizer:
     vocabulary_size: int
     token_bytes: np.ndarray
 
+    @property
+    def padding_id(self) -> int:
+        """A given tokenizer may have no padding token: its end token serves, since padding is masked or stands after all that counts."""
+        found = self.model.token_to_id(PADDING)
+        return self.end_id if found is None else int(found)
+
 
 def train(texts: Iterator[str], vocabulary_size: int) -> str:
     """The tokenizer JSON for these texts: same texts in the same order give the same bytes, with any number of threads.

@@ -2,12 +2,10 @@
 
 import argparse
 import dataclasses
-import datetime
 import hashlib
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +17,15 @@ from gpu_scoring.judge import Budget, Endpoint, Judge, JudgeError, Pace
 from gpu_scoring.label import RUBRIC, Summary, judge_version, label, repeated, rubric_version, sampled
 from gpu_scoring.sample import REPORT_SHAPE, Sample
 from gpu_scoring.worksheet import InUseError, Worksheet
-from jobs.commands.options import add_json, add_lake, add_parser, console, plain
+from jobs.commands.options import add_json, add_lake, add_parser, check_least, console, plain, progress
 from jobs.decide.profiles import PROFILES
 from jobs.runtime.errors import CodemillError, UsageError
-from jobs.runtime.ledger import JobRun, new_run_id
+from jobs.runtime.ledger import recorded
 from schemas.annotate import LABELS
 from schemas.lake import Lake
-from schemas.ledger import LEDGER
 
 JOB_NAME = "annotate.labels"  # in the ledger
 SHAPES = {"report": REPORT_SHAPE, "natural": None}
-SAY_EVERY_S = 5.0
 
 
 def add(commands: Any) -> None:
@@ -49,7 +45,7 @@ def add(commands: Any) -> None:
     found.add_argument(
         "--work", metavar="FOLDER", help="where answers are kept until they are in the lake (default: in a local lake's label/)"
     )
-    found.add_argument("--json", action="store_true", help="print JSON")
+    add_json(found)
     found.add_argument("--quiet", action="store_true", help="show no progress")
     judge = found.add_argument_group("a judge: any endpoint that speaks the chat protocol of OpenAI; without one the rubric rates")
     judge.add_argument("--judge", metavar="URL", help="what /chat/completions follows, such as https://HOST/v1")
@@ -84,39 +80,33 @@ def run(arguments: argparse.Namespace) -> int:
     except (LookupError, InUseError) as error:
         raise CodemillError(str(error)) from error
     judge = judge_of(arguments, endpoint) if endpoint else None
-    say = progress(arguments.quiet)
     if judge and not arguments.quiet:
         sys.stderr.write(f"codemill: {plan(sample, judge)}\n")
-    is_done, row = False, JobRun(new_run_id(), JOB_NAME, "failed", datetime.datetime.now(datetime.UTC), parameters=parameters(arguments))
-    start = time.monotonic()
+    is_done = False
     try:
-        found = label(lake, sample, worksheet, judge, arguments.turn, arguments.text_bytes, say)
+        with recorded(lake, JOB_NAME, parameters(arguments)) as row:
+            found = label(lake, sample, worksheet, judge, arguments.turn, arguments.text_bytes, progress(arguments.quiet))
+            row.account.read_rows, row.written = sample.rows.num_rows, {LABELS.name: found.asked}
+            row.account.dropped = {name: count for name, count in found.answers.items() if name != "rated"}
         is_done = found.left == 0
-        row.status = "done"
-        row.account.read_rows, row.written = sample.rows.num_rows, {LABELS.name: found.asked}
-        row.account.dropped = {name: count for name, count in found.answers.items() if name != "rated"}
     except JudgeError as error:
-        row.error = str(error)
         raise CodemillError(str(error)) from error
     finally:
         worksheet.close(is_done)
-        row.elapsed_s = time.monotonic() - start
-        lake.append(LEDGER, row.to_arrow())
     print(json.dumps(as_json(found, judge))) if arguments.json else show(found, judge, arguments)
     return 0 if is_done else 1
 
 
-def parameters(arguments: argparse.Namespace) -> str:
+def parameters(arguments: argparse.Namespace) -> dict[str, Any]:
     """For the ledger: what was asked for. The key is none of it."""
     names = ("count", "shape", "profile", "turn", "share", "judge", "model", "budget_tokens", "budget_money", "text_bytes", "answer_tokens")
-    return json.dumps({name: getattr(arguments, name) for name in names}, sort_keys=True)
+    return {name: getattr(arguments, name) for name in names}
 
 
 def check(arguments: argparse.Namespace) -> None:
-    least = {"count": 1, "turn": 0, "concurrency": 1, "attempts": 1, "answer_tokens": 1, "text_bytes": 100}
-    for name, value in least.items():
-        if getattr(arguments, name) < value:
-            raise UsageError(f"--{name.replace('_', '-')} {getattr(arguments, name)}: expected at least {value}")
+    check_least(arguments, {"count": 1, "turn": 0, "concurrency": 1, "attempts": 1, "answer_tokens": 1, "text_bytes": 100, "timeout": 0.1})
+    check_least(arguments, dict.fromkeys(("budget_tokens", "budget_money", "prompt_price", "answer_price"), 0))
+    check_least(arguments, {"requests_per_minute": 0.1, "tokens_per_minute": 1})
     if not 0 < arguments.share <= 1:
         raise UsageError(f"--share {arguments.share}: expected more than 0 and at most 1")
     if not arguments.judge:
@@ -163,18 +153,6 @@ def plan(sample: Sample, judge: Judge) -> str:
         f"asks {endpoint.model} about up to {sample.rows.num_rows:,} files, {judge.threads} at a time; answers of at most"
         f" {answers:,} tokens in all. Spends at most {' and '.join(limits)}; what is answered already is not asked again."
     )
-
-
-def progress(is_quiet: bool) -> Any:
-    last = time.monotonic()
-
-    def say(line: str) -> None:
-        nonlocal last
-        if not is_quiet and time.monotonic() - last > SAY_EVERY_S:
-            last = time.monotonic()
-            sys.stderr.write(f"codemill: {line}\n")
-
-    return say
 
 
 def as_json(found: Summary, judge: Judge | None) -> dict[str, Any]:
@@ -243,8 +221,7 @@ def agree(arguments: argparse.Namespace) -> int:
     table = RichTable("first", "second", "files", "MAE", "cMAE", "equal", "within 1", "Spearman", "kappa")
     for one in found:
         shares = (f"{one.equal_share:.1%}", f"{one.within_one_share:.1%}")
-        table.add_row(
-            one.one, one.other, f"{one.files:,}", f"{one.mae:.2f}", f"{one.cmae:.2f}", *shares, f"{one.spearman:.3f}", f"{one.kappa:.3f}"
-        )
+        rank = "-" if one.spearman is None else f"{one.spearman:.3f}"
+        table.add_row(one.one, one.other, f"{one.files:,}", f"{one.mae:.2f}", f"{one.cmae:.2f}", *shares, rank, f"{one.kappa:.3f}")
     console().print(table)
     return 0

@@ -3,12 +3,16 @@
 import argparse
 import re
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
 
+from jobs.runtime.errors import UsageError
+
 PLAIN_WIDTH = 118
+SAY_EVERY_S = 5.0
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Command = Callable[[argparse.Namespace], int]
 
@@ -27,6 +31,27 @@ def plain(text: str) -> str:
 def console() -> Console:
     """Standard output; wide enough for the tables where it is no terminal."""
     return Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+
+
+def progress(is_quiet: bool) -> Callable[[str], None]:
+    """Says a line on standard error, at most one every few seconds."""
+    last = time.monotonic()
+
+    def say(line: str) -> None:
+        nonlocal last
+        if not is_quiet and time.monotonic() - last > SAY_EVERY_S:
+            last = time.monotonic()
+            sys.stderr.write(f"codemill: {line}\n")
+
+    return say
+
+
+def check_least(arguments: argparse.Namespace, least: dict[str, float]) -> None:
+    """Raises `UsageError` for the first option that is given and below its limit."""
+    for name, limit in least.items():
+        value = getattr(arguments, name)
+        if value is not None and not value >= limit:
+            raise UsageError(f"--{name.replace('_', '-')} {value}: expected at least {limit}")
 
 
 def add_lake(found: argparse.ArgumentParser) -> None:

@@ -1,23 +1,19 @@
 """`codemill score`: the worker that gives every kept file a score."""
 
 import argparse
-import datetime
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.table import Table as RichTable
 
-from jobs.commands.label import progress
-from jobs.commands.options import add_json, add_lake, add_parser, console
+from jobs.commands.options import add_json, add_lake, add_parser, check_least, console, progress
 from jobs.decide.profiles import PROFILES
 from jobs.runtime.errors import CodemillError, UsageError
-from jobs.runtime.ledger import JobRun, new_run_id
+from jobs.runtime.ledger import recorded
 from schemas.annotate import SCORES
 from schemas.lake import Lake
-from schemas.ledger import LEDGER
 
 JOB_NAME = "annotate.scores"  # in the ledger
 
@@ -40,9 +36,7 @@ def add(commands: Any) -> None:
 
 def score(arguments: argparse.Namespace) -> int:
     share, shares = shares_of(arguments.share)
-    for name, least in (("batch_tokens", 64), ("commit_rows", 1)):
-        if getattr(arguments, name) < least:
-            raise UsageError(f"--{name.replace('_', '-')} {getattr(arguments, name)}: expected at least {least}")
+    check_least(arguments, {"batch_tokens": 64, "commit_rows": 1})
     lake = Lake.at(arguments.lake)
     lake.check_format()
     # Here and not above: other commands should not wait for torch.
@@ -59,18 +53,10 @@ def score(arguments: argparse.Namespace) -> int:
         raise CodemillError(str(error)) from error
     version = hash_of(scorer)
     asked = {"model": arguments.model, "version": version, "profile": arguments.profile, "share": arguments.share}
-    row = JobRun(new_run_id(), JOB_NAME, "failed", datetime.datetime.now(datetime.UTC), parameters=json.dumps(asked, sort_keys=True))
-    start = time.monotonic()
-    try:
-        params = WorkerParams(share, shares, arguments.batch_tokens, commit_rows=arguments.commit_rows)
+    params = WorkerParams(share, shares, arguments.batch_tokens, commit_rows=arguments.commit_rows)
+    with recorded(lake, JOB_NAME, asked) as row:
         found = run(lake, scorer, version, arguments.profile, params, progress(arguments.quiet))
-        row.status, row.account.read_rows, row.written = "done", found.wanted, {SCORES.name: found.scored}
-    except Exception as error:
-        row.error = f"{type(error).__name__}: {error}"[:4000]
-        raise
-    finally:
-        row.elapsed_s = time.monotonic() - start
-        lake.append(LEDGER, row.to_arrow())
+        row.account.read_rows, row.written = found.wanted, {SCORES.name: found.scored}
     if arguments.json:
         counts = {name: getattr(found, name) for name in ("wanted", "skipped", "scored", "tokens", "padded_tokens", "truncated", "seconds")}
         print(json.dumps(counts | {"version": version, "scores": found.scores.tolist()}))

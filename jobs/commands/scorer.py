@@ -10,9 +10,12 @@ from typing import Any
 from rich.table import Table as RichTable
 
 from gpu_scoring.examples import ExamplesError, labelled
-from jobs.commands.options import add_json, add_lake, add_parser, console
+from jobs.commands.options import add_json, add_lake, add_parser, check_least, console
 from jobs.runtime.errors import CodemillError, UsageError
+from jobs.runtime.ledger import recorded
 from schemas.lake import Lake
+
+JOB_NAME = "train.scorer"  # in the ledger
 
 
 def add(commands: Any) -> None:
@@ -61,8 +64,11 @@ def train(arguments: argparse.Namespace) -> int:
         if not arguments.quiet:
             sys.stderr.write(f"codemill: {line}\n")
 
+    asked = dataclasses.asdict(params) | {"out": arguments.out, "labels": data.version, "oracle": data.oracle}
     try:
-        found = train_scorer(data, params, Path(arguments.out), say)
+        with recorded(lake, JOB_NAME, asked) as row:
+            found = train_scorer(data, params, Path(arguments.out), say)
+            row.account.read_rows = len(data.train) + len(data.held_out)
     except ScorerError as error:
         raise CodemillError(str(error)) from error
     if arguments.json:
@@ -83,9 +89,7 @@ def train(arguments: argparse.Namespace) -> int:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    for name, least in {"window": 8, "epochs": 1, "batch_tokens": 64, "layers": 1, "vocabulary_size": 300, "hidden_size": 32}.items():
-        if getattr(arguments, name) < least:
-            raise UsageError(f"--{name.replace('_', '-')} {getattr(arguments, name)}: expected at least {least}")
+    check_least(arguments, {"window": 8, "epochs": 1, "batch_tokens": 64, "layers": 1, "vocabulary_size": 300, "hidden_size": 32})
     if arguments.hidden_size % 32:
         raise UsageError(f"--hidden-size {arguments.hidden_size}: expected a multiple of 32")
     if not arguments.learning_rate > 0:

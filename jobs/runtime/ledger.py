@@ -1,10 +1,13 @@
 """What the ledger remembers of a job run, and whether a job has anything to do."""
 
+import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
 import json
 import secrets
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +59,22 @@ class JobRun:
             "error": self.error,
         }
         return pa.Table.from_pylist([row], schema=LEDGER.arrow_schema)
+
+
+@contextlib.contextmanager
+def recorded(lake: Lake, job: str, parameters: dict[str, Any]) -> Iterator[JobRun]:
+    """For work that the runner does not run: a row that is appended at the end, `done` unless an error passes through."""
+    row = JobRun(new_run_id(), job, "failed", datetime.datetime.now(datetime.UTC), parameters=json.dumps(parameters, sort_keys=True))
+    start = time.monotonic()
+    try:
+        yield row
+        row.status = "done"
+    except BaseException as error:
+        row.error = f"{type(error).__name__}: {error}"[:4000]
+        raise
+    finally:
+        row.elapsed_s = time.monotonic() - start
+        lake.append(LEDGER, row.to_arrow())
 
 
 def _counts(counts: dict[str, int]) -> list[dict[str, Any]]:

@@ -188,6 +188,8 @@ def test_answers_that_are_under_way_when_the_endpoint_turns_away_are_kept(lake, 
     with judge_server(behave) as server:
         assert main(command(lake, *judged_by(server, "--concurrency", "5"))) == 1
     assert "answers 401" in capsys.readouterr().err
+    (row,) = (row for row in lake.read(LEDGER).to_pylist() if row["job"] == "annotate.labels")
+    assert row["status"] == "failed" and "answers 401" in row["error"]
     assert len(labels(lake)) == 4 == len(asked) - 1
 
 
@@ -223,6 +225,9 @@ def test_an_oracle_is_asked_twice_and_its_agreement_told(lake, capsys):
         (["--judge", "http://127.0.0.1:9/v1", "--model", "m"], 2, "--budget-tokens or --budget-money"),
         (["--judge", "u", "--model", "m", "--budget-money", "5"], 2, "--prompt-price"),
         (["--share", "0"], 2, "expected more than 0"),
+        (["--requests-per-minute", "0"], 2, "--requests-per-minute 0.0: expected at least"),
+        (["--budget-tokens", "-5"], 2, "--budget-tokens -5: expected at least 0"),
+        (["--timeout", "nan"], 2, "--timeout nan: expected at least"),
         (["--profile", "paper"], 1, "has no file of the profile paper"),
     ],
 )
@@ -246,6 +251,8 @@ def test_a_scorer_is_trained_on_the_labels_and_measured_on_held_out_repositories
     assert told["train_files"] == rated - held_out
     assert set(told["baselines"]) == {"mean of training", "length and comments", "hashed n-grams"}
     assert load_scorer(tmp_path / "scorer").predict(["x = 1"])[0] >= 0
+    (row,) = (row for row in lake.read(LEDGER).to_pylist() if row["job"] == "train.scorer")
+    assert (row["status"], row["read_rows"]) == ("done", rated)
     assert told["model_hash"] in (tmp_path / "scorer" / "README.md").read_text()
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_scoring.sample import MOST_OF_QUOTA, REPORT_SHAPE, Sample, allocated, drawn, quotas
+from udfs.languages import LANGUAGES
 
 SHAPE = {"Python": 6, "C": 3, "Go": 1}
 counts = st.dictionaries(st.sampled_from(["Python", "C", "Go"]), st.integers(0, 200))
@@ -29,6 +30,7 @@ def rows(sample: Sample) -> list[tuple[str, str]]:
 
 def test_the_shape_is_table_17() -> None:
     assert len(REPORT_SHAPE) == 21
+    assert REPORT_SHAPE.keys() <= set(LANGUAGES)
     assert quotas(sum(REPORT_SHAPE.values()), REPORT_SHAPE) == REPORT_SHAPE
 
 
