@@ -94,13 +94,13 @@ def label(lake: Lake, sample: Sample, worksheet: Worksheet, oracle: Judge | None
     """
     start = time.monotonic()
     found = Summary(sample, worksheet.version)
-    place = _commit(lake, worksheet, 0)  # what a run that was killed had been told
     answered = {row[:2] for row in _labels(lake, worksheet.version, turn)}
     missing = [row for row in _tuples(sample.rows) if row[:2] not in answered]
     _put_texts(lake, worksheet, missing)
     wanted = {row[:2] for row in missing}
     rows = (row for row in worksheet.open_rows(turn) if row[:2] in wanted)
     answers = judged(rows, oracle, worksheet.version, turn, most_text_bytes, found) if oracle else rated(rows, worksheet.version, turn)
+    place = 0  # what a run that was killed had been told is put into the lake too
     try:
         for row in answers:
             worksheet.record(row)

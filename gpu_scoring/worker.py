@@ -74,6 +74,7 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
     found = Summary()
     low, high = key_range(params.share, params.shares)
     kept = _keys(lake, KEPT, "candidate", low, high, (pc.field("kind") == "file") & (pc.field("policy") == profile))
+    since = lake.version(SCORES)
     known = _keys(lake, SCORES, "content_sha256", low, high, pc.field("version") == version)
     missing = kept.filter(pc.invert(pc.is_in(kept, value_set=known)))
     found.wanted, found.skipped = len(kept), len(kept) - len(missing)
@@ -91,10 +92,10 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
             found.truncated += sum(row.is_truncated for row in chosen)
             found.scores += np.bincount(percents, minlength=101)
             if len(held) >= params.commit_rows or time.monotonic() - committed > params.commit_s:
-                commit(lake, version, held)
+                commit(lake, version, held, since)
                 held, committed = [], time.monotonic()
             say(_progress(found, len(missing), time.monotonic() - start))
-    commit(lake, version, held)
+    commit(lake, version, held, since)
     found.seconds = time.monotonic() - start
     return found
 
@@ -162,7 +163,8 @@ def buffered(rows: Iterator[Row], params: WorkerParams) -> Iterator[list[Row]]:
         reader.join()
 
 
-def commit(lake: Lake, version: str, rows: list[tuple[str, int, int, bool]]) -> None:
+def commit(lake: Lake, version: str, rows: list[tuple[str, int, int, bool]], since: int | None) -> None:
+    """`since`: the table's version before its keys were read; what was added later is looked at again."""
     if not rows:
         return
     keys, percents, tokens, truncated = zip(*rows, strict=True)
@@ -173,7 +175,7 @@ def commit(lake: Lake, version: str, rows: list[tuple[str, int, int, bool]]) -> 
         "token_count": tokens,
         "is_truncated": truncated,
     }
-    lake.insert(SCORES, pa.table(columns, schema=SCORES.arrow_schema))
+    lake.insert(SCORES, pa.table(columns, schema=SCORES.arrow_schema), since)
 
 
 def _keys(lake: Lake, table: object, name: str, low: str, high: str, where: pc.Expression) -> pa.Array:

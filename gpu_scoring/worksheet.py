@@ -19,7 +19,7 @@ class InUseError(Exception):
 
 
 class Worksheet:
-    """`version` names what is asked: rows of another one are left alone."""
+    """`version` names who is asked. Answers of another one, which a run that was killed left, go into the lake with the rest."""
 
     def __init__(self, path: Path, version: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,8 +62,8 @@ class Worksheet:
         self._db.execute(f"insert or ignore into answers values ({marks})", [row[name] for name in LABELS.names])
 
     def answers(self, after: int = 0) -> tuple[pa.Table, int]:
-        """Rows of LABELS that were recorded after the place `after`, and the place of the last."""
-        rows = self._db.execute("select rowid, * from answers where version = ? and rowid > ?", (self.version, after)).fetchall()
+        """Rows of LABELS that were recorded after the place `after`, whatever their version, and the place of the last."""
+        rows = self._db.execute("select rowid, * from answers where rowid > ?", (after,)).fetchall()
         places, *columns = list(zip(*rows, strict=True)) or [()] * (1 + len(LABELS.names))
         arrays = [pa.array(values, field.type) for values, field in zip(columns, LABELS.arrow_schema, strict=True)]
         return pa.Table.from_arrays(arrays, schema=LABELS.arrow_schema), max(places, default=after)

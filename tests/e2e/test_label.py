@@ -141,6 +141,24 @@ def test_a_run_that_is_killed_goes_on_and_pays_for_no_answer_twice(lake, tmp_pat
     assert not list((tmp_path / "lake" / "label").iterdir())
 
 
+def test_answers_that_a_killed_run_paid_for_survive_a_run_of_another_oracle(lake):
+    def behave(request):
+        time.sleep(0.05)
+        request.rate(6)
+
+    with judge_server(behave) as server:
+        arguments = command(lake, *judged_by(server, "--concurrency", "2"))
+        running = subprocess.Popen([sys.executable, "-m", "jobs", *arguments], stdout=subprocess.DEVNULL)
+        while sum(server.questions.values()) < FILES // 2 and running.poll() is None:
+            time.sleep(0.01)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        assert main(command(lake)) == 0
+        assert main(arguments) == 0
+        assert sum(server.questions.values()) <= FILES + 2
+    assert Counter(row["oracle"] for row in labels(lake)) == {"rubric": FILES, "judge m": FILES}
+
+
 def test_a_second_run_beside_the_first_is_refused(lake, tmp_path, capsys):
     def behave(request):
         time.sleep(0.3)
@@ -240,13 +258,17 @@ SMALL = ["--window", "64", "--hidden-size", "32", "--layers", "1", "--vocabulary
 
 
 def test_a_scorer_is_trained_on_the_labels_and_measured_on_held_out_repositories(lake, tmp_path, capsys):
-    main(["label", "--lake", lake.root, "--count", "400", "--shape", "natural", "--quiet"])
+    label = ["label", "--lake", lake.root, "--count", "400", "--shape", "natural", "--quiet"]
+    main(label)
+    main([*label, "--turn", "1", "--share", "0.5"])  # further turns are for agreement
     capsys.readouterr()
     assert main(["train-scorer", "--lake", lake.root, "--out", str(tmp_path / "scorer"), *SMALL]) == 0
     told = json.loads(capsys.readouterr().out)
-    rated = sum(row["status"] == "rated" for row in labels(lake))
+    first = [row for row in labels(lake) if row["turn"] == 0]
+    assert len(first) < len(labels(lake))
+    rated = sum(row["status"] == "rated" for row in first)
     held = set(lake.read(FEATURES, ["candidate"], pc.field("is_held_out")).column(0).to_pylist())
-    held_out = sum(row["content_sha256"] in held for row in labels(lake))
+    held_out = sum(row["content_sha256"] in held for row in first)
     assert told["scorer"]["files"] == held_out > 1
     assert told["train_files"] == rated - held_out
     assert set(told["baselines"]) == {"mean of training", "length and comments", "hashed n-grams"}

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
@@ -115,6 +116,13 @@ def test_an_insert_adds_only_keys_that_are_not_there_also_where_two_do_it_at_onc
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda number: lake.insert(table, rows(range(10, 40), f"at once {number}")), range(4)))
     assert sum(found) == 25
+    since = lake.version(table)
+    assert lake.insert(table, rows(range(40, 42), "new"), since) == 2
+    assert lake.insert(table, rows(range(40, 43), "again"), since) == 1  # what came after that version is seen
+    lake_rows = lake.read(table, None, (pc.field("value") == "new") | (pc.field("value") == "again"))
+    assert sorted(lake_rows.column("key").to_pylist()) == [40, 41, 42]
+    files = {path.name for path in Path(lake.path(table.name)).glob("*.parquet")}
+    assert files == lake.file_names(table)  # files of commits that came too late are gone
     kept = {row["key"]: row["value"] for row in lake.read(table).to_pylist()}
-    assert len(kept) == lake.read(table).num_rows == 40
+    assert len(kept) == lake.read(table).num_rows == 43
     assert [kept[key] for key in (0, 9, 10, 14)] == ["first", "first", "second", "second"]
