@@ -11,7 +11,7 @@ from rich.console import Console
 
 from jobs.runtime.errors import UsageError
 
-PLAIN_WIDTH = 118
+PLAIN_WIDTH = 124
 SAY_EVERY_S = 5.0
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Command = Callable[[argparse.Namespace], int]

@@ -27,6 +27,7 @@ def phase_table(rows: list[dict[str, Any]]) -> RichTable:
     """The ledger's rows as a table."""
     table = RichTable("job", "status", "read", "written", "dropped by reason", "rejects", "seconds", "MB/s", box=box.SIMPLE_HEAD)
     table.columns[0].no_wrap = True
+    table.columns[4].overflow = table.columns[5].overflow = "fold"
     for index in (2, 3, 6, 7):
         table.columns[index].justify = "right"
     for row in rows:
