@@ -26,6 +26,9 @@ Code files in, training shards and a trained probe out. One task per job; each r
 **Trigger** it with the lake and the sources. A second run into the same lake does only what is new; a task that is retried or cleared
 continues where it was, under the same run in the ledger (`codemill counts --lake LAKE`).
 
+**Quality** is judged where `scorer` names a folder: the task `score.files` runs without Spark, in a pool and a queue of its own, after
+what passes the gates is known. A worker elsewhere can take its place, by `schedule=[Asset("codemill://decide/gates")]`.
+
 **Schedule** another DAG on a table with `schedule=[Asset("codemill://decide/kept")]`. The event's `extra` names the lake and the run.
 
 This DAG has no schedule of its own unless the environment variable `CODEMILL_SCHEDULE` holds one (a cron expression or a preset);
@@ -49,7 +52,22 @@ PARAMS = {
     "profile": Param(
         "demo", type="string", pattern="^[A-Za-z_][A-Za-z0-9_]*$", examples=["demo", "paper"], description="The policy's profile."
     ),
+    "scorer": Param(
+        None,
+        type=["null", "string"],
+        pattern=PLACE,
+        description="Folder of a scorer, as the workers see it. Where it is not there yet, the task waits for it. "
+        "Without one nothing is scored, and quality is not judged.",
+    ),
+    "scorer_version": Param(
+        None,
+        type=["null", "string"],
+        pattern="^([0-9a-f]{16}|none)$",
+        description="Whose scores the policy reads, where Spark's driver cannot read the scorer's folder. `none`: nobody's.",
+    ),
 }
+
+WAIT_S = 5 * 3600  # for a scorer that is not there yet; less than the timeout of a task
 
 RETRIES = {
     "retries": 2,
@@ -79,7 +97,12 @@ def arguments(job: Mapping[str, Any]) -> Callable[[Any], list[str]]:
     def of_run(context: Any) -> list[str]:
         params = context["params"]
         given = [job["name"], "--lake", params["lake"], "--run", ledger_run(context["run_id"]), "--profile", params["profile"]]
-        return given + sources(params) if job["name"].startswith("ingest.") else given
+        if job["name"].startswith("ingest."):
+            return given + sources(params)
+        if job["engine"] == "worker" and params["scorer"]:
+            return [*given, "--model", params["scorer"], "--wait-s", str(WAIT_S)]
+        scorer = params["scorer_version"] or params["scorer"]
+        return [*given, "--scorer", scorer] if job["name"] == "decide.verdicts" and scorer else given
 
     return of_run
 

@@ -84,12 +84,14 @@ def alone(home: Path, url: str) -> Iterator[None]:
 
 
 def migrate(home: Path, environment: dict[str, str]) -> None:
-    """Brings the database to the installed version of Airflow; nothing to do where the last start did it for the same version."""
-    done, version = home / "migrated", importlib.metadata.version("apache-airflow")
+    """Brings the database to the installed version of Airflow, with the pool of workers; nothing to do where the last start did it."""
+    pool = targets.chosen().worker_pool
+    done, version = home / "migrated", f"{importlib.metadata.version('apache-airflow')} {pool}"
     if done.exists() and done.read_text() == version:
         return
+    steps = (["db", "migrate"], ["pools", "set", pool, "1", "scoring: one slot for each accelerator"])
     with (home / "migrate.log").open("wb") as log:
-        if subprocess.run([BIN / "airflow", "db", "migrate"], env=environment, stdout=log, stderr=log).returncode:
+        if any(subprocess.run([BIN / "airflow", *step], env=environment, stdout=log, stderr=log).returncode for step in steps):
             raise SystemExit(
                 f"airflow: the database in {home} could not be migrated; migrate.log there says why. Remove {home} to start anew."
             )

@@ -20,6 +20,8 @@ class Target:
 
     `connection` is what the Airflow connection `connection_id` holds where nobody manages connections: `local.py` and the tests offer
     it as `AIRFLOW_CONN_<ID>`. `environment` is added to what the tasks inherit. `max_active_tasks` bounds the jobs that run at once.
+    Scoring runs where `worker_python` is, in the pool `worker_pool` (whose slots are the accelerators there are) and, for executors that
+    have queues, in `worker_queue`. Airflow shows a warning at the DAG, and schedules no scoring, until the pool is made.
     """
 
     connection_id: str
@@ -32,6 +34,9 @@ class Target:
     driver_memory: str
     conf: dict[str, str]
     environment: dict[str, str]
+    worker_python: str
+    worker_pool: str
+    worker_queue: str
     max_active_tasks: int
     lake: str
     sources: tuple[str, ...]
@@ -68,6 +73,9 @@ def local(root: str) -> Target:
             "PYSPARK_PYTHON": f"{root}/.venv/bin/python",
             **java(f"{root}/.venv/java"),
         },
+        worker_python=f"{root}/.venv/bin/python",
+        worker_pool="codemill_workers",
+        worker_queue="codemill_workers",
         max_active_tasks=1,
         lake=f"{root}/build/airflow/lake",
         sources=(f"{stdlib}/asyncio", f"{stdlib}/email"),
@@ -92,7 +100,9 @@ def chosen() -> Target:
 def submit(target: Target, job: dict[str, Any], arguments: Callable[[Any], list[str]], **task: Any) -> Any:
     """The operator that runs `job` at `target`. `arguments(context)` are made when the task runs; `task` goes to the operator."""
     if job["engine"] == "python":
-        return _bash(target, arguments, **task)
+        return _bash(target, target.python, arguments, **task)
+    if job["engine"] == "worker":
+        return _bash(target, target.worker_python, arguments, pool=target.worker_pool, queue=target.worker_queue, **task)
     return _spark_submit(target, arguments, **task)
 
 
@@ -116,10 +126,10 @@ def _spark_submit(target: Target, arguments: Callable[[Any], list[str]], **task:
     )
 
 
-def _bash(target: Target, arguments: Callable[[Any], list[str]], **task: Any) -> Any:
+def _bash(target: Target, python: str, arguments: Callable[[Any], list[str]], **task: Any) -> Any:
     from airflow.providers.standard.operators.bash import BashOperator
 
     def bash_command(context: Any, jinja_env: Any) -> str:
-        return "exec " + shlex.join([target.python, "-m", "jobs", *arguments(context)])
+        return "exec " + shlex.join([python, "-m", "jobs", *arguments(context)])
 
     return BashOperator(bash_command=bash_command, cwd=target.root, env=target.environment, append_env=True, **task)

@@ -24,7 +24,7 @@ from gpu_scoring import worker
 from gpu_scoring.scorer import Scorer, Shape, new_scorer
 from gpu_scoring.worker import WorkerParams
 from schemas.annotate import SCORES
-from schemas.decide import KEPT
+from schemas.decide import GATES
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from udfs.tokenizer import PADDING
@@ -95,10 +95,10 @@ def lake_of(folder: str, texts: list[str]) -> Lake:
     sizes = [len(text.encode()) for text in texts]
     contents = pa.table({"content_sha256": keys, "text": texts, "size_bytes": sizes}).select(CONTENTS.names).cast(CONTENTS.arrow_schema)
     write_deltalake(lake.path(CONTENTS.name), contents)
-    filled: dict[str, Any] = {"kind": "file", "policy": "demo", "policy_hash": "0", "repository": "r", "path": "p", "split": "train"}
-    filled |= {"language": None, "licence": None, "token_estimate": 1}
+    filled: dict[str, Any] = {"kind": "file", "policy": "demo", "gates_hash": "0", "repository": "r", "path": "p", "split": "train"}
+    filled |= {"language": None, "licence": None, "token_estimate": 1, "reasons": [], "survivor": None}
     rows = [filled | {"candidate": key, "size_bytes": size} for key, size in zip(keys, sizes, strict=True)]
-    write_deltalake(lake.path(KEPT.name), pa.Table.from_pylist(rows, schema=KEPT.arrow_schema))
+    write_deltalake(lake.path(GATES.name), pa.Table.from_pylist(rows, schema=GATES.arrow_schema))
     return lake
 
 

@@ -1,6 +1,6 @@
 """Labels: a sample of the files that pass the cheap filters, rated by an oracle, a judge behind an endpoint or the rubric.
 
-Reads   decide/kept, ingest/contents
+Reads   decide/gates, ingest/contents
 Writes  annotate/labels
 """
 
@@ -20,10 +20,11 @@ import pyarrow.compute as pc
 
 from gpu_scoring import prompt
 from gpu_scoring.judge import Answer, Endpoint, Judge, JudgeError, OverBudgetError
+from gpu_scoring.population import passes
 from gpu_scoring.sample import Sample, drawn
 from gpu_scoring.worksheet import Worksheet
 from schemas.annotate import LABELS
-from schemas.decide import KEPT
+from schemas.decide import GATES
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from udfs import rubric, syntax, text_facts
@@ -67,12 +68,11 @@ def _hash(*parts: str) -> str:
 
 
 def sampled(lake: Lake, profile: str, count: int, shape: dict[str, int] | None) -> Sample:
-    """Of the files that a policy keeps. Raises LookupError where it keeps none."""
-    where = (pc.field("kind") == "file") & (pc.field("policy") == profile)
-    found = drawn(lake.scan(KEPT, ["candidate", "language"], where), count, shape)
+    """Of the files that pass the gates of a policy. Raises LookupError where none does."""
+    found = drawn(lake.scan(GATES, ["candidate", "language"], passes(profile)), count, shape)
     if not found.rows.num_rows:
         raise LookupError(
-            f"{lake.path(KEPT.name)} has no file of the profile {profile} in a language of the sample.\n"
+            f"{lake.path(GATES.name)} has no file of the profile {profile} in a language of the sample.\n"
             f"Expected what `codemill run --lake {lake.root} --source PATH --until decide --profile {profile}` makes."
         )
     return found

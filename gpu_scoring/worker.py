@@ -1,6 +1,6 @@
-"""The worker: scores of all files that the policy keeps, by a scorer, without Spark.
+"""The worker: scores of all files that pass the gates of a policy, by a scorer, without Spark.
 
-Reads   decide/kept, ingest/contents
+Reads   decide/gates, ingest/contents
 Writes  annotate/scores
 
 Texts stream: a thread reads and tokenizes while the model works; rows wait in a buffer that is bounded in tokens, and leave it by length,
@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
+from gpu_scoring.population import passes
 from gpu_scoring.scorer import Scorer, batches
 from schemas.annotate import SCORES
-from schemas.decide import KEPT
+from schemas.decide import GATES
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 
@@ -73,11 +74,11 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
     start = time.monotonic()
     found = Summary()
     low, high = key_range(params.share, params.shares)
-    kept = _keys(lake, KEPT, "candidate", low, high, (pc.field("kind") == "file") & (pc.field("policy") == profile))
+    passing = _keys(lake, GATES, "candidate", low, high, passes(profile))
     since = lake.version(SCORES)
     known = _keys(lake, SCORES, "content_sha256", low, high, pc.field("version") == version)
-    missing = kept.filter(pc.invert(pc.is_in(kept, value_set=known)))
-    found.wanted, found.skipped = len(kept), len(kept) - len(missing)
+    missing = passing.filter(pc.invert(pc.is_in(passing, value_set=known)))
+    found.wanted, found.skipped = len(passing), len(passing) - len(missing)
     held: list[tuple[str, int, int, bool]] = []
     committed = time.monotonic()
     for rows in buffered(token_rows(lake, scorer, missing), params):

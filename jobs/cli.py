@@ -40,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
     for phase in dict.fromkeys(job.phase for job in JOBS):
         if phase == "decide":
             what_if.add(commands)
+        elif phase == "score":
+            score.add(commands)
         else:
             run.add_phase(commands, phase)
     for job in JOBS:
@@ -50,7 +52,6 @@ def parser() -> argparse.ArgumentParser:
     report.add(commands)
     label.add(commands)
     scorer.add(commands)
-    score.add(commands)
     dag.add(commands)
     return top
 

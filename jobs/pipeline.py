@@ -8,11 +8,12 @@ from typing import Any
 
 from jobs.annotate import duplicates, repository_duplicates, signatures, syntax, text_facts
 from jobs.assemble import documents
-from jobs.decide import features, verdicts
+from jobs.decide import features, gates, verdicts
 from jobs.ingest import files
 from jobs.mix import sequences, shards, tokenizer
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import Job
+from jobs.score import files as score
 from jobs.train import probe
 
 JOBS: tuple[Job, ...] = (
@@ -23,6 +24,8 @@ JOBS: tuple[Job, ...] = (
     duplicates.JOB,
     repository_duplicates.JOB,
     features.JOB,
+    gates.JOB,
+    score.JOB,
     verdicts.JOB,
     documents.JOB,
     tokenizer.JOB,

@@ -12,7 +12,7 @@ from schemas.annotate import (
     TEXT_FACTS,
 )
 from schemas.assemble import DOCUMENTS
-from schemas.decide import DROPPED, FEATURES, KEPT
+from schemas.decide import CUTS, DROPPED, FEATURES, GATES, KEPT
 from schemas.ingest import CONTENTS, FILES, FINGERPRINTS, REJECTS, REPOSITORIES
 from schemas.ledger import LEDGER
 from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
@@ -33,6 +33,8 @@ ALL_TABLES = (
     LABELS,
     SCORES,
     FEATURES,
+    GATES,
+    CUTS,
     KEPT,
     DROPPED,
     DOCUMENTS,

@@ -56,11 +56,10 @@ FEATURES = Table(
     key=("kind", "candidate"),
 )
 
-_VERDICT = (
+_JUDGED = (
     Column("kind", pa.string(), "as in decide/features"),
     Column("candidate", pa.string(), "as in decide/features"),
     Column("policy", pa.string(), "the profile's name"),
-    Column("policy_hash", pa.string(), "of the profile's values"),
     Column("repository", pa.string(), "of the occurrence that was picked: the first that passes, else the first"),
     Column("path", pa.string(), "of the occurrence that was picked; empty for a repository"),
     Column("language", pa.string(), "of the occurrence that was picked", True),
@@ -68,13 +67,56 @@ _VERDICT = (
     Column("size_bytes", pa.int64(), "of the text"),
     Column("token_estimate", pa.int64(), "see decide/features"),
 )
+_SPLIT = Column("split", pa.string(), "train or held_out")
+_SPLIT_IS_KNOWN = Check("split_is_known", "split in ('train', 'held_out')")
+_SURVIVOR = Column("survivor", pa.string(), "the candidate that stands in its place, where it is a near-duplicate or contained", True)
+
+GATES = Table(
+    name="decide/gates",
+    meaning="what the cheap rules and the groups of duplicates leave: those without a reason are what expensive annotators look at",
+    columns=(
+        *_JUDGED,
+        Column("gates_hash", pa.string(), "of the policy's values that were asked here: all but those on quality"),
+        _SPLIT,
+        Column("reasons", pa.list_(pa.string()), "sorted; empty for what passes"),
+        _SURVIVOR,
+    ),
+    key=("kind", "candidate", "policy"),
+    checks=(_SPLIT_IS_KNOWN,),
+)
+
+CUTS = Table(
+    name="decide/cuts",
+    meaning="the scores below which a share of the files lay when it was asked first: frozen, until a new cut is asked for",
+    columns=(
+        Column("policy", pa.string(), "the profile's name"),
+        Column("scorer", pa.string(), "version of annotate/scores"),
+        Column("drop_worst", pa.float64(), "the share that was asked for"),
+        Column("scope", pa.string(), "all: one cut; language: each language has its own"),
+        Column("language", pa.string(), "empty for all languages together, and for those with too few files of their own"),
+        Column("min_score_percent", pa.int64(), "least score that is kept"),
+        Column("file_count", pa.int64(), "files of the population"),
+        Column("below_count", pa.int64(), "of them, below the cut"),
+        Column("population", pa.string(), "what was counted"),
+    ),
+    key=("policy", "scorer", "drop_worst", "scope", "language"),
+    checks=(Check("score_is_in_range", "min_score_percent between 0 and 100"),),
+)
+
+_VERDICT = (
+    *_JUDGED,
+    Column("policy_hash", pa.string(), "of the profile's values"),
+    Column("scorer", pa.string(), "version of annotate/scores that was asked; null where quality was not judged", True),
+    Column("score_percent", pa.int64(), "0 to 100, by that scorer; null for what does not pass the gates", True),
+    Column("least_score_percent", pa.int64(), "what the policy asked of it; null where nothing was", True),
+)
 
 KEPT = Table(
     name="decide/kept",
     meaning="candidates that the policy keeps",
-    columns=(*_VERDICT, Column("split", pa.string(), "train or held_out")),
+    columns=(*_VERDICT, _SPLIT),
     key=("kind", "candidate", "policy"),
-    checks=(Check("split_is_known", "split in ('train', 'held_out')"),),
+    checks=(_SPLIT_IS_KNOWN,),
 )
 
 DROPPED = Table(
@@ -83,7 +125,7 @@ DROPPED = Table(
     columns=(
         *_VERDICT,
         Column("reasons", pa.list_(pa.string()), "sorted; never empty"),
-        Column("survivor", pa.string(), "the candidate that stands in its place, where it is a near-duplicate or contained", True),
+        _SURVIVOR,
     ),
     key=("kind", "candidate", "policy"),
     checks=(Check("has_a_reason", "size(reasons) > 0"),),

@@ -233,12 +233,15 @@ def _decide(lake: LakeRows, texts: dict[str, str]) -> None:
         where = {"is_held_out": held_out, "occurrence_count": len(found), "occurrences": found[:32]}
         lake.add("decide/features", **common, **cheap, **where, has_text_facts=True)
         verdict = common | {name: first[name] for name in ("repository", "path", "language")}
-        verdict |= {"policy": POLICY, "policy_hash": "0123456789abcdef"}
         reasons = _reasons(cheap, first)
+        split = "held_out" if held_out else "train"
+        gate = verdict | {"policy": POLICY, "gates_hash": "fedcba9876543210"}
+        lake.add("decide/gates", **gate, split=split, reasons=reasons)
+        verdict |= {"policy": POLICY, "policy_hash": "0123456789abcdef"}
         if reasons:
             lake.add("decide/dropped", **verdict, reasons=reasons)
         else:
-            lake.add("decide/kept", **verdict, split="held_out" if held_out else "train")
+            lake.add("decide/kept", **verdict, split=split)
     _drop_near_duplicates(lake)
 
 
@@ -247,6 +250,7 @@ def _drop_near_duplicates(lake: LakeRows) -> None:
     group_of = {row["content_sha256"]: row["group_id"] for row in lake.rows["annotate/duplicates"]}
     survivors: dict[int, str] = {}
     kept = sorted(lake.rows["decide/kept"], key=lambda row: row["candidate"])
+    gates = {row["candidate"]: row for row in lake.rows["decide/gates"]}
     for row in kept:
         survivors.setdefault(group_of[row["candidate"]], row["candidate"])
     for row in kept:
@@ -254,6 +258,7 @@ def _drop_near_duplicates(lake: LakeRows) -> None:
         if survivor != row["candidate"]:
             verdict = {name: value for name, value in row.items() if name != "split"}
             lake.add("decide/dropped", **verdict, reasons=["near_duplicate"], survivor=survivor)
+            gates[row["candidate"]] |= {"reasons": ["near_duplicate"], "survivor": survivor}
     lake.rows["decide/kept"] = [row for row in kept if row["candidate"] in survivors.values()]
 
 

@@ -14,7 +14,7 @@ from jobs.decide.rules import REASONS
 from jobs.runtime.errors import CodemillError
 from schemas.annotate import SYNTAX, TEXT_FACTS
 from schemas.assemble import DOCUMENTS
-from schemas.decide import DROPPED, KEPT
+from schemas.decide import CUTS, DROPPED, KEPT
 from schemas.ingest import CONTENTS, FILES, REJECTS
 from schemas.lake import Lake
 from schemas.mix import SEQUENCES
@@ -95,11 +95,23 @@ def story(lake: Lake, key: str) -> dict[str, Any]:
         "text_facts": lake.read(TEXT_FACTS, None, is_it).to_pylist(),
         "syntax": lake.read(SYNTAX, None, is_it).to_pylist(),
         "near_duplicates": group_of(lake, key),
-        "kept": lake.read(KEPT, None, is_candidate).to_pylist(),
-        "dropped": [row | {"survivor": survivor_of(lake, key, row)} for row in lake.read(DROPPED, None, is_candidate).to_pylist()],
+        "kept": [row | {"cut": cut_of(lake, row)} for row in lake.read(KEPT, None, is_candidate).to_pylist()],
+        "dropped": [
+            row | {"survivor": survivor_of(lake, key, row), "cut": cut_of(lake, row)}
+            for row in lake.read(DROPPED, None, is_candidate).to_pylist()
+        ],
         "documents": lake.read(DOCUMENTS, None, is_candidate).to_pylist(),
         "sequences": sequences_with(lake, key),
     }
+
+
+def cut_of(lake: Lake, verdict: dict[str, Any]) -> dict[str, Any] | None:
+    """The row of decide/cuts that asked for the least score of a verdict; None where the policy itself did, or nothing."""
+    by_scorer = (pc.field("policy") == verdict["policy"]) & (pc.field("scorer") == verdict["scorer"])
+    is_it = by_scorer & pc.field("language").isin(["", verdict["language"] or ""])
+    rows = lake.read(CUTS, None, is_it).to_pylist() if verdict["scorer"] else []
+    rows = [row for row in rows if row["min_score_percent"] == verdict["least_score_percent"]]
+    return max(rows, key=lambda row: (row["language"], row["drop_worst"]), default=None)
 
 
 def sequences_with(lake: Lake, candidate: str) -> list[str]:
@@ -131,10 +143,12 @@ def told(found: dict[str, Any]) -> list[str]:
     lines.append(group_told(found["near_duplicates"]))
     for row in found["kept"]:
         lines.append(f"  kept by policy {row['policy']} ({row['policy_hash']}) for {row['split']}, as {row['repository']}  {row['path']}")
+        lines += score_told(row)
     for row in found["dropped"]:
         lines.append(f"  dropped by policy {row['policy']} ({row['policy_hash']}), as {row['repository']}  {row['path']}, because")
         lines += [f"    {reason}: {REASONS.get(reason, '')}" for reason in row["reasons"]]
         lines += [survivor_told(row["survivor"])] if row["survivor"] else []
+        lines += score_told(row)
     if not found["kept"] and not found["dropped"]:
         lines.append("  no policy has judged it yet: `codemill decide`")
     lines += [f"  document {row['layout']} of {len(row['contents'])} texts" for row in found["documents"]]
@@ -142,6 +156,14 @@ def told(found: dict[str, Any]) -> list[str]:
         shown = ", ".join(found["sequences"][:MOST_LINES])
         lines.append(f"  in {len(found['sequences'])} training sequences: {shown}{' ...' if len(found['sequences']) > MOST_LINES else ''}")
     return lines
+
+
+def score_told(row: dict[str, Any]) -> list[str]:
+    if row["score_percent"] is None:
+        return []
+    told, cut = f"    score {row['score_percent']} % by {row['scorer']}; at least {row['least_score_percent']} % was asked", row["cut"]
+    origin = [f"      the cut of the worst {cut['drop_worst']:.0%} of {cut['file_count']:,} {cut['population']}"] if cut else []
+    return [told, *origin]
 
 
 def syntax_told(row: dict[str, Any]) -> str:

@@ -29,13 +29,15 @@ SHAPES = {"report": REPORT_SHAPE, "natural": None}
 
 
 def add(commands: Any) -> None:
-    help = "rate a sample of the kept files by an oracle, a language model behind an endpoint or the built-in rubric"
+    help = "rate a sample of the files that pass the gates by an oracle, a language model behind an endpoint or the built-in rubric"
     found = add_parser(commands, "label", run, help)
     add_lake(found)
     found.add_argument("--count", type=int, required=True, metavar="N", help="files of the sample")
     help = "languages as in the report's Table 17 (default), or natural: as they are"
     found.add_argument("--shape", default="report", choices=sorted(SHAPES), help=help)
-    found.add_argument("--profile", default="demo", choices=sorted(PROFILES), help="whose kept files are sampled (default: demo)")
+    found.add_argument(
+        "--profile", default="demo", choices=sorted(PROFILES), help="whose files are sampled: those that pass its gates (default: demo)"
+    )
     found.add_argument(
         "--turn", type=int, default=0, metavar="N", help="ask again: 1 and more are further answers about part of the sample"
     )

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.annotate import DUPLICATES, SIGNATURES
-from schemas.decide import KEPT
+from schemas.decide import DROPPED, GATES
 from schemas.lake import Lake
 from udfs.minhash import matrix, similarity
 
@@ -19,13 +19,18 @@ def group_of(lake: Lake, key: str) -> dict[str, Any] | None:
 
 
 def survivor_of(lake: Lake, key: str, dropped: dict[str, Any]) -> dict[str, Any] | None:
-    """Who is kept in the place of a dropped candidate, where it is and how like (estimated Jaccard similarity); None where nobody is."""
+    """Who stands for a dropped candidate, where it is, how like (estimated Jaccard similarity), and why it is out itself, if it is.
+
+    None where nobody does.
+    """
     survivor = dropped["survivor"]
     if survivor is None:
         return None
-    kept = lake.read(KEPT, ["repository", "path"], (pc.field("candidate") == survivor) & (pc.field("policy") == dropped["policy"]))
-    where = kept.to_pylist()[0] if kept.num_rows else {"repository": None, "path": None}
-    return {"candidate": survivor, **where, "similarity": similarity_of(lake, key, survivor)}
+    is_it = (pc.field("kind") == "file") & (pc.field("candidate") == survivor) & (pc.field("policy") == dropped["policy"])
+    where = lake.read(GATES, ["repository", "path"], is_it).to_pylist()
+    reasons = lake.read(DROPPED, ["reasons"], is_it).column(0).to_pylist()
+    found = where[0] if where else {"repository": None, "path": None}
+    return {"candidate": survivor, **found, "similarity": similarity_of(lake, key, survivor), "reasons": reasons[0] if reasons else []}
 
 
 def similarity_of(lake: Lake, a: str, b: str) -> float | None:
@@ -50,4 +55,5 @@ def group_told(row: dict[str, Any] | None) -> str:
 
 def survivor_told(row: dict[str, Any]) -> str:
     like = "" if row["similarity"] is None else f", similarity {row['similarity']:.2f}"
-    return f"      in its place: {row['repository']}  {row['path']}  ({row['candidate'][:12]}{like})"
+    out = f", which is out itself: {', '.join(row['reasons'])}" if row["reasons"] else ""
+    return f"      in its place: {row['repository']}  {row['path']}  ({row['candidate'][:12]}{like}){out}"

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import os
 import sys
 import typing
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from jobs.commands.options import add_lake, add_parser
 from jobs.commands.summary import print_summary
 from jobs.decide.profiles import PROFILES, profile
+from jobs.decide.quality import declared_version
 from jobs.pipeline import JOBS, PRESETS, job_named, parameters
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import Job
@@ -63,6 +65,12 @@ def add_common(found: argparse.ArgumentParser, has_settings: bool = True) -> Non
     if has_settings:
         help = "a parameter of a job, such as mix.sequences.window=2048 (repeatable); `codemill JOB --help` lists a job's"
         found.add_argument("--set", action="append", default=[], metavar="JOB.NAME=VALUE", help=help)
+        help = "a change to the profile's policy, such as max_error_share=0.05 (repeatable); `codemill decide --what-if` tries them"
+        found.add_argument("--policy", action="append", default=[], metavar="FIELD=VALUE", help=help)
+        help = (
+            "a scorer's folder: what passes the gates is scored, and the policy's worst are dropped; or the version of one that has scored"
+        )
+        found.add_argument("--scorer", default="", metavar="FOLDER", help=help)
 
 
 def add_parameter(found: argparse.ArgumentParser, job: Job, field: dataclasses.Field[Any]) -> None:
@@ -126,7 +134,9 @@ def upto(last: str | None) -> list[Job]:
 def execute(arguments: argparse.Namespace, jobs: Sequence[Job], changes: dict[str, dict[str, Any]] | None = None) -> int:
     """Runs jobs with the parameters of profile and command line, then prints the summary."""
     profile(arguments.profile)
-    changes = changes if changes is not None else settings(arguments)
+    if changes is None:
+        changes = settings(arguments)
+        set_for_all(jobs, changes, arguments)
     for name in ("source", "manifest"):
         value = getattr(arguments, name, None)
         if value:
@@ -141,6 +151,16 @@ def execute(arguments: argparse.Namespace, jobs: Sequence[Job], changes: dict[st
     else:
         print_summary(lake, rows, arguments.profile)
     return 0
+
+
+def set_for_all(jobs: Sequence[Job], changes: dict[str, dict[str, Any]], arguments: argparse.Namespace) -> None:
+    """Adds the options of a run that are parameters of several of its jobs."""
+    scorer = arguments.scorer
+    is_folder = os.sep in scorer or declared_version(scorer) is not None
+    values = {"policy": tuple(arguments.policy), "scorer": scorer, "model": scorer if is_folder else ""}
+    for job in jobs:
+        for name in {field.name for field in dataclasses.fields(job.params)} & {name for name, value in values.items() if value}:
+            changes.setdefault(job.name, {}).setdefault(name, values[name])
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:

@@ -1,28 +1,34 @@
-"""`codemill score`: the worker that gives every kept file a score."""
+"""`codemill score`: the job `score.files` with options of its own, and what it found as a histogram."""
 
 import argparse
+import dataclasses
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.table import Table as RichTable
 
-from jobs.commands.options import add_json, add_lake, add_parser, check_least, console, progress
+from jobs.commands.options import add_json, add_lake, add_parser, console, progress
 from jobs.decide.profiles import PROFILES
-from jobs.runtime.errors import CodemillError, UsageError
+from jobs.runtime.job import check_limits
 from jobs.runtime.ledger import recorded
+from jobs.score.files import JOB, ScoreParams, score_files
 from schemas.annotate import SCORES
 from schemas.lake import Lake
 
-JOB_NAME = "annotate.scores"  # in the ledger
-
 
 def add(commands: Any) -> None:
-    found = add_parser(commands, "score", score, "give every kept file a score by a scorer; what has one by this scorer is skipped")
+    found = add_parser(
+        commands, "score", score, "give every file that passes the gates a score by a scorer; what has one by this scorer is skipped"
+    )
     add_lake(found)
     found.add_argument("--model", required=True, metavar="FOLDER", help="what `codemill train-scorer --out FOLDER` made")
-    found.add_argument("--profile", default="demo", choices=sorted(PROFILES), help="whose kept files are scored (default: demo)")
+    found.add_argument(
+        "--profile",
+        default="demo",
+        choices=sorted(PROFILES),
+        help="whose files are scored: those that pass the gates of this policy (default: demo)",
+    )
     found.add_argument(
         "--share", default="1/1", metavar="I/N", help="one of N workers that share the work by key, such as 2/4 (default: 1/1)"
     )
@@ -30,32 +36,21 @@ def add(commands: Any) -> None:
     help = "scores of a commit: what a kill loses at most (default: 2000)"
     found.add_argument("--commit-rows", type=int, default=2000, metavar="N", help=help)
     found.add_argument("--threads", type=int, default=0, metavar="N", help="default: as many as torch takes")
+    help = "seconds to wait for a model whose folder is not there yet (default: 0)"
+    found.add_argument("--wait", dest="wait_s", type=float, default=0.0, metavar="SECONDS", help=help)
     found.add_argument("--quiet", action="store_true", help="show no progress")
     add_json(found)
 
 
 def score(arguments: argparse.Namespace) -> int:
-    share, shares = shares_of(arguments.share)
-    check_least(arguments, {"batch_tokens": 64, "commit_rows": 1})
+    names = [field.name for field in dataclasses.fields(ScoreParams)]
+    params = ScoreParams(**{name: getattr(arguments, name) for name in names})
+    check_limits(JOB.name, params)
+    params.checked()
     lake = Lake.at(arguments.lake)
     lake.check_format()
-    # Here and not above: other commands should not wait for torch.
-    import torch
-
-    from gpu_scoring.scorer import ScorerError, hash_of, load_scorer
-    from gpu_scoring.worker import WorkerParams, run
-
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    try:
-        scorer = load_scorer(Path(arguments.model))
-    except ScorerError as error:
-        raise CodemillError(str(error)) from error
-    version = hash_of(scorer)
-    asked = {"model": arguments.model, "version": version, "profile": arguments.profile, "share": arguments.share}
-    params = WorkerParams(share, shares, arguments.batch_tokens, commit_rows=arguments.commit_rows)
-    with recorded(lake, JOB_NAME, asked) as row:
-        found = run(lake, scorer, version, arguments.profile, params, progress(arguments.quiet))
+    with recorded(lake, JOB.name, dataclasses.asdict(params)) as row:
+        found, version, window = score_files(lake, params, progress(arguments.quiet))
         row.account.read_rows, row.written = found.wanted, {SCORES.name: found.scored}
     if arguments.json:
         counts = {name: getattr(found, name) for name in ("wanted", "skipped", "scored", "tokens", "padded_tokens", "truncated", "seconds")}
@@ -65,20 +60,10 @@ def score(arguments: argparse.Namespace) -> int:
         console().print(histogram(found.scores))
     speed = f"{found.tokens / max(found.seconds, 1e-9):,.0f} tokens/s, {1 - found.tokens / max(found.padded_tokens, 1):.1%} padding"
     print(
-        f"{found.wanted:,} kept files of this share: {found.skipped:,} had a score, {found.scored:,} were scored now by {version}"
-        f" ({found.truncated:,} longer than the window of {scorer.window:,} tokens) in {found.seconds:.0f} s; {speed}"
+        f"{found.wanted:,} files of this share pass the gates: {found.skipped:,} had a score, {found.scored:,} were scored now by {version}"
+        f" ({found.truncated:,} longer than the window of {window:,} tokens) in {found.seconds:.0f} s; {speed}"
     )
     return 0
-
-
-def shares_of(text: str) -> tuple[int, int]:
-    try:
-        share, shares = (int(part) for part in text.split("/"))
-        if not 1 <= share <= shares:
-            raise ValueError
-    except ValueError:
-        raise UsageError(f"--share {text}: expected I/N with I from 1 to N, such as 2/4") from None
-    return share - 1, shares
 
 
 def histogram(scores: np.ndarray) -> RichTable:

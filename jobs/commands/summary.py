@@ -3,12 +3,14 @@
 from collections import Counter
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
 from jobs.commands.options import console
+from jobs.decide.quality import LOW_SCORE
 from jobs.runtime.ledger import JobRun
 from schemas.decide import DROPPED, KEPT
 from schemas.lake import PROBE_METRICS, Lake
@@ -70,11 +72,27 @@ def print_languages(out: Console, lake: Lake, profile: str) -> None:
     table.add_row("all", f"{sum(documents.values()):,}", f"{sum(tokens.values()):,}")
     out.print(table)
     held = sum(row["token_count"] for row in rows if row["split"] == "held_out")
-    is_file = pc.field("kind") == "file"
-    kept, dropped = (lake.read(t, ["candidate"], is_file & (pc.field("policy") == profile)).num_rows for t in (KEPT, DROPPED))
+    is_file = (pc.field("kind") == "file") & (pc.field("policy") == profile)
+    kept, dropped = (lake.read(table, ["scorer", "least_score_percent"], is_file) for table in (KEPT, DROPPED))
     out.print(
-        f"{kept + dropped:,} distinct texts = {kept:,} kept + {dropped:,} dropped; {held:,} tokens are held out of training.",
+        f"{kept.num_rows + dropped.num_rows:,} distinct texts = {kept.num_rows:,} kept + {dropped.num_rows:,} dropped; "
+        f"{held:,} tokens are held out of training.",
         highlight=False,
+    )
+    out.print(quality_told(lake, is_file, kept, dropped), highlight=False)
+
+
+def quality_told(lake: Lake, is_file: pc.Expression, kept: pa.Table, dropped: pa.Table) -> str:
+    scorers = {one for table in (kept, dropped) for one in pc.unique(table.column("scorer")).to_pylist()} - {None}
+    if not scorers:
+        return "Quality was not judged: no scorer was asked. `codemill label`, `train-scorer` and `run --scorer FOLDER` do it."
+    reasons = lake.read(DROPPED, ["reasons"], is_file).column("reasons").combine_chunks().flatten()
+    low = pc.sum(pc.equal(reasons, LOW_SCORE)).as_py() or 0
+    limits = sorted({one for table in (kept, dropped) for one in pc.unique(table.column("least_score_percent")).to_pylist()} - {None})
+    asked = f"{limits[0]} %" if len(set(limits)) == 1 else f"{limits[0]} to {limits[-1]} % by language"
+    return (
+        f"Quality by scorer {', '.join(sorted(scorers))}: at least {asked if limits else 'nothing'} is asked; "
+        f"{low:,} files fall short, {low / max(1, low + kept.num_rows):.1%} of those that pass all else."
     )
 
 

@@ -13,17 +13,20 @@ from rich.table import Table as RichTable
 
 from jobs.commands import run
 from jobs.commands.options import add_lake, add_parser, console
+from jobs.decide import quality
 from jobs.decide.policy import Policy, with_changes
 from jobs.decide.profiles import profile
 from jobs.decide.rules import flat_occurrences, judge
 from jobs.decide.survivors import containers, ranks, reasons_of
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import CodemillError, UsageError
-from schemas.decide import FEATURES
+from schemas.annotate import SCORES
+from schemas.decide import CUTS, FEATURES
 from schemas.lake import Lake
 from schemas.mix import MANIFEST
 
 KINDS = ("file", "repository")
+PASSING = ["candidate", "language", "size"]
 
 
 @dataclass
@@ -35,16 +38,20 @@ class Tally:
     size_bytes: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     competing: list[pa.Table] = field(default_factory=list)
+    passing: list[pa.Table] = field(default_factory=list)
+    cuts: dict[str, int] = field(default_factory=dict)
 
     def add(self, policy: Policy, features: pa.RecordBatch) -> None:
         verdicts = judge(policy, features)
         picked = flat_occurrences(features).take(pa.array(verdicts.picked))
         rank = ranks(policy, features, picked, verdicts.is_kept)
         language = pc.fill_null(pc.struct_field(picked, "language"), "none")
-        columns = {"language": language, "size": features.column("size_bytes"), "group": features.column("duplicate_group"), "rank": rank}
-        rows = pa.table(columns | {"container": containers(policy, features)})
-        self.competing.append(rows.filter(pc.is_valid(rank)))
-        self.keep(rows.filter(pc.and_(pa.array(verdicts.is_kept), pc.is_null(rank))))
+        columns = {"candidate": features.column("candidate"), "language": language, "size": features.column("size_bytes")}
+        columns |= {"group": features.column("duplicate_group"), "rank": rank, "container": containers(policy, features)}
+        rows = pa.table(columns).filter(pa.array(verdicts.is_kept))
+        is_competing = pc.is_valid(rows.column("rank"))
+        self.competing.append(rows.filter(is_competing))
+        self.passing.append(rows.filter(pc.invert(is_competing)).select(PASSING))
         for item in pc.value_counts(verdicts.reasons.flatten()).to_pylist():
             self.dropped[item["values"]] += item["counts"]
         self.candidates += features.num_rows
@@ -55,7 +62,7 @@ class Tally:
             self.size_bytes[row["language"]] += row["size_sum"]
 
     def settle(self) -> None:
-        """Keeps the best of every group of near-duplicates, unless it is contained, when all candidates have been added."""
+        """Of every group of near-duplicates the best passes, unless it is contained. When all candidates have been added."""
         if not self.competing:
             return
         members = pa.concat_tables(self.competing)
@@ -65,13 +72,52 @@ class Tally:
             name: best.column("rank_min").take(pc.index_in(members.column(name), value_set=groups)) for name in ("group", "container")
         }
         reasons = reasons_of(members.column("rank"), ranks_of["group"], ranks_of["container"])
-        self.keep(members.filter(pc.is_null(reasons)))
+        self.passing.append(members.filter(pc.is_null(reasons)).select(PASSING))
+        self.count(reasons)
+
+    def judge_quality(self, policy: Policy, scored: "Scored | None") -> None:
+        """Keeps what passes, less what is too poor. When all groups are settled; `scored` None where no scorer is asked."""
+        passing = pa.concat_tables(self.passing) if self.passing else None
+        self.passing = []
+        if passing is None:
+            return
+        if scored is None or not quality.is_asked(policy):
+            self.keep(passing)
+            return
+        found = passing.join(scored.scores, "candidate", join_type="left outer").combine_chunks()
+        self.cuts = scored.cuts_of(policy, found)
+        least = quality.limits(policy, self.cuts, found.column("language"))
+        reasons = quality.reasons_of(found.column("score_percent").combine_chunks(), least)
+        self.keep(found.filter(pc.is_null(reasons)))
+        self.count(reasons)
+
+    def count(self, reasons: pa.Array) -> None:
         for item in pc.value_counts(reasons.drop_null()).to_pylist():
             self.dropped[item["values"]] += item["counts"]
 
     @property
     def kept(self) -> int:
         return sum(self.documents.values())
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a scorer says: `scores` has candidate and score_percent, `frozen` the rows of decide/cuts."""
+
+    scorer: str
+    scores: pa.Table
+    frozen: pa.Table
+
+    def cuts_of(self, policy: Policy, passing: pa.Table) -> dict[str, int]:
+        """The frozen cut where there is one, else the one that would be computed of what passes and has a score."""
+        cuts = self.frozen.filter(quality.is_cut_of(policy, self.scorer))
+        if not cuts.num_rows:
+            counts: dict[str, np.ndarray] = {}
+            by_score = passing.filter(pc.is_valid(passing.column("score_percent"))).group_by(["language", "score_percent"])
+            for row in by_score.aggregate([([], "count_all")]).to_pylist():
+                counts.setdefault(row["language"], np.zeros(101, np.int64))[row["score_percent"]] += row["count_all"]
+            cuts = quality.new_cuts(policy, self.scorer, counts)
+        return quality.cut_by_language(cuts)
 
 
 def add(commands: Any) -> None:
@@ -91,13 +137,15 @@ def decide(arguments: argparse.Namespace) -> int:
     lake.check_format()
     now = profile(arguments.profile)
     then = with_changes(now, changes_of(arguments.what_if))
-    tallies = tally(lake, now, then)
+    scored = scored_by(lake, arguments.scorer) if quality.is_asked(now) or quality.is_asked(then) else None
+    tallies = tally(lake, now, then, scored)
     rates = bytes_per_token(lake, arguments.profile)
     if arguments.json:
         found = as_json(now, then, *tallies["file"], rates)
+        found["scorer"] = scored and scored.scorer
         print(json.dumps(found | {"repositories": as_json(now, then, *tallies["repository"], {})}))
     else:
-        show(now, then, tallies, rates)
+        show(now, then, tallies, rates, scored)
     return 0
 
 
@@ -109,7 +157,15 @@ def changes_of(texts: list[str]) -> dict[str, str]:
     return dict(text.split("=", 1) for text in given)  # type: ignore[misc]
 
 
-def tally(lake: Lake, now: Policy, then: Policy) -> dict[str, tuple[Tally, Tally]]:
+def scored_by(lake: Lake, asked: str) -> Scored | None:
+    scorer = quality.chosen_scorer(quality.scorers(lake), asked)
+    if scorer is None:
+        return None
+    scores = lake.read(SCORES, ["content_sha256", "score_percent"], pc.field("version") == scorer)
+    return Scored(scorer, scores.rename_columns(["candidate", "score_percent"]), lake.read(CUTS))
+
+
+def tally(lake: Lake, now: Policy, then: Policy, scored: Scored | None = None) -> dict[str, tuple[Tally, Tally]]:
     """Judges every candidate by both policies, in one pass over the features, batch by batch; by kind."""
     found = {kind: (Tally(), Tally()) for kind in KINDS}
     for batch in lake.scan(FEATURES):
@@ -118,9 +174,10 @@ def tally(lake: Lake, now: Policy, then: Policy) -> dict[str, tuple[Tally, Tally
             for policy, one in zip((now, then), tallies, strict=True):
                 if of_kind.num_rows:
                     one.add(policy, of_kind)
-    for tallies in found.values():
-        for one in tallies:
+    for kind, tallies in found.items():
+        for policy, one in zip((now, then), tallies, strict=True):
             one.settle()
+            one.judge_quality(policy, scored if kind == "file" else None)
     if not found["file"][0].candidates:
         raise CodemillError(f"{lake.path(FEATURES.name)} holds no candidate; `codemill decide --lake {lake.root}` fills it")
     return found
@@ -157,7 +214,7 @@ def as_json(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[
     return {"profile": now.name, "candidates": before.candidates, "now": one(now, before), "what_if": one(then, after)}
 
 
-def show(now: Policy, then: Policy, tallies: dict[str, tuple[Tally, Tally]], rates: dict[str, float]) -> None:
+def show(now: Policy, then: Policy, tallies: dict[str, tuple[Tally, Tally]], rates: dict[str, float], scored: Scored | None) -> None:
     out = console()
     before, after = tallies["file"]
     changed = [f"{key} {old} → {new}" for key, old, new in differences(now, then)]
@@ -178,8 +235,19 @@ def show(now: Policy, then: Policy, tallies: dict[str, tuple[Tally, Tally]], rat
     out.print(reasons_table("files", before, after))
     if tallies["repository"][0].candidates:
         out.print(reasons_table("repositories", *tallies["repository"]))
+    out.print(quality_told(then, after, scored), highlight=False)
     origin = "as counted by mix" if rates else "3.5 bytes a token, until mix has counted"
     out.print(f"{before.candidates:,} distinct texts; one counts once for each of its reasons; tokens {origin}. Nothing was written.")
+
+
+def quality_told(policy: Policy, found: Tally, scored: Scored | None) -> str:
+    if scored is None:
+        return "No scorer is asked: min_score_percent and drop_worst drop nothing."
+    limit = quality.limits(policy, found.cuts, pa.array([None], pa.string()))[0]
+    own = f", languages with a cut of their own: {len(found.cuts) - 1}" if len(found.cuts) > 1 else ""
+    low = found.dropped[quality.LOW_SCORE]
+    share = low / max(1, low + found.dropped[quality.NOT_SCORED] + found.kept)
+    return f"Scores by {scored.scorer}: what if asks for {limit} %, of which {share:.1%} of the files that pass all else fall short{own}."
 
 
 def reasons_table(what: str, before: Tally, after: Tally) -> RichTable:

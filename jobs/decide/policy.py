@@ -15,6 +15,8 @@ from jobs.runtime.job import parameters_json, short_hash
 # What `survivor_order` may name; each is a function in `jobs.decide.survivors`.
 SURVIVOR_ORDERS = ("licence", "stars", "forks", "commits", "maintained_days", "path_length", "size")
 
+MOST = {"min_score_percent": 100, "drop_worst": 1}
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -44,10 +46,20 @@ class Policy:
     survivor_order: tuple[str, ...] = ("licence", "stars", "maintained_days", "path_length", "size")
     # A repository of whose files more than this share is in a larger one that passes is out. None, or no `deduplicate`, keeps it.
     max_containment: float | None = 0.9
+    # Of the files that pass all else, by a scorer's judgement: the least score, and the share of the worst that is out (the report: about a
+    # tenth). Neither is asked where no scorer has scored.
+    min_score_percent: int | None = None
+    drop_worst: float | None = 0.1
+    drop_worst_per_language: bool = False
 
     @property
     def hash(self) -> str:
         return short_hash("policy", parameters_json(self))
+
+    @property
+    def gates_hash(self) -> str:
+        """Of what is asked before quality is: the same for policies that differ in that alone."""
+        return dataclasses.replace(self, min_score_percent=None, drop_worst=None, drop_worst_per_language=False).hash
 
 
 def with_changes(policy: Policy, changes: dict[str, str]) -> Policy:
@@ -67,6 +79,10 @@ def with_changes(policy: Policy, changes: dict[str, str]) -> Policy:
     unknown = sorted(set(values.get("survivor_order", ())) - set(SURVIVOR_ORDERS))
     if unknown:
         raise UsageError(f"survivor_order={','.join(unknown)}: expected some of {', '.join(SURVIVOR_ORDERS)}, separated by commas")
+    for name, most in MOST.items():
+        value = values.get(name)
+        if value is not None and not 0 <= value <= most:
+            raise UsageError(f"{name}={value}: expected a number from 0 to {most}, or none")
     return dataclasses.replace(policy, **values)
 
 

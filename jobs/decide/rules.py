@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.decide import survivors
+from jobs.decide import quality, survivors
 from jobs.decide.policy import Policy
 
 Mask = np.ndarray
@@ -125,7 +125,7 @@ CANDIDATE_RULES = (
     ),
 )
 
-REASONS = {rule.reason: rule.meaning for rule in (*OCCURRENCE_RULES, *CANDIDATE_RULES)} | survivors.REASONS
+REASONS = {rule.reason: rule.meaning for rule in (*OCCURRENCE_RULES, *CANDIDATE_RULES)} | survivors.REASONS | quality.REASONS
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Applies a policy: every candidate is kept, or dropped with every reason that applied; of near-duplicates that pass, one is kept.
+"""Says what is kept: what passes the gates, less what a scorer finds too poor.
 
-Reads   decide/features
-Writes  decide/kept, decide/dropped; the rows of the policy's name are replaced
+Reads   decide/features (their number), decide/gates, annotate/scores
+Writes  decide/cuts, when a cut is asked for the first time; decide/kept, decide/dropped; the rows of the policy's name are replaced
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,105 +12,143 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import from_arrow_schema
 
-from jobs.decide.policy import Policy, with_changes
-from jobs.decide.profiles import profile
-from jobs.decide.rules import flat_occurrences, judge
-from jobs.decide.survivors import CONTAINED, KEY_AFTER, NEAR_DUPLICATE, OF_HELD_OUT, containers, ranks
-from jobs.runtime.errors import CountsError
+from jobs.decide.policy import Policy
+from jobs.decide.profiles import PolicyParams
+from jobs.decide.quality import Counts, chosen_scorer, cut_by_language, is_asked, is_cut_of, limits, new_cuts, reasons_of
+from jobs.runtime.errors import CodemillError, CountsError, UsageError
 from jobs.runtime.job import Job, Replace, Write, parameter
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
-from schemas.decide import DROPPED, FEATURES, KEPT
+from schemas.annotate import SCORES
+from schemas.decide import CUTS, DROPPED, FEATURES, GATES, KEPT
+from schemas.spark import spark_schema
 
-# `duplicate_group` and `rank` are null where a candidate competes with no near-duplicate, `container_group` where too little contains it.
-VERDICTS = pa.schema(
-    [
-        *KEPT.arrow_schema,
-        DROPPED.arrow_schema.field("reasons"),
-        pa.field("duplicate_group", pa.int64()),
-        pa.field("container_group", pa.int64()),
-        pa.field("rank", pa.string()),
-    ]
-)
+PASSES = "kind = 'file' and size(reasons) = 0"
 
 
 @dataclass(frozen=True)
-class VerdictsParams:
-    profile: str = parameter("demo", "name of the policy: paper or demo")
-    policy: tuple[str, ...] = parameter((), "changes to the profile, FIELD=VALUE (repeatable); the verdicts still carry the profile's name")
+class VerdictsParams(PolicyParams):
     policy_hash: str = parameter("", "refuses to run unless the policy has this hash")
+    scorer: str = parameter(
+        "", "version in annotate/scores whose scores count; `none`: quality is not judged (default: the one there is, if any)"
+    )
+    new_cut: bool = parameter(False, "compute the cut of drop_worst anew, from the files of now")
 
-    def resolved(self) -> Policy:
-        return with_changes(profile(self.profile), dict(change.split("=", 1) for change in self.policy))
+    def checked(self) -> Policy:
+        policy = self.resolved()
+        if self.policy_hash and self.policy_hash != policy.hash:
+            raise UsageError(f"the policy {policy.name} has the hash {policy.hash}, and not {self.policy_hash}")
+        return policy
 
 
 def transform(tables: Tables, params: VerdictsParams) -> Iterator[Write]:
-    policy = params.resolved()
-
-    def decide(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            yield verdicts(policy, batch)
-
-    features = tables[FEATURES]
+    policy = params.checked()
+    gates = tables[GATES].where(F.col("policy") == policy.name)
+    check_gates(tables, gates, policy)
+    versions = (row.version for row in tables[SCORES].select("version").distinct().collect())
+    scorer = chosen_scorer(versions, params.scorer) if is_asked(policy) else None
     with Staging(tables.lake, tables.run) as staging:
-        judged = staging.keep(tables.spark, features.mapInArrow(decide, from_arrow_schema(VERDICTS)), "verdicts")
-        rows = with_survivors(judged)
+        rows = staging.keep(tables.spark, scored(tables, gates, scorer), "scored")
+        cuts = pa.Table.from_pylist([], schema=CUTS.arrow_schema)
+        if scorer and policy.drop_worst is not None:
+            cuts, written = frozen(tables, rows, policy, scorer, params.new_cut)
+            if written is not None:
+                yield Replace(CUTS, tables.spark.createDataFrame(written.to_pylist(), spark_schema(CUTS)), "policy", policy.name)
+        judged = with_quality(rows, policy, cut_by_language(cuts)) if scorer else rows
+        judged = judged.withColumn("policy_hash", F.lit(policy.hash))
         is_kept = F.size("reasons") == 0
-        kept, dropped = rows.where(is_kept).select(*KEPT.names), rows.where(~is_kept).select(*DROPPED.names)
-        check_counts(tables, features.count(), rows.groupBy(is_kept).count().collect())
-        tables.account.read_bytes = features.agg(F.coalesce(F.sum("size_bytes"), F.lit(0))).first()[0]  # type: ignore[index]
+        dropped = judged.where(~is_kept).select(*DROPPED.names)
         reasons = dropped.select("kind", F.explode("reasons").alias("reason")).groupBy("kind", "reason").count().collect()
         for row in reasons:
             tables.account.dropped[row.reason if row.kind == "file" else f"{row.kind} {row.reason}"] = row["count"]
-        yield Replace(KEPT, kept, "policy", policy.name)
+        yield Replace(KEPT, judged.where(is_kept).select(*KEPT.names), "policy", policy.name)
         yield Replace(DROPPED, dropped, "policy", policy.name)
 
 
-def with_survivors(judged: DataFrame) -> DataFrame:
-    """Adds `survivor`, and reasons as `survivors.reasons_of` gives them to members that are not the best of their group, or contained."""
-    competing = judged.where("rank is not null")
-    best = competing.groupBy("kind", "duplicate_group").agg(F.min("rank").alias("best"))
-    container = best.select("kind", F.col("duplicate_group").alias("container_group"), F.col("best").alias("container_best"))
-    rows = judged.join(best, ["kind", "duplicate_group"], "left").join(container, ["kind", "container_group"], "left")
-    loses = F.col("rank").isNotNull() & (F.col("rank") != F.col("best"))
-    is_contained = (
-        F.col("rank").isNotNull() & F.col("container_best").isNotNull() & (F.left("container_best", F.lit(1)) <= F.left("rank", F.lit(1)))
-    )
-    winner = F.when(loses, F.col("best")).when(is_contained, F.col("container_best"))
-    leaks = winner.startswith("0") & F.col("rank").startswith("1")
-    reason = F.array(F.when(leaks, OF_HELD_OUT).when(loses, NEAR_DUPLICATE).otherwise(CONTAINED))
-    survivor = F.substring(winner, F.instr(winner, KEY_AFTER) + 1, F.length(winner))
-    return rows.withColumns({"survivor": survivor, "reasons": F.when(winner.isNotNull(), reason).otherwise(F.col("reasons"))})
+def check_gates(tables: Tables, gates: DataFrame, policy: Policy) -> None:
+    """Raises where the gates are not those of this policy over the features of now: counts would not close."""
+    found = gates.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)), F.collect_set("gates_hash")).first()
+    count, size_bytes, hashes = found  # type: ignore[misc]
+    tables.account.read_rows, tables.account.read_bytes = count, size_bytes
+    if hashes and hashes != [policy.gates_hash]:
+        raise CodemillError(
+            f"decide/gates of {policy.name} were decided by other values ({', '.join(hashes)}) than this policy's ({policy.gates_hash}). "
+            "Run decide.gates with the same --policy, or `codemill decide`, which runs both."
+        )
+    candidates = tables[FEATURES].count()
+    if count != candidates:
+        raise CountsError(f"{candidates} candidates, but {count} went through the gates of {policy.name}; run decide.gates again")
 
 
-def check_counts(tables: Tables, candidates: int, groups: list) -> None:  # type: ignore[type-arg]
-    """Raises `CountsError` unless every candidate has exactly one verdict."""
-    judged = sum(group["count"] for group in groups)
-    tables.account.read_rows = candidates
-    if judged != candidates:
-        raise CountsError(f"{candidates} candidates, but {judged} verdicts: kept + dropped must be all of them")
+def scored(tables: Tables, gates: DataFrame, scorer: str | None) -> DataFrame:
+    """The gates' rows with what verdicts say of scores: `score_percent` null where they do not pass or have none."""
+    gates = gates.withColumn("least_score_percent", F.lit(None).cast("long"))
+    if scorer is None:
+        return gates.withColumns({"scorer": F.lit(None).cast("string"), "score_percent": F.lit(None).cast("long")})
+    scores = tables[SCORES].where(F.col("version") == scorer)
+    scores = scores.select(F.col("content_sha256").alias("candidate"), F.col("score_percent").cast("long").alias("score"))
+    percent = F.when(F.expr(PASSES), F.col("score"))
+    return gates.join(scores, "candidate", "left").withColumns({"scorer": F.lit(scorer), "score_percent": percent}).drop("score")
 
 
-def verdicts(policy: Policy, features: pa.RecordBatch) -> pa.RecordBatch:
-    """Rows of VERDICTS for a batch of `decide/features`; reasons empty where kept."""
-    found = judge(policy, features)
-    rows = features.num_rows
-    picked = flat_occurrences(features).take(pa.array(found.picked))
-    rank = ranks(policy, features, picked, found.is_kept)
-    columns = {
-        **{name: features.column(name) for name in ("kind", "candidate", "size_bytes", "token_estimate")},
-        **{name: pc.struct_field(picked, name) for name in ("repository", "path", "language", "licence")},
-        "policy": pa.array([policy.name] * rows, pa.string()),
-        "policy_hash": pa.array([policy.hash] * rows, pa.string()),
-        "split": pa.array(np.where(np.asarray(features.column("is_held_out")), "held_out", "train"), pa.string()),
-        "reasons": found.reasons,
-        "rank": rank,
-        "container_group": pc.if_else(pc.is_valid(rank), containers(policy, features), None),
-        "duplicate_group": pc.if_else(pc.is_valid(rank), features.column("duplicate_group"), None),
-    }
-    return pa.RecordBatch.from_arrays([columns[name].cast(VERDICTS.field(name).type) for name in VERDICTS.names], schema=VERDICTS)
+def frozen(tables: Tables, rows: DataFrame, policy: Policy, scorer: str, is_new: bool) -> tuple[pa.Table, pa.Table | None]:
+    """The cuts of this policy and scorer; and where they were computed now, all rows that decide/cuts shall have of this policy.
+
+    Raises `CodemillError` where files wait for their scores: a cut over some of them would depend on which came first.
+    """
+    there = tables.lake.read(CUTS, None, pc.field("policy") == policy.name)
+    mine = is_cut_of(policy, scorer)
+    if there.filter(mine).num_rows and not is_new:
+        return there.filter(mine), None
+    by_score = rows.where(PASSES).groupBy("language", "score_percent").count().collect()
+    waiting = sum(row["count"] for row in by_score if row.score_percent is None)
+    if waiting:
+        raise CodemillError(
+            f"{waiting:,} of {sum(row['count'] for row in by_score):,} files that pass the gates have no score by {scorer}: the cut of the "
+            f"worst {policy.drop_worst:.0%} waits for them. Finish `codemill score`, or run without: --scorer none."
+        )
+    cuts = new_cuts(policy, scorer, counted(by_score))
+    return cuts, pa.concat_tables([there.filter(~mine).cast(CUTS.arrow_schema), cuts])
 
 
-JOB = Job("decide.verdicts", "applies the policy", (FEATURES,), (KEPT, DROPPED), transform, VerdictsParams, check=VerdictsParams.resolved)
+def counted(by_score: list) -> Counts:  # type: ignore[type-arg]
+    found: dict[str, np.ndarray] = {}
+    for row in by_score:
+        found.setdefault(row.language or "", np.zeros(101, np.int64))[row.score_percent] += row["count"]
+    return found
+
+
+def with_quality(rows: DataFrame, policy: Policy, cuts: dict[str, int]) -> DataFrame:
+    """Fills `least_score_percent` of files that pass the gates, and adds the reason of `quality.reasons_of`."""
+
+    def judge(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            reasons, names = batch.column("reasons"), batch.schema.names
+            passes = pc.and_(pc.equal(batch.column("kind"), "file"), pc.equal(pc.list_value_length(reasons), 0))
+            least = pc.if_else(passes, limits(policy, cuts, batch.column("language")), None)
+            found = pc.if_else(passes, reasons_of(batch.column("score_percent"), least), None)
+            columns = dict(zip(names, batch.columns, strict=True)) | {"least_score_percent": least, "reasons": or_one(reasons, found)}
+            yield pa.RecordBatch.from_arrays([columns[name] for name in names], schema=batch.schema)
+
+    return rows.mapInArrow(judge, rows.schema)
+
+
+def or_one(lists: pa.ListArray, found: pa.StringArray) -> pa.ListArray:
+    """Lists, but one of a single string where there is a string."""
+    is_found = np.asarray(pc.is_valid(found))
+    offsets = np.concatenate([[0], np.cumsum(is_found)]).astype(np.int32)
+    single = pa.ListArray.from_arrays(pa.array(offsets), found.drop_null()).cast(lists.type)
+    place = np.arange(len(found))
+    return pa.concat_arrays([lists, single]).take(pa.array(place + is_found * len(found)))
+
+
+JOB = Job(
+    "decide.verdicts",
+    "says what is kept and what not",
+    reads=(FEATURES, GATES, SCORES),
+    writes=(CUTS, KEPT, DROPPED),
+    transform=transform,
+    params=VerdictsParams,
+    check=VerdictsParams.checked,
+)

@@ -70,12 +70,17 @@ Write = Insert | Replace | Snapshot | AddFiles | ReplaceFiles
 
 @dataclass
 class Account:
-    """What a job looked at and refused; the runtime counts what was written."""
+    """What a job looked at and refused; the runtime counts what Spark wrote, the job what it wrote without.
+
+    `remark` stands in place of the counts where the job is told of.
+    """
 
     read_rows: int = 0
     read_bytes: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, int] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,8 @@ class Job:
     """A job of the pipeline.
 
     `transform(tables, params)` yields writes in the order in which they are committed (engine `spark`), or does the work itself and
-    yields nothing (engine `python`: `tables.lake` is all it has). `version` is raised by hand when its code gives other rows.
+    yields nothing (engine `python`, or `worker` where an accelerator is of use: `tables.lake`, `account` and `say` are all it has).
+    `version` is raised by hand when its code gives other rows.
     `check(params)` raises what is wrong with the parameters, before anything is made or started.
     `is_changed(lake, params)` says whether inputs that are no tables (sources) ask for a run; the tables are compared by the runtime.
     """

@@ -40,6 +40,10 @@ class Progress:
             self._thread.join()
         self._write(f"{row.job}: {describe(row)}", is_last=True)
 
+    def say(self, line: str) -> None:
+        """What a job without Spark says of itself, shown in place of its summary."""
+        self._summary = line
+
     def _poll(self) -> None:
         interval = TERMINAL_INTERVAL_S if self._is_terminal else PLAIN_INTERVAL_S
         while not self._stop.wait(interval):
@@ -72,6 +76,8 @@ def describe(row: JobRun) -> str:
         return f"unchanged ({row.elapsed_s:.1f} s)"
     if row.status == "failed":
         return f"failed after {row.elapsed_s:.1f} s"
+    if row.account.remark:
+        return row.account.remark
     parts = [f"read {row.account.read_rows:,}", f"wrote {sum(row.written.values()):,}"]
     if row.account.rejected:
         parts.append(f"rejected {sum(row.account.rejected.values()):,}")

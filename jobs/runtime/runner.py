@@ -73,8 +73,8 @@ def run_job(
 
 
 def _execute(lake: Lake, job: Job, params: Any, row: JobRun, progress: Progress, session: Callable[[str, bool], SparkSession]) -> None:
-    if job.engine == "python":
-        tables = Tables(None, lake, row.run, row.account)  # type: ignore[arg-type]
+    if job.engine != "spark":
+        tables = Tables(None, lake, row.run, row.account, progress.say)  # type: ignore[arg-type]
     else:
         spark = session("codemill", not lake.is_local)
         progress.watch(spark)
@@ -84,6 +84,7 @@ def _execute(lake: Lake, job: Job, params: Any, row: JobRun, progress: Progress,
         written = tables.apply(write)
         row.written[write.table.name] = row.written.get(write.table.name, 0) + written.rows
         row.removed_rows += written.removed
+    row.written |= row.account.written
 
 
 def _record(lake: Lake, row: JobRun) -> None:

@@ -5,6 +5,7 @@ run again.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from delta.tables import DeltaTable
@@ -36,6 +37,7 @@ class Tables:
     lake: Lake
     run: str = "local"
     account: Account = field(default_factory=Account)
+    say: Callable[[str], None] = lambda line: None
 
     @property
     def cores(self) -> int:

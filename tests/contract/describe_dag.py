@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 
 RUN = "manual__2026-01-02T03:04:05.000006+00:00"
 PARAMS: dict[str, Any] = {"lake": "/data/lake", "sources": ["/data/one", "/data/with space"], "manifest": None, "profile": "demo"}
+PARAMS |= {"scorer": "/data/scorer", "scorer_version": None}
 
 
 def command(task: Any) -> list[str]:
@@ -28,6 +29,8 @@ def describe(task: Any) -> dict[str, Any]:
         "retries": task.retries,
         "backoff": task.retry_exponential_backoff,
         "timeout_s": task.execution_timeout and task.execution_timeout.total_seconds(),
+        "pool": task.pool,
+        "queue": task.queue,
         "outlets": [asset.uri for asset in task.outlets],
         "command": command(task),
     }

@@ -25,6 +25,10 @@ TRIGGERS: list[tuple[dict[str, Any], bool]] = [
     ({"manifest": "manifest.jsonl"}, False),
     ({"profile": "paper"}, True),
     ({"profile": "no profile"}, False),
+    ({"scorer": "/data/scorer"}, True),
+    ({"scorer": "scorer"}, False),
+    ({"scorer_version": "0123456789abcdef"}, True),
+    ({"scorer_version": "newest"}, False),
 ]
 
 
@@ -55,6 +59,12 @@ def test_the_edges_are_those_of_the_jobs(described: dict[str, Any]) -> None:
 def test_every_task_announces_the_tables_that_it_writes(described: dict[str, Any]) -> None:
     expected = {job["name"]: [f"codemill://{table}" for table in job["writes"]] for job in JOBS}
     assert {name: task["outlets"] for name, task in described["tasks"].items()} == expected
+
+
+def test_scoring_has_its_own_pool_and_queue_and_no_spark(described: dict[str, Any]) -> None:
+    own = {name for name, task in described["tasks"].items() if task["pool"] != "default_pool" or task["queue"] != "default"}
+    assert own == {job["name"] for job in JOBS if job["engine"] == "worker"} == {"score.files"}
+    assert described["tasks"]["score.files"]["command"][0] == "bash"
 
 
 def test_every_task_is_retried_ever_later_and_has_an_end(described: dict[str, Any]) -> None:

@@ -222,7 +222,7 @@ def test_what_if_counts_what_decide_then_writes(lake, tmp_path, capsys, spark):
     assert foreseen["repositories"]["now"]["kept"] == len(of_kind(lake, "repository")) > 0
     copy = tmp_path / "lake"
     shutil.copytree(lake, copy)
-    assert main(["decide.verdicts", "--lake", str(copy), "--quiet", *[part for text in change for part in ("--policy", text)]]) == 0
+    assert main(["decide", "--lake", str(copy), "--quiet", *[part for text in change for part in ("--policy", text)]]) == 0
     assert len(of_kind(copy, "file")) == foreseen["what_if"]["kept"] != foreseen["now"]["kept"]
     assert len(of_kind(copy, "repository")) == foreseen["repositories"]["what_if"]["kept"]
     assert Lake.at(str(lake)).version(KEPT) == Lake.at(str(copy)).version(KEPT) - 1

@@ -1,9 +1,11 @@
 """`codemill score`, the worker: labels, a small scorer, scores by several workers of which one is killed."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -14,8 +16,11 @@ import pytest
 from gpu_scoring.scorer import load_scorer
 from gpu_scoring.worker import WorkerParams, buffered, key_range
 from jobs.cli import main
+from jobs.decide.quality import declared_version
+from jobs.score import files
+from jobs.score.files import ScoreParams, score_files
 from schemas.annotate import SCORES
-from schemas.decide import KEPT
+from schemas.decide import CUTS, DROPPED, FEATURES, GATES, KEPT
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from schemas.ledger import LEDGER
@@ -88,7 +93,7 @@ def test_what_has_a_score_is_skipped_and_another_model_stands_beside(built, lake
     main(command(built, lake, seed=1))
     both = scores(lake)
     assert len(both) == 2 * len(whole) and set(whole) < set(both)
-    rows = [row for row in lake.read(LEDGER).to_pylist() if row["job"] == "annotate.scores"]
+    rows = [row for row in lake.read(LEDGER).to_pylist() if row["job"] == "score.files"]
     assert sorted(row["written_rows"] for row in rows) == [0, len(whole), len(whole)]
 
 
@@ -148,5 +153,73 @@ def test_a_wrong_command_says_what_was_expected(built, lake, capsys, more, said)
 
 def test_a_folder_that_is_no_scorer_is_told(lake, tmp_path, capsys):
     Path(tmp_path / "empty").mkdir()
-    assert main(["score", "--lake", lake.root, "--model", str(tmp_path / "empty")]) == 1
+    assert main(["score", "--lake", lake.root, "--model", str(tmp_path / "empty")]) == 2
     assert "is no scorer" in capsys.readouterr().err
+
+
+def test_a_lake_without_gates_says_what_to_run(built, lake, capsys):
+    shutil.rmtree(Path(lake.root) / "decide/gates")
+    assert main(command(built, lake)) == 1
+    assert "--until decide.gates" in capsys.readouterr().err
+
+
+def test_a_worker_waits_for_its_model_and_says_so(built, lake, tmp_path, capsys):
+    later = tmp_path / "later"
+
+    def arrive():
+        time.sleep(1.0)
+        shutil.copytree(built[1] / "scorer-0", tmp_path / "part")
+        (tmp_path / "part").rename(later)
+
+    said = []
+    arrival = threading.Thread(target=arrive)
+    arrival.start()
+    files.LOOK_AGAIN_S, before = 0.1, files.LOOK_AGAIN_S
+    try:
+        found, version, _ = score_files(lake, ScoreParams(model=str(later), wait_s=60, threads=1), said.append)
+    finally:
+        files.LOOK_AGAIN_S = before
+        arrival.join()
+    assert found.scored == len(kept(lake)) and version == declared_version(str(built[1] / "scorer-0"))
+    assert "waiting for a scorer" in said[0] and "codemill train-scorer" in said[0]
+
+
+def test_the_policy_drops_the_worst_tenth_and_the_counts_close(built, lake, spark, capsys):
+    """The whole way: gates, a worker that is killed, another that ends its work, a cut that is frozen, verdicts."""
+    change = "deduplicate=false"  # this lake has no groups in its features
+    assert main(["decide.gates", "--lake", lake.root, "--quiet", "--policy", change]) == 0
+    survivors = {row["candidate"] for row in lake.read(GATES).to_pylist() if row["kind"] == "file" and not row["reasons"]}
+    killed = subprocess.Popen([sys.executable, "-m", "jobs", *command(built, lake, "--commit-rows", "3", "--batch-tokens", "64")])
+    while not len(scores(lake)) >= 6 and killed.poll() is None:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert 6 <= len(scores(lake)) < len(survivors)
+    assert main(["decide.verdicts", "--lake", lake.root, "--quiet", "--policy", change]) == 1
+    assert "waits for them" in capsys.readouterr().err
+    assert main(command(built, lake)) == 0
+    assert main(["decide.verdicts", "--lake", lake.root, "--quiet", "--policy", change]) == 0
+
+    percents = {row["content_sha256"]: row["score_percent"] for row in lake.read(SCORES).to_pylist()}
+    assert set(percents) == survivors
+    (cut,) = lake.read(CUTS).to_pylist()
+    least = cut["min_score_percent"]
+    below = {limit: sum(percent < limit for percent in percents.values()) for limit in range(101)}
+    assert all(abs(below[least] - len(percents) / 10) <= abs(count - len(percents) / 10) for count in below.values())
+    assert (cut["file_count"], cut["below_count"]) == (len(percents), below[least])
+
+    candidates = [row["candidate"] for row in lake.read(FEATURES).to_pylist()]
+    kept_rows, dropped = lake.read(KEPT).to_pylist(), lake.read(DROPPED).to_pylist()
+    assert sorted(candidates) == sorted(row["candidate"] for row in kept_rows + dropped)
+    assert {row["candidate"] for row in kept_rows} == {key for key, percent in percents.items() if percent >= least}
+    low = {row["candidate"]: row for row in dropped if row["reasons"] == ["low_score"]}
+    assert set(low) == {key for key, percent in percents.items() if percent < least} and 0 < len(low) < len(percents) / 4
+    for row in [*kept_rows, *low.values()]:
+        assert (row["score_percent"], row["least_score_percent"]) == (percents[row["candidate"]], least)
+        assert row["scorer"] == cut["scorer"]
+
+    capsys.readouterr()
+    assert main(["explain", min(low), "--lake", lake.root]) == 0
+    assert f"at least {least} % was asked" in (told := capsys.readouterr().out) and "the cut of the worst 10% of" in told
+    assert main(["decide", "--what-if", change, "--lake", lake.root, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["what_if"]["kept"] == len(kept_rows)

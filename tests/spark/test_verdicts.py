@@ -3,15 +3,18 @@
 import random
 from collections import Counter
 
+import pyarrow as pa
 import pytest
 
-from jobs.commands.what_if import tally
-from jobs.decide import verdicts
+from jobs.commands.what_if import scored_by, tally
+from jobs.decide import gates, verdicts
 from jobs.decide.policy import with_changes
-from jobs.decide.profiles import profile
+from jobs.decide.profiles import PolicyParams, profile
 from jobs.decide.survivors import CONTAINED, NEAR_DUPLICATE, OF_HELD_OUT
 from jobs.decide.verdicts import VerdictsParams
-from schemas.decide import DROPPED, FEATURES, KEPT
+from jobs.runtime.errors import CodemillError, CountsError, UsageError
+from schemas.annotate import SCORES
+from schemas.decide import CUTS, DROPPED, FEATURES, KEPT
 from schemas.spark import spark_schema
 
 CHANGES = ("min_stars=2", "min_forks=none")
@@ -41,6 +44,13 @@ def candidate(draw, kind, number, groups):
     return row
 
 
+def decide(tables, changes=(), **params):
+    for write in gates.transform(tables, PolicyParams(policy=changes)):
+        tables.apply(write)
+    for write in verdicts.transform(tables, VerdictsParams(policy=changes, **params)):
+        tables.apply(write)
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_group_keeps_what_what_if_foresees(tables, seed):
     draw = random.Random(seed)
@@ -52,8 +62,7 @@ def test_every_group_keeps_what_what_if_foresees(tables, seed):
     made = tables.spark.createDataFrame([tuple(row.get(name) for name in schema.names) for row in rows], schema)
     made.write.format("delta").save(tables.lake.spark_path(FEATURES.name))
     foreseen = tally(tables.lake, profile("demo"), with_changes(profile("demo"), dict(change.split("=") for change in CHANGES)))
-    for write in verdicts.transform(tables, VerdictsParams(policy=CHANGES)):
-        tables.apply(write)
+    decide(tables, CHANGES)
 
     kept, dropped = tables[KEPT].collect(), tables[DROPPED].collect()
     assert len(kept) + len(dropped) == len(rows)
@@ -77,3 +86,79 @@ def test_every_group_keeps_what_what_if_foresees(tables, seed):
         assert (row.survivor is not None) == bool(set(row.reasons) & {NEAR_DUPLICATE, OF_HELD_OUT, CONTAINED})
         if row.reasons == [CONTAINED]:
             assert facts[row.kind, row.candidate]["containment"] > 0.9
+
+
+def lake_with(tables, rows):
+    """Features of files that pass every gate, one a key, and their scores by a scorer: `rows` is (language, percent or None)."""
+    schema = spark_schema(FEATURES)
+    occurrence = schema["occurrences"].dataType.elementType.names
+    features, scores = [], []
+    for number, (language, percent) in enumerate(rows):
+        row = candidate(random.Random(number), "file", number, 1) | {"duplicate_group": number, "duplicate_group_size": 1}
+        known = {"repository": "r", "path": "p", "language": language, "syntax_status": "parsed", "syntax_flaw_count": 0}
+        row["occurrences"] = [tuple((known | {"error_bytes_share": 0.0}).get(name) for name in occurrence)]
+        features.append(tuple(row.get(name) for name in schema.names))
+        if percent is not None:
+            scores.append({"content_sha256": row["candidate"], "version": "s1", "score_percent": percent, "token_count": 1})
+    tables.spark.createDataFrame(features, schema).write.format("delta").mode("overwrite").save(tables.lake.spark_path(FEATURES.name))
+    found = [row | {"is_truncated": False} for row in scores]
+    tables.lake.insert(SCORES, pa.Table.from_pylist(found, schema=SCORES.arrow_schema))
+
+
+def outcome(tables):
+    dropped = {int(row.candidate, 16): row.reasons for row in tables[DROPPED].collect()}
+    return dropped | {int(row.candidate, 16): [] for row in tables[KEPT].collect()}
+
+
+def test_a_cut_is_frozen_and_new_files_are_judged_by_it(tables):
+    lake_with(tables, [("C", percent) for percent in range(40, 60)])
+    decide(tables, ("drop_worst=0.25",))
+    assert outcome(tables) == {number: ["low_score"] if number < 5 else [] for number in range(20)}
+    lake_with(tables, [("C", percent) for percent in range(40, 60)] + [("C", 44), ("C", 45), ("Java", 46), ("C", None)])
+    decide(tables, ("drop_worst=0.25",))
+    new = outcome(tables)
+    assert [new[number] for number in (20, 21, 22, 23)] == [["low_score"], [], [], ["not_scored"]]
+    with pytest.raises(CodemillError, match="1 of 24 files that pass the gates have no score"):
+        decide(tables, ("drop_worst=0.25",), new_cut=True)
+    lake_with(tables, [("C", percent) for percent in range(40, 60)] + [("C", 99)] * 20)
+    decide(tables, ("drop_worst=0.25",), new_cut=True)
+    assert sum(reasons == ["low_score"] for reasons in outcome(tables).values()) == 10
+    (cut,) = tables.lake.read(CUTS).to_pylist()
+    assert (cut["min_score_percent"], cut["file_count"], cut["below_count"]) == (47, 40, 10)  # two more at 44, 45 and 46, from before
+
+
+def test_languages_have_their_own_cut_where_they_have_files_enough(tables):
+    rows = [("C", number % 50) for number in range(200)] + [("Java", 50 + number % 50) for number in range(200)] + [("R", 5), ("R", 60)]
+    lake_with(tables, rows)
+    decide(tables, ("drop_worst=0.5", "drop_worst_per_language=true"))
+    cuts = {row["language"]: row["min_score_percent"] for row in tables.lake.read(CUTS).to_pylist()}
+    assert cuts == {"C": 25, "Java": 75, "": 50}
+    expected = {number: ["low_score"] if percent < cuts.get(language, 50) else [] for number, (language, percent) in enumerate(rows)}
+    assert outcome(tables) == expected
+    foreseen = tally(tables.lake, profile("demo"), with_changes(profile("demo"), {"min_score_percent": "10"}), scored_by(tables.lake, ""))[
+        "file"
+    ]
+    assert (foreseen[0].dropped["low_score"], foreseen[1].dropped["low_score"]) == (41, 41)  # a cut at 10 %, twice: the worst tenth
+    decide(tables, ("drop_worst=none", "min_score_percent=7"))
+    assert {number for number, reasons in outcome(tables).items() if reasons} == {n for n, (_, percent) in enumerate(rows) if percent < 7}
+
+
+def test_without_a_scorer_quality_is_not_asked(tables):
+    lake_with(tables, [("C", 1), ("C", None)])
+    decide(tables, scorer="none")
+    assert outcome(tables) == {0: [], 1: []}
+    assert {(row.scorer, row.score_percent) for row in tables[KEPT].collect()} == {(None, None)}
+
+
+def test_what_does_not_fit_the_gates_is_refused(tables):
+    lake_with(tables, [("C", 1)])
+    decide(tables, scorer="none")
+    with pytest.raises(CodemillError, match="were decided by other values"):
+        list(verdicts.transform(tables, VerdictsParams(policy=("min_stars=7",))))
+    with pytest.raises(UsageError, match="and not abc"):
+        VerdictsParams(policy_hash="abc").checked()
+    with pytest.raises(UsageError, match="holds scores by s1"):
+        list(verdicts.transform(tables, VerdictsParams(scorer="s2")))
+    lake_with(tables, [("C", 1), ("C", 2)])
+    with pytest.raises(CountsError, match="2 candidates, but 1 went through the gates"):
+        list(verdicts.transform(tables, VerdictsParams()))

@@ -1,0 +1,129 @@
+"""The rules on quality: a least score, and a cut that drops a share of the worst. No Spark: `decide.verdicts` and what-if call the same.
+
+They are asked of files that pass everything else, for these alone have a score. A cut is the whole percent below which the share of the
+population that lies is nearest to the one asked for; it is computed once and frozen, because new data should not move old verdicts.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.decide.policy import Policy
+from jobs.runtime.errors import UsageError
+from schemas.annotate import SCORES
+from schemas.decide import CUTS
+from schemas.lake import Lake
+
+LOW_SCORE, NOT_SCORED = "low_score", "not_scored"
+REASONS = {
+    LOW_SCORE: "its score is below min_score_percent, or below the cut of drop_worst",
+    NOT_SCORED: "it passes all else, and the scorer has not seen it yet",
+}
+NO_SCORER = "none"
+DECLARED = "scorer.json"  # what a model's folder says of itself
+ALL_LANGUAGES = ""
+LEAST_FILES = 200  # of a language's own cut; below, that of all languages is used
+
+Counts = Mapping[str, np.ndarray]  # by language, files of each whole percent, int64[101]
+
+
+def is_asked(policy: Policy) -> bool:
+    return policy.min_score_percent is not None or policy.drop_worst is not None
+
+
+def chosen_scorer(versions: Iterable[str], asked: str) -> str | None:
+    """The scorer whose scores count: the version or model folder asked for, else the only one there is; None for none.
+
+    Raises `UsageError` where that is not one.
+    """
+    found = sorted(versions)
+    if asked == NO_SCORER or (not asked and not found):
+        return None
+    if not asked and len(found) > 1:
+        raise UsageError(f"annotate/scores holds scores by {', '.join(found)}: name one (--scorer VERSION), or {NO_SCORER!r}")
+    version = declared_version(asked) or asked or found[0]
+    if version not in found:
+        raise UsageError(f"scorer {asked}: annotate/scores holds scores by {', '.join(found) or 'nobody'}. `codemill score` writes them.")
+    return version
+
+
+def declared_version(model: str) -> str | None:
+    """The version that a model's folder declares; None where it is no such folder."""
+    try:
+        return str(json.loads((Path(model) / DECLARED).read_text())["model_hash"]) if model else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def scorers(lake: Lake) -> set[str]:
+    """Versions that annotate/scores holds."""
+    return {version for batch in lake.scan(SCORES, ["version"]) for version in pc.unique(batch.column("version")).to_pylist()}
+
+
+def cut(counts: np.ndarray, share: float) -> int:
+    """The percent below which nearest to `share` of the files lie; the lower of two that are as near."""
+    below = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    return int(np.argmin(np.abs(below - share * counts.sum())))
+
+
+def new_cuts(policy: Policy, scorer: str, counts: Counts) -> pa.Table:
+    """Rows of decide/cuts for a population of scored files; none where the policy asks for none or the population is empty."""
+    whole = sum(counts.values(), np.zeros(101, np.int64))
+    if policy.drop_worst is None or not whole.sum():
+        return CUTS.arrow_schema.empty_table()
+    found = {ALL_LANGUAGES: whole}
+    if policy.drop_worst_per_language:
+        found |= {name: one for name, one in sorted(counts.items()) if one.sum() >= LEAST_FILES}
+    rows = []
+    for language, one in found.items():
+        least = cut(one, policy.drop_worst)
+        rows.append(
+            {
+                "policy": policy.name,
+                "scorer": scorer,
+                "drop_worst": policy.drop_worst,
+                "scope": scope(policy),
+                "language": language,
+                "min_score_percent": least,
+                "file_count": int(one.sum()),
+                "below_count": int(one[:least].sum()),
+                "population": f"files that passed the gates {policy.gates_hash} of {policy.name}",
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=CUTS.arrow_schema)
+
+
+def scope(policy: Policy) -> str:
+    return "language" if policy.drop_worst_per_language else "all"
+
+
+def is_cut_of(policy: Policy, scorer: str) -> pc.Expression:
+    """Which rows of decide/cuts this policy asks for."""
+    return (
+        (pc.field("policy") == policy.name)
+        & (pc.field("scorer") == scorer)
+        & (pc.field("drop_worst") == (-1.0 if policy.drop_worst is None else policy.drop_worst))
+        & (pc.field("scope") == scope(policy))
+    )
+
+
+def cut_by_language(cuts: pa.Table) -> dict[str, int]:
+    return dict(zip(cuts.column("language").to_pylist(), cuts.column("min_score_percent").to_pylist(), strict=True))
+
+
+def limits(policy: Policy, cuts: Mapping[str, int], language: pa.Array) -> pa.Array:
+    """The least score that files of these languages must have (int64)."""
+    encoded = pc.dictionary_encode(language, null_encoding="encode")
+    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    everywhere, of_all = policy.min_score_percent or 0, cuts.get(ALL_LANGUAGES, 0)
+    by_code = [max(everywhere, cuts.get(name or ALL_LANGUAGES, of_all)) for name in encoded.dictionary.to_pylist()]
+    return pa.array(by_code, pa.int64()).take(encoded.indices)
+
+
+def reasons_of(percent: pa.Array, least: pa.Array) -> pa.StringArray:
+    """Why files that pass the gates are out, by their score and the least that is asked; null where they stay."""
+    return pc.if_else(pc.is_null(percent), NOT_SCORED, pc.if_else(pc.less(percent, least), LOW_SCORE, None))

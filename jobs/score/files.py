@@ -1,0 +1,119 @@
+"""Gives every file that passes the gates a score, by a scorer: `gpu_scoring.worker` as a job of the pipeline.
+
+Reads   decide/gates, ingest/contents, the folder of a model
+Writes  annotate/scores
+
+Without a model it does nothing and says so: `decide.verdicts` then does not ask for quality.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.decide.quality import DECLARED, declared_version, scorers
+from jobs.runtime.errors import CodemillError, UsageError
+from jobs.runtime.job import Job, Write, parameter
+from jobs.runtime.tables import Tables
+from schemas.annotate import SCORES
+from schemas.decide import GATES
+from schemas.ingest import CONTENTS
+from schemas.lake import Lake
+
+if TYPE_CHECKING:
+    from gpu_scoring.worker import Summary
+
+LOOK_AGAIN_S = 30.0
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ScoreParams:
+    profile: str = parameter("demo", "whose files are scored: those that pass the gates of this policy")
+    model: str = parameter("", "folder of a scorer, which `codemill train-scorer --out FOLDER` makes; without one nothing is scored")
+    share: str = parameter("1/1", "I/N: one of N workers that share the work by key, such as 2/4")
+    batch_tokens: int = parameter(8192, "tokens of a batch, padding included", least=64)
+    commit_rows: int = parameter(2000, "scores of a commit: what a kill loses at most", least=1)
+    threads: int = parameter(0, "threads of the processor; 0: as many as torch takes", least=0)
+    wait_s: float = parameter(0.0, "seconds to wait for a model whose folder is not there yet", least=0)
+
+    def checked(self) -> tuple[int, int]:
+        """The share as (index from 0, number of shares). Raises `UsageError`."""
+        if self.model and not self.wait_s and not (Path(self.model) / DECLARED).exists():
+            raise UsageError(f"{self.model} is no scorer: it has no {DECLARED}. Expected what `codemill train-scorer --out FOLDER` makes.")
+        try:
+            share, shares = (int(part) for part in self.share.split("/"))
+            if not 1 <= share <= shares:
+                raise ValueError
+        except ValueError:
+            raise UsageError(f"--share {self.share}: expected I/N with I from 1 to N, such as 2/4") from None
+        return share - 1, shares
+
+
+def transform(tables: Tables, params: ScoreParams) -> Iterator[Write]:
+    if not params.model:
+        tables.account.remark = "no model is named, nothing is scored, quality is not judged"
+        return
+    found, _, _ = score_files(tables.lake, params, tables.say)
+    tables.account.read_rows = found.wanted
+    tables.account.written[SCORES.name] = found.scored
+    yield from ()
+
+
+def score_files(lake: Lake, params: ScoreParams, say: Say) -> "tuple[Summary, str, int]":
+    """What the worker did, the scorer's version, and its window in tokens."""
+    share, shares = params.checked()
+    if lake.version(GATES) is None:
+        raise CodemillError(
+            f"{lake.path(GATES.name)} is not there: nobody knows which files pass the gates.\n"
+            f"Expected what `codemill run --lake {lake.root} --source PATH --until decide.gates` makes."
+        )
+    wait_for(Path(params.model), params.wait_s, say)
+    # Here and not above: other jobs should not wait for torch, and Spark's machines need not have it.
+    import torch
+
+    from gpu_scoring.scorer import ScorerError, hash_of, load_scorer
+    from gpu_scoring.worker import WorkerParams, run
+
+    if params.threads:
+        torch.set_num_threads(params.threads)
+    try:
+        scorer = load_scorer(Path(params.model))
+    except ScorerError as error:
+        raise CodemillError(str(error)) from error
+    version = hash_of(scorer)
+    found = run(
+        lake, scorer, version, params.profile, WorkerParams(share, shares, params.batch_tokens, commit_rows=params.commit_rows), say
+    )
+    return found, version, scorer.window
+
+
+def wait_for(model: Path, wait_s: float, say: Say) -> None:
+    """Returns when the model is there, or the time is over: what reads it says then what is wrong."""
+    end = time.monotonic() + wait_s
+    while not (model / DECLARED).exists() and time.monotonic() < end:
+        left = (end - time.monotonic()) / 60
+        say(
+            f"waiting for a scorer: {model / DECLARED} is not there; `codemill train-scorer --out {model}` makes it. "
+            f"Looked for again every {LOOK_AGAIN_S:.0f} s, for {left:.0f} more minutes"
+        )
+        time.sleep(min(LOOK_AGAIN_S, max(0.0, end - time.monotonic())))
+
+
+def is_changed(lake: Lake, params: ScoreParams) -> bool:
+    """Whether the folder holds another model than those that have scored."""
+    return bool(params.model) and declared_version(params.model) not in scorers(lake)
+
+
+JOB = Job(
+    "score.files",
+    "scores what passes the gates, where a model is named",
+    reads=(GATES, CONTENTS),
+    writes=(SCORES,),
+    transform=transform,
+    params=ScoreParams,
+    engine="worker",
+    check=ScoreParams.checked,
+    is_changed=is_changed,
+)
