@@ -28,6 +28,7 @@ from tests.lake_duplicates import PARAMS, add_duplicates
 LANGUAGES = {".py": "Python", ".h": "C", ".c": "C", ".css": "CSS", ".bat": "Batchfile", ".md": "Markdown", ".toml": None}
 GRAMMARS = {"Python": "python", "C": "c", "CSS": "css"}
 POLICY, HELD_OUT, WINDOW, VERSION = "demo", "folder:zoneinfo", 2_048, "v1"
+SCORER = "5c0e5c0e5c0e5c0e"
 LARGEST_BYTES = 16_000
 JOBS = (
     ("ingest.files", "ingest/files"),
@@ -243,6 +244,7 @@ def _decide(lake: LakeRows, texts: dict[str, str]) -> None:
         else:
             lake.add("decide/kept", **verdict, split=split)
     _drop_near_duplicates(lake)
+    _judge_quality(lake)
 
 
 def _drop_near_duplicates(lake: LakeRows) -> None:
@@ -260,6 +262,30 @@ def _drop_near_duplicates(lake: LakeRows) -> None:
             lake.add("decide/dropped", **verdict, reasons=["near_duplicate"], survivor=survivor)
             gates[row["candidate"]] |= {"reasons": ["near_duplicate"], "survivor": survivor}
     lake.rows["decide/kept"] = [row for row in kept if row["candidate"] in survivors.values()]
+
+
+def _judge_quality(lake: LakeRows) -> None:
+    """Scores made of the key; about a tenth of what is kept so far is below the cut."""
+    whole = lake.rows["decide/kept"]
+    scores = {row["candidate"]: min(100, 20 + int(row["candidate"][:4], 16) % 83) for row in whole}
+    cut = sorted(scores.values())[len(scores) // 10]
+    low = sum(score < cut for score in scores.values())
+    origin = {
+        "policy": POLICY,
+        "scorer": SCORER,
+        "drop_worst": 0.1,
+        "scope": "all",
+        "language": "",
+        "population": "files that passed the gates",
+    }
+    lake.add("decide/cuts", **origin, min_score_percent=cut, file_count=len(scores), below_count=low)
+    lake.rows["decide/kept"] = []
+    for row in whole:
+        row |= {"scorer": SCORER, "score_percent": scores[row["candidate"]], "least_score_percent": cut}
+        if scores[row["candidate"]] < cut:
+            lake.add("decide/dropped", **{name: value for name, value in row.items() if name != "split"}, reasons=["low_score"])
+        else:
+            lake.rows["decide/kept"].append(row)
 
 
 def _reasons(cheap: Row, first: Row) -> list[str]:

@@ -32,6 +32,7 @@ class Example:
     reasons: tuple[str, ...]
     line_count: int | None
     error_bytes_share: float | None
+    score_percent: int | None
     text: str | None
 
 
@@ -70,7 +71,7 @@ def collect_kept(tables: LakeTables, policy: Policy | None) -> tuple[Example, ..
         select language, min(candidate) as candidate, count(*) as n from decide_kept where {of_policy(policy)}
         group by language, substr(candidate, 1, 1) order by language, candidate""")
     keys = _spread(rows, KEPT_EXAMPLES)
-    examples = _examples(tables, "decide_kept", policy, keys)
+    examples = examples_of(tables, "decide_kept", policy, keys)
     return tuple(examples[key] for key in keys)
 
 
@@ -86,7 +87,7 @@ def collect_dropped(tables: LakeTables, policy: Policy | None) -> tuple[ReasonEx
         where reason in {literals(loss.reason for loss in losses)}
         group by reason, language, substr(candidate, 1, 1) order by reason, language, candidate""")
     chosen = {reason: _spread(list(group), EXAMPLES_PER_REASON) for reason, group in groupby(rows, lambda row: row["reason"])}
-    examples = _examples(tables, "decide_dropped", policy, sorted({key for keys in chosen.values() for key in keys}))
+    examples = examples_of(tables, "decide_dropped", policy, sorted({key for keys in chosen.values() for key in keys}))
     shown = {reason: tuple(examples[key] for key in keys) for reason, keys in chosen.items()}
     return tuple(ReasonExamples(loss.reason, loss.count, loss.alone or 0, shown.get(loss.reason, ())) for loss in losses)
 
@@ -117,7 +118,8 @@ def _spread(rows: list[dict[str, Any]], examples: int) -> list[str]:
     return [candidate for _, _, candidate in ranked[:examples]]
 
 
-def _examples(tables: LakeTables, verdicts: str, policy: Policy | None, keys: list[str]) -> dict[str, Example]:
+def examples_of(tables: LakeTables, verdicts: str, policy: Policy | None, keys: list[str]) -> dict[str, Example]:
+    """By key, of a table of verdicts. Keys that it does not hold are left out."""
     wanted = f"kind = 'file' and candidate in {literals(keys)}"
     reasons = "reasons" if verdicts == "decide_dropped" else "null as reasons"
     texts = tables.rows(f"""
@@ -125,8 +127,8 @@ def _examples(tables: LakeTables, verdicts: str, policy: Policy | None, keys: li
     text_of = {row["content_sha256"]: row["text"] for row in texts}
     features = tables.rows(f"select * from decide_features where {wanted}") if tables.has(FEATURES) else []
     features_of = {row["candidate"]: row for row in features}
-    verdict_rows = tables.rows(f"""
-        select candidate, repository, path, language, size_bytes, {reasons} from {verdicts} where {of_policy(policy)} and {wanted}""")
+    columns = f"candidate, repository, path, language, size_bytes, score_percent, {reasons}"
+    verdict_rows = tables.rows(f"select {columns} from {verdicts} where {of_policy(policy)} and {wanted}")
     return {row["candidate"]: _example(row, features_of.get(row["candidate"], {}), text_of.get(row["candidate"])) for row in verdict_rows}
 
 
@@ -141,6 +143,7 @@ def _example(verdict: dict[str, Any], features: dict[str, Any], text: str | None
         reasons=tuple(verdict["reasons"] or ()),
         line_count=features.get("line_count"),
         error_bytes_share=next(shares, None),
+        score_percent=verdict["score_percent"],
         text=text,
     )
 

@@ -10,6 +10,7 @@ from jobs.report.examples import Example, ReasonExamples, ReasonRejects, collect
 from jobs.report.funnel import Funnel, SizeBin, collect_funnel, collect_sizes
 from jobs.report.languages import Language, collect_languages
 from jobs.report.probe import Probe, collect_probe
+from jobs.report.quality import Quality, collect_quality
 from jobs.report.runs import JobRun, collect_runs
 from jobs.report.syntax import Syntax, collect_syntax
 from jobs.report.tables import LakeTables, Missing
@@ -22,7 +23,7 @@ from schemas.lake import Lake
 class ReportFacts:
     """One value per section of the page; `Missing` where the lake does not have what it needs.
 
-    `pairs` are None where the parameters of the search are not known.
+    `pairs` are None where the parameters of the search are not known, `quality` where no scorer was asked.
     """
 
     lake_name: str
@@ -36,6 +37,7 @@ class ReportFacts:
     removed: Removed | Missing
     pairs: Pairs | Missing | None
     largest: tuple[LargeGroup, ...] | Missing
+    quality: Quality | Missing | None
     kept: tuple[Example, ...] | Missing
     dropped: tuple[ReasonExamples, ...] | Missing
     rejects: tuple[ReasonRejects, ...] | Missing
@@ -64,6 +66,7 @@ def collect(lake_path: str) -> ReportFacts:
         removed=collect_removed(tables, policy),
         pairs=collect_pairs(tables, grouping),
         largest=collect_largest(tables, grouping, policy),
+        quality=collect_quality(tables, policy),
         kept=collect_kept(tables, policy),
         dropped=collect_dropped(tables, policy),
         rejects=collect_rejects(tables),

@@ -19,6 +19,7 @@ from jobs.report.examples import ReasonExamples, ReasonRejects
 from jobs.report.facts import ReportFacts
 from jobs.report.funnel import SIZE_BOUNDS_BYTES, Funnel, SizeBin, Step
 from jobs.report.probe import Probe
+from jobs.report.quality import CLASS_PERCENT, PARTS, LanguageQuality, Quality
 from jobs.report.runs import library_versions
 from jobs.report.syntax import CLASSES, LanguageSyntax
 from jobs.report.tables import Missing
@@ -31,6 +32,7 @@ SECTIONS = {
     "sizes": "File sizes",
     "syntax": "Syntax",
     "duplicates": "Duplicates",
+    "quality": "Quality",
     "kept": "Kept",
     "dropped": "Dropped",
     "rejects": "Rejects",
@@ -54,6 +56,7 @@ def render(facts: ReportFacts) -> str:
             script=Markup(script),
             content_policy=_content_policy(style, script),
             classes=CLASSES,
+            score_parts=PARTS,
             tokens_of_split=tokens_of_split,
             library_versions=library_versions,
         )
@@ -84,6 +87,8 @@ def _environment() -> Environment:
         "loss_chart": loss_chart,
         "size_chart": size_chart,
         "syntax_bar": syntax_bar,
+        "score_chart": score_chart,
+        "score_bar": score_bar,
         "loss_curve": loss_curve,
         "bits_chart": bits_chart,
         "share_bar": share_bar,
@@ -117,7 +122,23 @@ def size_chart(bins: tuple[SizeBin, ...]) -> Markup:
 
 
 def syntax_bar(language: LanguageSyntax) -> Markup:
-    return charts.stacked(f"Share of error bytes in {language.language}", list(zip(CLASSES, language.by_class, strict=True)))
+    return charts.stacked(
+        f"Share of error bytes in {formats.shortened(language.language, 40)}", list(zip(CLASSES, language.by_class, strict=True))
+    )
+
+
+def score_chart(found: Quality) -> Markup:
+    """Ten classes; a full score is in the last."""
+    rows = []
+    for start in range(0, 100, CLASS_PERCENT):
+        end = start + CLASS_PERCENT + (start + CLASS_PERCENT == 100)
+        count = sum(found.counts[start:end])
+        rows.append(charts.Bar(f"{start}+", count, formats.number(count), sum(found.kept[start:end])))
+    return charts.histogram("Texts by score in per cent", ", ".join(f"from {row.label[:-1]}: {row.text}" for row in rows), rows)
+
+
+def score_bar(one: LanguageQuality) -> Markup:
+    return charts.stacked(f"Scores of {formats.shortened(one.language, 40)}", list(zip(PARTS, one.by_part, strict=True)))
 
 
 def share_bar(value: float) -> Markup:

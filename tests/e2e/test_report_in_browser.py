@@ -51,7 +51,7 @@ def test_the_browser_asks_for_the_file_and_nothing_else(page: Page) -> None:
 
 def test_sections_and_charts_are_there(page: Page) -> None:
     assert page.value("[...document.querySelectorAll('section')].map(s => s.id)") == list(SECTIONS)
-    for section in ("funnel", "languages", "sizes", "syntax", "duplicates", "dropped", "rejects", "tokens", "probe"):
+    for section in ("funnel", "languages", "sizes", "syntax", "duplicates", "quality", "dropped", "rejects", "tokens", "probe"):
         size = page.value(f"document.querySelector('#{section} svg[role=img]').getBoundingClientRect().toJSON()")
         assert size["width"] > 50 and size["height"] >= 10, section
     assert page.value("document.querySelector('#probe polyline').getTotalLength()") > 100
@@ -104,9 +104,9 @@ def test_the_filter_leaves_the_languages_that_are_asked_for(page: Page) -> None:
 def test_a_choice_shows_the_examples_of_one_reason(page: Page) -> None:
     visible = "[...document.querySelectorAll('[data-group=dropped]')].filter(g => !g.hidden).map(g => g.dataset.name)"
     every = page.value(visible)
-    page.value("document.querySelectorAll('.choices button')[2].click()")
+    page.value("document.querySelectorAll('[data-choices=dropped] button')[2].click()")
     assert page.value(visible) == [every[1]]
-    page.value("document.querySelectorAll('.choices button')[0].click()")
+    page.value("document.querySelectorAll('[data-choices=dropped] button')[0].click()")
     assert page.value(visible) == every
 
 

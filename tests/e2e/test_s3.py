@@ -7,13 +7,13 @@ import urllib.request
 from pathlib import Path
 
 import boto3
-import pyarrow.compute as pc
 import pytest
 
+from gpu_scoring.population import passes
 from jobs.cli import main
 from jobs.runtime.session import s3_jar_folder
 from schemas.annotate import LABELS, SCORES
-from schemas.decide import KEPT
+from schemas.decide import GATES
 from schemas.lake import PROBE_METRICS, Lake
 from tests.e2e.lakes import SMALL, codemill, content, real_sources
 from udfs.shards import verify
@@ -93,7 +93,7 @@ def race(lake, folder):
     running = [subprocess.Popen(worker, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [process.wait(300) for process in running] == [0, 0]
     scored = Lake.at(lake).read(SCORES, ["content_sha256"]).column(0).to_pylist()
-    wanted = Lake.at(lake).read(KEPT, ["candidate"], pc.field("kind") == "file").column(0).to_pylist()
+    wanted = Lake.at(lake).read(GATES, ["candidate"], passes("demo")).column(0).to_pylist()
     assert sorted(scored) == sorted(wanted)
 
 
