@@ -8,6 +8,7 @@ from gpu_scoring.metrics import Measures
 if TYPE_CHECKING:
     from gpu_scoring.train import Trained, TrainParams
 
+CALIBRATION_NAME = "calibration.png"  # beside the card
 _RUBRIC = """\
 **Its labels are those of the rubric, which counts and does not judge.** That it learned them proves that the way from labels to scores
 works. It says nothing about the quality of code, and its scores should select nothing that matters.
@@ -60,6 +61,8 @@ files; cMAE is averaged per rating first, because ratings are far from uniform.
 {languages}
 
 Where it predicts so much, the oracle's mean is so much:
+
+![Calibration]({CALIBRATION_NAME})
 
 | predicted | files | mean prediction | mean rating |
 |---:|---:|---:|---:|

@@ -147,8 +147,11 @@ def _tokenizer(folder: Path) -> Tokenizer:
         raise ScorerError(f"{folder / TOKENIZER_NAME} cannot be used: {error}") from error
 
 
-def save(scorer: Scorer, folder: Path, card: str, facts: dict[str, Any]) -> str:
-    """Writes the folder, whole or not at all; returns the model's hash, by which scores are known (16 hex digits)."""
+def save(scorer: Scorer, folder: Path, card: str, facts: dict[str, Any], pictures: dict[str, bytes]) -> str:
+    """Writes the folder, whole or not at all; returns the model's hash, by which scores are known (16 hex digits).
+
+    facts: what `scorer.json` says besides. pictures: files of the card, by name.
+    """
     disable_progress_bar()
     model_hash = hash_of(scorer)
     declared = {"window": scorer.window, "offset": scorer.offset, "model_hash": model_hash} | facts
@@ -157,6 +160,8 @@ def save(scorer: Scorer, folder: Path, card: str, facts: dict[str, Any]) -> str:
         (written / TOKENIZER_NAME).write_text(scorer.tokenizer.tokenizer_json)
         (written / SCORER_NAME).write_text(json.dumps(declared, indent=2, sort_keys=True) + "\n")
         (written / CARD_NAME).write_text(card.replace("MODEL_HASH", model_hash))
+        for name, picture in pictures.items():
+            (written / name).write_bytes(picture)
     return model_hash
 
 

@@ -18,9 +18,10 @@ import pyarrow as pa
 import torch
 
 from gpu_scoring import baselines
-from gpu_scoring.card import card
+from gpu_scoring.card import CALIBRATION_NAME, card
 from gpu_scoring.examples import Examples, Labelled
 from gpu_scoring.metrics import CalibrationBin, Measures, by_language, calibration, measures
+from gpu_scoring.plots import calibration_png
 from gpu_scoring.scorer import Scorer, Shape, batches, from_checkpoint, new_scorer, save
 from udfs.draws import uniform
 
@@ -90,7 +91,13 @@ def train_scorer(data: Labelled, params: TrainParams, out: Path, say: Say) -> Tr
     }
     facts = {"oracle": data.oracle, "labels": data.version, "params": asdict(params)}
     trained = Trained("", str(out), seconds=time.monotonic() - start, **found)
-    model_hash = save(scorer, out, card(data, params, trained), facts | {"metrics": _plain(found)})
+    model_hash = save(
+        scorer,
+        out,
+        card(data, params, trained),
+        facts | {"metrics": _plain(found)},
+        {CALIBRATION_NAME: calibration_png(found["calibration"])},
+    )
     out.with_name(out.name + "." + STATE_NAME).unlink(missing_ok=True)
     return Trained(model_hash, str(out), seconds=time.monotonic() - start, **found)
 

@@ -73,7 +73,7 @@ def test_batches_hold_every_row_once_within_the_bound(most: int) -> None:
 def test_a_folder_gives_the_scores_that_were_saved_to_us_and_to_transformers(scorer, tmp_path: Path) -> None:
     folder = tmp_path / "scorer"
     moved = replace(scorer, offset=0.25)
-    assert save(moved, folder, "# MODEL_HASH\n", {"oracle": "x"}) == hash_of(moved) != hash_of(scorer)
+    assert save(moved, folder, "# MODEL_HASH\n", {"oracle": "x"}, {"picture.png": b"\x89PNG"}) == hash_of(moved) != hash_of(scorer)
     again = load_scorer(folder)
     assert hash_of(again) == hash_of(moved)
     assert (again.predict(TEXTS) == moved.predict(TEXTS)).all()
