@@ -9,6 +9,7 @@ import argparse
 import shutil
 import tempfile
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,7 @@ def main() -> None:
     summary = found["worker"]
     padding = 1 - summary.tokens / summary.padded_tokens
     print(f"  scores before rounding differ by {worst:.1e} at most; {padding:.1%} of the worker's tokens are padding")
+    print(f"  useful operations: {summary.peak_share:.0%} of what one large matrix product reaches on this device")
     given = (
         f"{len(texts):,} files, {lengths.sum():,} tokens of at most {arguments.window:,}, batches of about {batch} texts, {cores()} cores"
     )
@@ -76,16 +78,20 @@ def main() -> None:
     report(result("scoring", "tokens/s", float(speeds["codemill"]), best, ("the feed: no model", float(speeds["feed"])), given))
 
 
-class Idle:
+class Idle(torch.nn.Module):
     """Stands for a model that takes no time."""
 
-    def eval(self) -> None: ...
+    config = SimpleNamespace(num_hidden_layers=0, hidden_size=0)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.score, self.embedding = torch.nn.Linear(1, 1), torch.nn.Embedding(1, 1)
+
+    def get_input_embeddings(self) -> torch.nn.Module:
+        return self.embedding
 
     def base_model(self, input_ids: torch.Tensor, **options: Any) -> Any:
-        return type("Output", (), {"last_hidden_state": torch.zeros((*input_ids.shape, 1))})()
-
-    def score(self, hidden: torch.Tensor) -> torch.Tensor:
-        return hidden
+        return SimpleNamespace(last_hidden_state=torch.zeros((*input_ids.shape, 1)))
 
 
 def lake_of(folder: str, texts: list[str]) -> Lake:

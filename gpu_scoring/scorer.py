@@ -59,10 +59,17 @@ class Scorer:
         ids = torch.full((len(rows), int(lengths.max())), self.tokenizer.padding_id)
         for place, row in enumerate(rows):
             ids[place, : len(row)] = torch.from_numpy(row.astype(np.int64))
+        device = self.model.score.weight.device
         # No mask: a causal decoder does not look behind a text, where the padding is, and without one attention takes its fast kernel.
-        hidden = self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
-        scores: torch.Tensor = self.model.score(hidden[torch.arange(len(rows)), lengths - 1]).squeeze(-1).float()
+        hidden = self.model.base_model(input_ids=ids.to(device), use_cache=False).last_hidden_state
+        last = hidden[torch.arange(len(rows), device=device), (lengths - 1).to(device)]
+        scores: torch.Tensor = self.model.score(last).squeeze(-1).float().cpu()
         return scores + self.offset
+
+    def on(self, device: torch.device, dtype: torch.dtype) -> "Scorer":
+        """The same scorer, its weights moved: the model is changed in place."""
+        self.model.to(device=device, dtype=dtype)
+        return self
 
     def predict(self, texts: Sequence[str], batch_tokens: int = 8192) -> np.ndarray:
         """Scores on [0, 1] (float64)."""

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
+from gpu_scoring.device import flops, peak_flops
 from gpu_scoring.population import passes
 from gpu_scoring.scorer import Scorer, batches
 from schemas.annotate import SCORES
@@ -42,6 +43,7 @@ class WorkerParams:
     buffer_batches: int = 32
     commit_rows: int = 2000
     commit_s: float = 30.0
+    price_per_hour: float = 0.0
 
 
 @dataclass
@@ -53,7 +55,14 @@ class Summary:
     padded_tokens: int = 0
     truncated: int = 0
     seconds: float = 0.0
+    flops: float = 0.0
+    peak_flops: float = 0.0
     scores: np.ndarray = field(default_factory=lambda: np.zeros(101, np.int64))
+
+    @property
+    def peak_share(self) -> float:
+        """Of what a product of dense matrices reaches on the device, counted in useful operations."""
+        return self.flops / max(self.seconds, 1e-9) / self.peak_flops if self.peak_flops else 0.0
 
 
 @dataclass(frozen=True)
@@ -71,8 +80,9 @@ def key_range(share: int, shares: int) -> tuple[str, str]:
 
 def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerParams, say: Say) -> Summary:
     """Scores what this worker's range of keys lacks. `version` is the scorer's hash."""
+    weights = scorer.model.score.weight
+    found = Summary(peak_flops=peak_flops(weights.device, weights.dtype))
     start = time.monotonic()
-    found = Summary()
     low, high = key_range(params.share, params.shares)
     passing = _keys(lake, GATES, "candidate", low, high, passes(profile))
     since = lake.version(SCORES)
@@ -91,11 +101,13 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
             found.tokens += sum(lengths)
             found.padded_tokens += len(chosen) * max(lengths)
             found.truncated += sum(row.is_truncated for row in chosen)
+            found.flops += flops(scorer.model, lengths)
+            found.seconds = time.monotonic() - start
             found.scores += np.bincount(percents, minlength=101)
             if len(held) >= params.commit_rows or time.monotonic() - committed > params.commit_s:
                 commit(lake, version, held, since)
                 held, committed = [], time.monotonic()
-            say(_progress(found, len(missing), time.monotonic() - start))
+            say(progress(found, len(missing), params.price_per_hour))
     commit(lake, version, held, since)
     found.seconds = time.monotonic() - start
     return found
@@ -184,6 +196,8 @@ def _keys(lake: Lake, table: object, name: str, low: str, high: str, where: pc.E
     return found.column(name).combine_chunks()
 
 
-def _progress(found: Summary, wanted: int, seconds: float) -> str:
-    left_s = seconds / found.scored * (wanted - found.scored)
-    return f"{found.scored:,} of {wanted:,} files scored, {found.tokens / seconds:,.0f} tokens/s; about {left_s / 60:.0f} min left"
+def progress(found: Summary, wanted: int, price_per_hour: float) -> str:
+    left_h = found.seconds / found.scored * (wanted - found.scored) / 3600
+    left = f"about {60 * left_h:.0f} min" + (f" and {price_per_hour * left_h:,.2f} of money" if price_per_hour else "")
+    speed = f"{found.tokens / found.seconds:,.0f} tokens/s, {found.peak_share:.0%} of the device's peak"
+    return f"{found.scored:,} of {wanted:,} files scored, {speed}; {left} left"

@@ -36,6 +36,10 @@ def add(commands: Any) -> None:
     help = "scores of a commit: what a kill loses at most (default: 2000)"
     found.add_argument("--commit-rows", type=int, default=2000, metavar="N", help=help)
     found.add_argument("--threads", type=int, default=0, metavar="N", help="default: as many as torch takes")
+    help = "cpu, cuda or cuda:N (default: auto, a GPU where there is one, in bf16)"
+    found.add_argument("--device", default="auto", metavar="NAME", help=help)
+    help = "of the machine, in any currency: the progress then says what is left to pay"
+    found.add_argument("--price-per-hour", type=float, default=0.0, metavar="X", help=help)
     help = "seconds to wait for a model whose folder is not there yet (default: 0)"
     found.add_argument("--wait", dest="wait_s", type=float, default=0.0, metavar="SECONDS", help=help)
     found.add_argument("--quiet", action="store_true", help="show no progress")
@@ -53,12 +57,16 @@ def score(arguments: argparse.Namespace) -> int:
         found, version, window = score_files(lake, params, progress(arguments.quiet))
         row.account.read_rows, row.written = found.wanted, {SCORES.name: found.scored}
     if arguments.json:
-        counts = {name: getattr(found, name) for name in ("wanted", "skipped", "scored", "tokens", "padded_tokens", "truncated", "seconds")}
+        counts = {
+            name: getattr(found, name)
+            for name in ("wanted", "skipped", "scored", "tokens", "padded_tokens", "truncated", "seconds", "peak_share")
+        }
         print(json.dumps(counts | {"version": version, "scores": found.scores.tolist()}))
         return 0
     if found.scored:
         console().print(histogram(found.scores))
-    speed = f"{found.tokens / max(found.seconds, 1e-9):,.0f} tokens/s, {1 - found.tokens / max(found.padded_tokens, 1):.1%} padding"
+    padding = 1 - found.tokens / max(found.padded_tokens, 1)
+    speed = f"{found.tokens / max(found.seconds, 1e-9):,.0f} tokens/s, {padding:.1%} padding, {found.peak_share:.0%} of the device's peak"
     print(
         f"{found.wanted:,} files of this share pass the gates: {found.skipped:,} had a score, {found.scored:,} were scored now by {version}"
         f" ({found.truncated:,} longer than the window of {window:,} tokens) in {found.seconds:.0f} s; {speed}"

@@ -36,6 +36,8 @@ class ScoreParams:
     batch_tokens: int = parameter(8192, "tokens of a batch, padding included", least=64)
     commit_rows: int = parameter(2000, "scores of a commit: what a kill loses at most", least=1)
     threads: int = parameter(0, "threads of the processor; 0: as many as torch takes", least=0)
+    device: str = parameter("auto", "cpu, cuda or cuda:N; auto: a GPU where there is one, in bf16")
+    price_per_hour: float = parameter(0.0, "of the machine, in any currency: the progress then says what is left to pay", least=0)
     wait_s: float = parameter(0.0, "seconds to wait for a model whose folder is not there yet", least=0)
 
     def checked(self) -> tuple[int, int]:
@@ -73,6 +75,7 @@ def score_files(lake: Lake, params: ScoreParams, say: Say) -> "tuple[Summary, st
     # Here and not above: other jobs should not wait for torch, and Spark's machines need not have it.
     import torch
 
+    from gpu_scoring.device import chosen, dtype_of
     from gpu_scoring.scorer import ScorerError, hash_of, load_scorer
     from gpu_scoring.worker import WorkerParams, run
 
@@ -83,9 +86,12 @@ def score_files(lake: Lake, params: ScoreParams, say: Say) -> "tuple[Summary, st
     except ScorerError as error:
         raise CodemillError(str(error)) from error
     version = hash_of(scorer)
-    found = run(
-        lake, scorer, version, params.profile, WorkerParams(share, shares, params.batch_tokens, commit_rows=params.commit_rows), say
-    )
+    try:
+        device = chosen(params.device)
+    except ValueError as error:
+        raise UsageError(f"--device {params.device}: {error}") from error
+    worker = WorkerParams(share, shares, params.batch_tokens, commit_rows=params.commit_rows, price_per_hour=params.price_per_hour)
+    found = run(lake, scorer.on(device, dtype_of(device)), version, params.profile, worker, say)
     return found, version, scorer.window
 
 

@@ -1,5 +1,6 @@
 """The scorer: what a score depends on; training that goes on after a kill, and that is seen as nothing where nothing can be learned."""
 
+import copy
 import inspect
 import json
 import random
@@ -10,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForSequenceClassification, LlamaConfig, LlamaForCausalLM
 
 from gpu_scoring import train as training
+from gpu_scoring.device import chosen, dtype_of, flops, peak_flops
 from gpu_scoring.examples import Examples, Labelled
 from gpu_scoring.scorer import ScorerError, Shape, batches, from_checkpoint, hash_of, load_scorer, new_scorer, save
 from gpu_scoring.train import TrainParams, train_scorer
@@ -158,3 +161,30 @@ def test_the_card_says_what_the_labels_are(tmp_path: Path) -> None:
     assert "counts and does not judge" in card
     assert f"# Quality scorer {declared['model_hash']}" in card and "80 files of held-out repositories" in card
     assert "hashed n-grams" in card and "length and comments" in card and "mean of training" in card
+
+
+def test_operations_are_those_that_torch_counts(scorer):
+    lengths = [5, 40, 64]
+    for length in lengths:
+        with FlopCounterMode(display=False) as counter, torch.inference_mode():
+            scorer.forward([np.arange(length, dtype=np.int32) % 300])
+        # The counter takes attention as whole and not as causal, and does not see where torch fuses it: between the two counts.
+        weights = flops(scorer.model, [length]) - 2 * scorer.model.config.num_hidden_layers * scorer.model.config.hidden_size * length**2
+        attention = 4 * scorer.model.config.num_hidden_layers * scorer.model.config.hidden_size * length**2
+        assert 0.98 * weights <= counter.get_total_flops() <= 1.02 * (weights + attention)
+    assert flops(scorer.model, lengths) == sum(flops(scorer.model, [length]) for length in lengths)
+
+
+def test_the_peak_is_at_least_what_a_model_reaches(scorer):
+    device = torch.device("cpu")
+    assert peak_flops(device, torch.float32) > 1e9
+    assert chosen("cpu") == device and dtype_of(device) == torch.float32
+    with pytest.raises(ValueError, match="there is no device"):
+        chosen("nonsense")
+
+
+def test_half_precision_gives_nearly_the_same_scores(scorer):
+    texts = ["x = 1\n" * n for n in (1, 5, 30)]
+    exact = scorer.predict(texts)
+    half = replace(scorer, model=copy.deepcopy(scorer.model)).on(torch.device("cpu"), torch.bfloat16)
+    assert np.abs(half.predict(texts) - exact).max() < 0.01
