@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 import psutil
@@ -41,7 +41,9 @@ def report(found: Result) -> None:
     print(json.dumps(asdict(found)))
 
 
-def interleaved(variants: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter) -> dict[str, float]:
+def interleaved(
+    variants: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """The least time of each variant over some rounds, each round running all of them in turn."""
     least = dict.fromkeys(variants, float("inf"))
     for _ in range(rounds):

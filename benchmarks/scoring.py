@@ -78,7 +78,7 @@ def main() -> None:
     report(result("scoring", "tokens/s", float(speeds["codemill"]), best, ("the feed: no model", float(speeds["feed"])), given))
 
 
-class Idle(torch.nn.Module):
+class Idle(torch.nn.Module):  # type: ignore[misc]
     """Stands for a model that takes no time."""
 
     config = SimpleNamespace(num_hidden_layers=0, hidden_size=0)

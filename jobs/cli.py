@@ -4,6 +4,7 @@ Exit status: 0 done, 1 failed, 2 the command was wrong.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("codemill: stopped. The same command continues from here.\n")
         return 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # who reads has seen enough, such as `head`; what is still to be written goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 

@@ -69,8 +69,8 @@ def explain(arguments: argparse.Namespace) -> int:
 def find(lake: Lake, what: str) -> tuple[list[str], list[dict[str, Any]]]:
     """Content keys and rejects that a name may mean, in order of their names."""
     keys: list[str] = []
-    if re.fullmatch(r"[0-9a-f]{8,64}", what):
-        keys = lake.read(CONTENTS, ["content_sha256"], pc.starts_with(pc.field("content_sha256"), what)).column(0).to_pylist()
+    if re.fullmatch(r"[0-9a-fA-F]{8,64}", what):
+        keys = lake.read(CONTENTS, ["content_sha256"], pc.starts_with(pc.field("content_sha256"), what.lower())).column(0).to_pylist()
     if not keys:
         files = lake.read(FILES, ["repository", "path", "content_sha256"], path_is(what, "repository", "path"))
         keys = files.sort_by([("repository", "ascending"), ("path", "ascending")]).column("content_sha256").to_pylist()

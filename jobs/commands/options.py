@@ -28,9 +28,16 @@ def plain(text: str) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
+class PipeConsole(Console):
+    """Rich ends the process with status 1 where nobody reads any more; here the command line decides."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Standard output; wide enough for the tables where it is no terminal."""
-    return Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+    return PipeConsole() if sys.stdout.isatty() else PipeConsole(width=PLAIN_WIDTH)
 
 
 def progress(is_quiet: bool) -> Callable[[str], None]:

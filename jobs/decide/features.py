@@ -29,7 +29,7 @@ BYTES_PER_TOKEN = 3.5  # over all languages; the manifest of mix has the true co
 
 @dataclass(frozen=True)
 class FeaturesParams:
-    held_out_rate: float = parameter(0.005, "share of repositories that are held out of training, drawn by name")
+    held_out_rate: float = parameter(0.005, "share of repositories that are held out of training, drawn by name", 0, 1)
     held_out_seed: str = parameter("held-out", "of the draw; never change it in a lake that was trained on")
     syntax_version: str = field(
         default_factory=lambda: syntax.version(SyntaxLimits()), metadata={"help": "version of annotate/syntax to read"}

@@ -11,6 +11,7 @@ from typing import Any
 
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import parameters_json, short_hash
+from udfs.languages import LANGUAGES
 
 # What `survivor_order` may name; each is a function in `jobs.decide.survivors`.
 SURVIVOR_ORDERS = ("licence", "stars", "forks", "commits", "maintained_days", "path_length", "size")
@@ -69,6 +70,8 @@ def with_changes(policy: Policy, changes: dict[str, str]) -> Policy:
     for key, text in changes.items():
         name, _, language = key.partition(".")
         if name == "max_error_share" and language:
+            if language not in LANGUAGES:
+                raise UsageError(f"{key}: {language!r} is none of the 89 languages; docs/languages.md lists them, with their capitals")
             known = dict(values.get("max_error_share_by_language", policy.max_error_share_by_language))
             known[language] = _parsed(key, "float", text)
             values["max_error_share_by_language"] = tuple(sorted(known.items()))

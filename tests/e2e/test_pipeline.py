@@ -204,6 +204,8 @@ def test_explain_tells_why_a_file_is_out_and_trace_where_one_went(lake, capsys):
     assert main(["explain", "brackets.py", "--lake", str(lake)]) == 0
     said = capsys.readouterr().out
     assert all(reason in said for reason in dropped["reasons"]) and dropped["candidate"] in said
+    assert main(["explain", dropped["candidate"][:12].upper(), "--lake", str(lake)]) == 0
+    assert capsys.readouterr().out == said
     assert main(["explain", "folder:json/broken.py", "--lake", str(lake)]) == 0
     assert "syntax_errors: more bytes in error nodes" in capsys.readouterr().out
     assert main(["explain", "json/decoder.py", "--lake", str(lake), "--json"]) == 1
@@ -212,6 +214,13 @@ def test_explain_tells_why_a_file_is_out_and_trace_where_one_went(lake, capsys):
     assert story["kept"] and story["sequences"]
     assert main(["trace", story["sequences"][0], "--lake", str(lake), "--json"]) == 0
     assert "decoder.py" in {piece["path"] for piece in json.loads(capsys.readouterr().out)["pieces"]}
+
+
+@pytest.mark.parametrize("command", ["counts --all", "decide --what-if"])
+def test_a_reader_that_has_seen_enough_is_no_error(lake, command):
+    piped = f"{sys.executable} -m jobs {command} --lake {lake} | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", piped], capture_output=True, text=True)
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 1)
 
 
 def test_what_if_counts_what_decide_then_writes(lake, tmp_path, capsys, spark):

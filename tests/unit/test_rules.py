@@ -167,6 +167,7 @@ def test_a_policy_is_changed_as_a_command_line_says(change, field, value):
         ("max_error_share", "nan"),
         ("max_containment", "nan"),
         ("max_error_share.Rust", "nan"),
+        ("max_error_share.rust", "0.3"),
     ],
 )
 def test_a_change_that_makes_no_sense_says_what_was_expected(change):
