@@ -71,7 +71,9 @@ def with_changes(policy: Policy, changes: dict[str, str]) -> Policy:
         name, _, language = key.partition(".")
         if name == "max_error_share" and language:
             if language not in LANGUAGES:
-                raise UsageError(f"{key}: {language!r} is none of the 89 languages; docs/languages.md lists them, with their capitals")
+                raise UsageError(
+                    f"{key}: expected one of the 89 languages, not {language!r}; docs/languages.md lists them, with their capitals"
+                )
             known = dict(values.get("max_error_share_by_language", policy.max_error_share_by_language))
             known[language] = _parsed(key, "float", text)
             values["max_error_share_by_language"] = tuple(sorted(known.items()))

@@ -15,6 +15,8 @@ import psutil
 import pytest
 from deltalake import DeltaTable
 
+from gpu_scoring.scorer import Shape, new_scorer, save
+from jobs.decide.quality import declared_version
 from tests.airflow_environment import BIN, DAGS, require_airflow, run, settings
 
 JOBS = json.loads((DAGS / "jobs.json").read_text())["jobs"]
@@ -69,10 +71,19 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def run_of_the_dag(service: Service, sources: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scorer(sources: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scorer that learned nothing: the DAG does not know the difference."""
+    folder = tmp_path_factory.mktemp("scorer") / "scorer"
+    texts = [path.read_text() for source in sources for path in sorted(source.rglob("*.py"))]
+    save(new_scorer(Shape(32, 1, 400), iter(texts), 64, 0), folder, "# MODEL_HASH\n", {}, {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run_of_the_dag(service: Service, sources: list[Path], scorer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The lake after one run. Airflow's database is the one that the service left."""
     lake = tmp_path_factory.mktemp("lake") / "lake"
-    given = json.dumps({"lake": str(lake), "sources": [str(source) for source in sources]})
+    given = json.dumps({"lake": str(lake), "sources": [str(source) for source in sources], "scorer": str(scorer)})
     run([BIN / "airflow", "dags", "test", "codemill", "--conf", given], settings(service.home), timeout_s=RUN_S)
     return lake
 
@@ -116,6 +127,19 @@ def test_every_candidate_of_the_run_is_kept_or_dropped(run_of_the_dag: Path) -> 
     candidates = [row["candidate"] for row in rows(run_of_the_dag, "decide/features", "candidate")]
     judged = [row["candidate"] for table in ("kept", "dropped") for row in rows(run_of_the_dag, f"decide/{table}", "candidate")]
     assert sorted(map(str, judged)) == sorted(map(str, candidates)) != []
+
+
+def test_every_file_that_passes_the_gates_of_the_run_has_a_score(run_of_the_dag: Path, scorer: Path) -> None:
+    gates = rows(run_of_the_dag, "decide/gates", "kind", "candidate", "reasons")
+    passing = sorted(str(row["candidate"]) for row in gates if row["kind"] == "file" and not row["reasons"])
+    scores = rows(run_of_the_dag, "annotate/scores", "content_sha256", "version")
+    assert sorted(str(row["content_sha256"]) for row in scores) == passing != []
+    assert {row["version"] for row in scores} == {declared_version(str(scorer))}
+
+
+def test_the_service_has_the_pool_of_workers(service: Service) -> None:
+    pools = sqlite3.connect(service.home / "airflow.db").execute("select pool, slots from slot_pool").fetchall()
+    assert ("codemill_workers", 1) in pools
 
 
 def test_the_ledger_has_each_job_of_the_run_once_and_done(run_of_the_dag: Path) -> None:

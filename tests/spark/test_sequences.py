@@ -39,11 +39,12 @@ def put(tables, table, rows):
 
 def keep(tables, kept, held_out=()):
     """Exactly these texts are kept."""
+    found = {"kind": "file", "policy": "demo", "policy_hash": "hash", "repository": "r", "language": "Python", "token_estimate": 1}
     verdicts = [
-        ("file", key(t), "demo", "hash", "r", f"{key(t)}.py", "Python", None, size([t]), 1, "held_out" if t in held_out else "train")
+        found | {"candidate": key(t), "path": f"{key(t)}.py", "size_bytes": size([t]), "split": "held_out" if t in held_out else "train"}
         for t in kept
     ]
-    put(tables, KEPT, verdicts)
+    put(tables, KEPT, [tuple(row.get(name) for name in KEPT.names) for row in verdicts])
 
 
 @pytest.fixture

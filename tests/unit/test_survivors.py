@@ -112,5 +112,6 @@ def test_what_if_keeps_one_of_a_group_however_the_candidates_come(rows, cut):
         if part.num_rows:
             tally.add(POLICY, part)
     tally.settle()
+    tally.judge_quality(POLICY, None)
     assert tally.kept == 1
     assert tally.dropped.total() == len(rows) - 1 == tally.dropped[NEAR_DUPLICATE]
