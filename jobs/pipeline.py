@@ -6,10 +6,10 @@ The order is checked against what each job reads and writes; the command line, t
 import dataclasses
 from typing import Any
 
-from jobs.annotate import duplicates, repository_duplicates, signatures, syntax, text_facts
+from jobs.annotate import commit_facts, duplicates, repository_duplicates, signatures, syntax, text_facts
 from jobs.assemble import documents
 from jobs.decide import features, gates, verdicts
-from jobs.ingest import files
+from jobs.ingest import commits, files
 from jobs.mix import sequences, shards, tokenizer
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import Job
@@ -18,11 +18,13 @@ from jobs.train import probe
 
 JOBS: tuple[Job, ...] = (
     files.JOB,
+    commits.JOB,
     text_facts.JOB,
     syntax.JOB,
     signatures.JOB,
     duplicates.JOB,
     repository_duplicates.JOB,
+    commit_facts.JOB,
     features.JOB,
     gates.JOB,
     score.JOB,

@@ -1,6 +1,7 @@
 """The tables of the lake. Import a table from its phase's module; `ALL_TABLES` is every one of them."""
 
 from schemas.annotate import (
+    COMMIT_FACTS,
     DUPLICATE_PAIRS,
     DUPLICATES,
     LABELS,
@@ -13,7 +14,7 @@ from schemas.annotate import (
 )
 from schemas.assemble import DOCUMENTS
 from schemas.decide import CUTS, DROPPED, FEATURES, GATES, KEPT
-from schemas.ingest import CONTENTS, FILES, FINGERPRINTS, REJECTS, REPOSITORIES
+from schemas.ingest import COMMITS, CONTENTS, FILES, FINGERPRINTS, HISTORIES, REJECTS, REPOSITORIES
 from schemas.ledger import LEDGER
 from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
 
@@ -23,6 +24,8 @@ ALL_TABLES = (
     CONTENTS,
     REJECTS,
     FINGERPRINTS,
+    COMMITS,
+    HISTORIES,
     TEXT_FACTS,
     SYNTAX,
     SIGNATURES,
@@ -30,6 +33,7 @@ ALL_TABLES = (
     DUPLICATE_PAIRS,
     REPOSITORY_DUPLICATES,
     REPOSITORY_PAIRS,
+    COMMIT_FACTS,
     LABELS,
     SCORES,
     FEATURES,

@@ -140,6 +140,22 @@ REPOSITORY_PAIRS = Table(
     checks=(Check("smaller_is_smaller", "smaller_count <= larger_count and shared_count <= smaller_count"),),
 )
 
+COMMIT_FACTS = Table(
+    name="annotate/commit_facts",
+    meaning="what tells commits worth learning from others; a row annotator",
+    columns=(
+        Column("repository", pa.string(), "key of ingest/commits"),
+        Column("commit", pa.string(), "key of ingest/commits"),
+        _VERSION,
+        Column("flags", pa.list_(pa.string()), "sorted; names of udfs.commits.FLAGS that hold"),
+        Column(
+            "patch_hash", pa.string(), "names what is changed, wherever it is applied: equal for cherry-picks; null without a line", True
+        ),
+        Column("patch_bytes", pa.int64(), "of the patch without lines of context; null where it was not made", True),
+    ),
+    key=("repository", "commit", "version"),
+)
+
 LABEL_STATUSES = ("rated", "unusable", "failed")
 
 LABELS = Table(

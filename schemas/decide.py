@@ -25,9 +25,9 @@ FEATURES = Table(
     name="decide/features",
     meaning="all that policies read of a candidate, in one narrow row",
     columns=(
-        Column("kind", pa.string(), "file or repository; later commit and page"),
-        Column("candidate", pa.string(), "kind file: content_sha256; kind repository: its name"),
-        Column("size_bytes", pa.int64(), "of the text; of a repository: of its distinct texts"),
+        Column("kind", pa.string(), "file, repository or commit; later page"),
+        Column("candidate", pa.string(), "kind file: content_sha256; kind repository: its name; kind commit: `repository@commit`"),
+        Column("size_bytes", pa.int64(), "of the text; of a repository: of its distinct texts; of a commit: of message and patch"),
         Column("token_estimate", pa.int64(), "tokens, from bytes per token of its language until mix has counted them"),
         Column("has_text_facts", pa.bool_(), "whether annotate/text_facts has seen it"),
         Column("line_count", pa.int64(), "see annotate/text_facts", True),
@@ -37,20 +37,21 @@ FEATURES = Table(
         Column(
             "duplicate_group",
             pa.int64(),
-            "group_id of annotate/duplicates or repository_duplicates; null where those have not seen it",
+            "group_id of annotate/duplicates or repository_duplicates; commits of one patch_hash; null where not seen yet",
             True,
         ),
-        Column("duplicate_group_size", pa.int64(), "contents, or repositories, in the group, whatever becomes of them", True),
+        Column("duplicate_group_size", pa.int64(), "contents, repositories or commits in the group, whatever becomes of them", True),
         Column(
             "container_group", pa.int64(), "duplicate_group of the repository that holds most of this one, see repository_duplicates", True
         ),
         Column("containment", pa.float64(), "share of its files' groups that the container has", True),
+        Column("flags", pa.list_(pa.string()), "of a commit: see annotate/commit_facts; null for what is none", True),
         Column("is_held_out", pa.bool_(), "whether one of its occurrences is in a held-out repository"),
         Column("occurrence_count", pa.int64(), "repositories that hold it, however many are listed; 1 for a repository"),
         Column(
             "occurrences",
             pa.list_(OCCURRENCE),
-            "at most 32, one per repository and language, best first by a total order; a repository's own has an empty path",
+            "at most 32, one per repository and language, best first by a total order; that of a repository or commit has an empty path",
         ),
     ),
     key=("kind", "candidate"),

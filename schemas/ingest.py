@@ -67,6 +67,56 @@ REJECTS = Table(
     key=("source", "locator"),
 )
 
+CHANGE = pa.struct(
+    [
+        pa.field("status", pa.string(), False),
+        pa.field("path", pa.string(), False),
+        pa.field("old_path", pa.string()),
+        pa.field("old_mode", pa.string(), False),
+        pa.field("new_mode", pa.string(), False),
+        pa.field("old_blob", pa.string()),
+        pa.field("new_blob", pa.string()),
+        pa.field("added_lines", pa.int64()),
+        pa.field("deleted_lines", pa.int64()),
+    ]
+)
+
+COMMITS = Table(
+    name="ingest/commits",
+    meaning="one row per commit of a history that the lake keeps; old versions of files stay in git",
+    columns=(
+        Column("repository", pa.string(), "key of ingest/repositories"),
+        Column("commit", pa.string(), "id in hex"),
+        Column("parents", pa.list_(pa.string()), "ids; the first is the one that it is compared with"),
+        Column("author_time", pa.int64(), "seconds since 1970; null where git cannot read it", True),
+        Column("committer_time", pa.int64(), "seconds since 1970; null where git cannot read it", True),
+        Column("author_hash", pa.string(), "first 16 hex digits of the SHA-256 of the author's address: who, without a name"),
+        Column("is_bot", pa.bool_(), "whether the author's name or address is that of a program"),
+        Column("message", pa.string(), "bytes that are not UTF-8 written as \\xNN; no line feed at its end"),
+        Column(
+            "changes",
+            pa.list_(CHANGE),
+            "status: added, modified, deleted, renamed, copied, mode or type; lines are null where a file is binary",
+        ),
+        Column("change_count", pa.int64(), "paths that changed, however many are listed"),
+        Column("flaw", pa.string(), "unreadable, many_changes or long_message: what is not as it was in git", True),
+    ),
+    key=("repository", "commit"),
+)
+
+HISTORIES = Table(
+    name="ingest/histories",
+    meaning="one row per history whose commits are in ingest/commits, or why they are not",
+    columns=(
+        Column("repository", pa.string(), "key of ingest/repositories"),
+        Column("commit", pa.string(), "the newest commit that was read"),
+        Column("commit_count", pa.int64(), "commits that it reaches"),
+        Column("reason", pa.string(), "why the history could not be read: corrupt; null where it was", True),
+        Column("detail", pa.string(), "what was found, for a person", True),
+    ),
+    key=("repository",),
+)
+
 FINGERPRINTS = Table(
     name="bookkeeping/fingerprints",
     meaning="by what an unchanged source is recognised and skipped; not data: a lake without it gives the same tables, later",

@@ -25,7 +25,7 @@ from schemas.decide import CUTS, FEATURES
 from schemas.lake import Lake
 from schemas.mix import MANIFEST
 
-KINDS = ("file", "repository")
+KINDS = ("file", "repository", "commit")
 PASSING = ["candidate", "language", "size"]
 
 
@@ -143,7 +143,8 @@ def decide(arguments: argparse.Namespace) -> int:
     if arguments.json:
         found = as_json(now, then, *tallies["file"], rates)
         found["scorer"] = scored and scored.scorer
-        print(json.dumps(found | {"repositories": as_json(now, then, *tallies["repository"], {})}))
+        others = {name: as_json(now, then, *tallies[kind], {}) for kind, name in (("repository", "repositories"), ("commit", "commits"))}
+        print(json.dumps(found | others))
     else:
         show(now, then, tallies, rates, scored)
     return 0
@@ -233,8 +234,9 @@ def show(now: Policy, then: Policy, tallies: dict[str, tuple[Tally, Tally]], rat
     languages.add_row("all", *cells(before.kept, after.kept), *cells(total[0], total[1], True))
     out.print(languages)
     out.print(reasons_table("files", before, after))
-    if tallies["repository"][0].candidates:
-        out.print(reasons_table("repositories", *tallies["repository"]))
+    for kind, name in (("repository", "repositories"), ("commit", "commits")):
+        if tallies[kind][0].candidates:
+            out.print(reasons_table(name, *tallies[kind]))
     out.print(quality_told(then, after, scored), highlight=False)
     origin = "as counted by mix" if rates else "3.5 bytes a token, until mix has counted"
     out.print(f"{before.candidates:,} distinct texts; one counts once for each of its reasons; tokens {origin}. Nothing was written.")

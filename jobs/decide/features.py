@@ -1,7 +1,7 @@
 """Puts all that policies read of a candidate into one narrow row.
 
 Reads   ingest/files, ingest/repositories, ingest/contents, annotate/text_facts, annotate/syntax, annotate/duplicates,
-        annotate/repository_duplicates
+        annotate/repository_duplicates, ingest/commits, annotate/commit_facts
 Writes  decide/features
 """
 
@@ -9,16 +9,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, StructField, StructType
 
-from jobs.annotate import syntax, text_facts
+from jobs.annotate import commit_facts, syntax, text_facts
 from jobs.runtime.job import Job, Snapshot, Write, parameter
 from jobs.runtime.tables import Tables
-from schemas.annotate import DUPLICATES, REPOSITORY_DUPLICATES, SYNTAX, TEXT_FACTS
+from schemas.annotate import COMMIT_FACTS, DUPLICATES, REPOSITORY_DUPLICATES, SYNTAX, TEXT_FACTS
 from schemas.decide import FEATURES, OCCURRENCE
-from schemas.ingest import CONTENTS, FILES, REPOSITORIES
+from schemas.ingest import COMMITS, CONTENTS, FILES, REPOSITORIES
 from schemas.spark import spark_schema
 from udfs.draws import uniform
 from udfs.syntax import SyntaxLimits
@@ -34,13 +34,18 @@ class FeaturesParams:
     syntax_version: str = field(
         default_factory=lambda: syntax.version(SyntaxLimits()), metadata={"help": "version of annotate/syntax to read"}
     )
+    commit_facts_version: str = field(
+        default_factory=lambda: commit_facts.version(commit_facts.CommitFactsParams()),
+        metadata={"help": "version of annotate/commit_facts to read"},
+    )
 
 
 def transform(tables: Tables, params: FeaturesParams) -> Iterator[Write]:
-    kinds = tables.spark.createDataFrame([("file",), ("repository",)], "kind string")
+    kinds = tables.spark.createDataFrame([("file",), ("repository",), ("commit",)], "kind string")
     sizes = tables[CONTENTS].agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)))
     tables.account.read_rows, tables.account.read_bytes = sizes.first()  # type: ignore[misc]
     rows = file_rows(tables, params).unionByName(repository_rows(tables, params), allowMissingColumns=True)
+    rows = rows.unionByName(commit_rows(tables, params), allowMissingColumns=True)
     yield Snapshot(FEATURES, rows.select(*FEATURES.names), kinds)
 
 
@@ -80,9 +85,6 @@ def repository_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
         "containment",
     )
     joined = sizes.join(held_out(tables[REPOSITORIES], params), "repository", "left").join(groups, "repository", "left")
-    facts = {name: F.col(name) for name in ("repository", "licence", "stars", "forks", "commits", "maintained_days")} | {"path": F.lit("")}
-    fields = spark_schema(FEATURES)["occurrences"].dataType.elementType.fields  # type: ignore[attr-defined]
-    itself = F.struct(*(facts.get(f.name, F.lit(None)).cast(f.dataType).alias(f.name) for f in fields))
     return joined.select(
         F.lit("repository").alias("kind"),
         F.col("repository").alias("candidate"),
@@ -95,7 +97,39 @@ def repository_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
         "containment",
         F.coalesce("is_held_out", F.lit(False)).alias("is_held_out"),
         F.lit(1).cast("long").alias("occurrence_count"),
-        F.array(itself).alias("occurrences"),
+        of_repository().alias("occurrences"),
+    )
+
+
+def of_repository() -> Column:
+    """The one occurrence of what is a repository or a part of it, made of the repository's facts."""
+    facts = {name: F.col(name) for name in ("repository", "licence", "stars", "forks", "commits", "maintained_days")} | {"path": F.lit("")}
+    fields = spark_schema(FEATURES)["occurrences"].dataType.elementType.fields  # type: ignore[attr-defined]
+    return F.array(F.struct(*(facts.get(f.name, F.lit(None)).cast(f.dataType).alias(f.name) for f in fields)))
+
+
+def commit_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
+    """Rows of decide/features of all commits. Those that change the same are a group; one without a line is in that of its id."""
+    facts = tables[COMMIT_FACTS].where(F.col("version") == params.commit_facts_version).drop("version")
+    commits = tables[COMMITS].select("repository", "commit", F.octet_length("message").alias("message_bytes"))
+    joined = commits.join(facts, ["repository", "commit"], "left").join(held_out(tables[REPOSITORIES], params), "repository")
+    name = F.coalesce("patch_hash", F.concat(F.lit("commit "), "commit"))
+    grouped = joined.withColumn("group", F.xxhash64(name))
+    size = F.count("*").over(Window.partitionBy("group"))
+    is_seen = F.col("flags").isNotNull()
+    size_bytes = F.col("message_bytes") + F.coalesce("patch_bytes", F.lit(0))
+    return grouped.select(
+        F.lit("commit").alias("kind"),
+        F.concat("repository", F.lit("@"), "commit").alias("candidate"),
+        size_bytes.alias("size_bytes"),
+        F.ceil(size_bytes / BYTES_PER_TOKEN).alias("token_estimate"),
+        F.lit(False).alias("has_text_facts"),
+        F.when(is_seen, F.col("group")).alias("duplicate_group"),
+        F.when(is_seen, size).alias("duplicate_group_size"),
+        "flags",
+        "is_held_out",
+        F.lit(1).cast("long").alias("occurrence_count"),
+        of_repository().alias("occurrences"),
     )
 
 
@@ -146,7 +180,7 @@ def best_occurrences(rows: DataFrame) -> DataFrame:
 JOB = Job(
     "decide.features",
     "gathers what policies read of every candidate",
-    reads=(FILES, REPOSITORIES, CONTENTS, TEXT_FACTS, SYNTAX, DUPLICATES, REPOSITORY_DUPLICATES),
+    reads=(FILES, REPOSITORIES, CONTENTS, TEXT_FACTS, SYNTAX, DUPLICATES, REPOSITORY_DUPLICATES, COMMITS, COMMIT_FACTS),
     writes=(FEATURES,),
     transform=transform,
     params=FeaturesParams,

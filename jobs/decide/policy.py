@@ -11,6 +11,7 @@ from typing import Any
 
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import parameters_json, short_hash
+from udfs.commits import FLAGS
 from udfs.languages import LANGUAGES
 
 # What `survivor_order` may name; each is a function in `jobs.decide.survivors`.
@@ -47,6 +48,8 @@ class Policy:
     survivor_order: tuple[str, ...] = ("licence", "stars", "maintained_days", "path_length", "size")
     # A repository of whose files more than this share is in a larger one that passes is out. None, or no `deduplicate`, keeps it.
     max_containment: float | None = 0.9
+    # What of `udfs.commits.FLAGS` drops a commit; the report says nothing of it (docs/decisions/0012).
+    drop_commits: tuple[str, ...] = tuple(FLAGS)
     # Of the files that pass all else, by a scorer's judgement: the least score, and the share of the worst that is out (the report: about a
     # tenth). Neither is asked where no scorer has scored.
     min_score_percent: int | None = None
@@ -84,6 +87,9 @@ def with_changes(policy: Policy, changes: dict[str, str]) -> Policy:
     unknown = sorted(set(values.get("survivor_order", ())) - set(SURVIVOR_ORDERS))
     if unknown:
         raise UsageError(f"survivor_order={','.join(unknown)}: expected some of {', '.join(SURVIVOR_ORDERS)}, separated by commas")
+    unknown = sorted(set(values.get("drop_commits", ())) - set(FLAGS))
+    if unknown:
+        raise UsageError(f"drop_commits={','.join(unknown)}: expected some of {', '.join(FLAGS)}, separated by commas")
     for name, most in MOST.items():
         value = values.get(name)
         if value is not None and not 0 <= value <= most:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from jobs.decide import quality, survivors
 from jobs.decide.policy import Policy
+from udfs.commits import FLAGS
 
 Mask = np.ndarray
 Columns = Callable[[str], pa.Array]
@@ -33,6 +34,7 @@ class Rule:
 
 
 BOTH = ("file", "repository")
+ALL = ("file", "repository", "commit")
 
 
 def _true(array: pa.Array) -> Mask:
@@ -71,15 +73,28 @@ def _status_is(*statuses: str) -> Callable[[Policy, Columns], Mask]:
     return lambda policy, column: _true(pc.is_in(column("syntax_status"), value_set=pa.array(statuses)))
 
 
+def _has_flag(flag: str) -> Callable[[Policy, Columns], Mask | None]:
+    def fails(policy: Policy, column: Columns) -> Mask | None:
+        if flag not in policy.drop_commits:
+            return None
+        lists = column("flags")
+        rows = pc.list_parent_indices(lists).filter(pc.equal(pc.list_flatten(lists), flag))
+        mask = np.zeros(len(lists), bool)
+        mask[np.asarray(rows)] = True
+        return mask
+
+    return fails
+
+
 OCCURRENCE_RULES = (
-    Rule("few_stars", "the repository has fewer stars than min_stars", lambda p, c: _below(p, c, "stars", p.min_stars), BOTH),
-    Rule("few_forks", "the repository has fewer forks than min_forks", lambda p, c: _below(p, c, "forks", p.min_forks), BOTH),
-    Rule("few_commits", "the repository has fewer commits than min_commits", lambda p, c: _below(p, c, "commits", p.min_commits), BOTH),
+    Rule("few_stars", "the repository has fewer stars than min_stars", lambda p, c: _below(p, c, "stars", p.min_stars), ALL),
+    Rule("few_forks", "the repository has fewer forks than min_forks", lambda p, c: _below(p, c, "forks", p.min_forks), ALL),
+    Rule("few_commits", "the repository has fewer commits than min_commits", lambda p, c: _below(p, c, "commits", p.min_commits), ALL),
     Rule(
         "short_maintenance",
         "the repository was maintained for fewer days than min_maintained_days",
         lambda p, c: _below(p, c, "maintained_days", p.min_maintained_days),
-        BOTH,
+        ALL,
     ),
     Rule("unknown_language", "no language by path or shebang", lambda p, c: _true(pc.is_null(c("language")))),
     Rule("language_not_wanted", "the language is not among the policy's", _language_not_wanted),
@@ -121,8 +136,9 @@ CANDIDATE_RULES = (
         "not_evaluated",
         "an annotator that the policy needs has not seen it",
         lambda p, c: _true(pc.is_null(c("duplicate_group"))) if p.deduplicate else None,
-        BOTH,
+        ALL,
     ),
+    *(Rule(flag, meaning, _has_flag(flag), ("commit",)) for flag, meaning in FLAGS.items()),
 )
 
 REASONS = {rule.reason: rule.meaning for rule in (*OCCURRENCE_RULES, *CANDIDATE_RULES)} | survivors.REASONS | quality.REASONS

@@ -38,7 +38,7 @@ def facts(source: Source) -> Facts:
             return given
         count, first, last = 0, None, None
         with repository.stream("log", "--format=%ct", commit, "--") as process:
-            for line in _split(process, b"\n"):
+            for line in split(process, b"\n"):
                 seconds = int(line)
                 count += 1
                 first = seconds if first is None else min(first, seconds)
@@ -110,7 +110,7 @@ def _listing(source: Source, max_content_bytes: int) -> Iterator[tuple[bytes, in
         texts = PathTexts(is_unique=True)
         last, total, count = b"", 0, 0
         with repository.stream("ls-tree", "-r", "-z", "-l", "--full-tree", commit) as process:
-            for line in _split(process, b"\0"):
+            for line in split(process, b"\0"):
                 head, _, path = line.partition(b"\t")
                 item = _listed(source.repository, head.split(), path, path > last, texts, max_content_bytes)
                 yield item
@@ -150,7 +150,7 @@ def _listed(
     return b"%b %b %b" % (blob_id, size, text.encode()), int(size)
 
 
-def _split(process: subprocess.Popen[bytes], separator: bytes) -> Iterator[bytes]:
+def split(process: subprocess.Popen[bytes], separator: bytes) -> Iterator[bytes]:
     """What a process prints, cut at separators, read a megabyte at a time."""
     assert process.stdout
     rest = b""

@@ -1,0 +1,107 @@
+"""Says of every commit what tells whether it is worth learning from: flags, and a name for what it changes.
+
+Reads   ingest/commits, ingest/repositories, the bundles of LAKE/ingest/histories/
+Writes  annotate/commit_facts, one row per commit; a row annotator.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import functions as F
+
+from jobs.ingest.commits import bundle_of
+from jobs.runtime.job import Insert, Job, Write, parameter, short_hash
+from jobs.runtime.tables import Tables
+from jobs.sources.history import open_bundle, read_patches
+from schemas.annotate import COMMIT_FACTS
+from schemas.ingest import COMMITS, REPOSITORIES
+from schemas.lake import Lake
+from schemas.spark import spark_schema
+from udfs import commits, patches
+from udfs.commits import FLAGS, ChangedPath, flags_of_facts, has_secret
+
+ROWS = 500  # of a batch
+_FIELDS = tuple(ChangedPath.__dataclass_fields__)
+
+
+@dataclass(frozen=True)
+class CommitFactsParams:
+    range_commits: int = parameter(5000, "commits that one task looks at", least=1)
+    max_patch_bytes: int = parameter(16 << 20, "a larger patch is not looked at", least=1)
+
+
+def version(params: CommitFactsParams) -> str:
+    return short_hash("commit_facts", str(commits.VERSION), str(patches.VERSION), str(params.max_patch_bytes))
+
+
+def transform(tables: Tables, params: CommitFactsParams) -> Iterator[Write]:
+    known = version(params)
+    columns = ["repository", "commit", "parents", "is_bot", "message", "changes", "change_count", "flaw"]
+    todo = tables.missing(tables[COMMITS].select(*columns).withColumn("version", F.lit(known)), COMMIT_FACTS)
+    histories = tables[REPOSITORIES].where("history is not null").select("repository", "history")
+    # Commits of one range go to one task, which opens the bundle once.
+    ranked = todo.join(histories, "repository").withColumn("range", F.pmod(F.xxhash64("commit"), F.lit(tables.cores)))
+    count = todo.count()
+    tables.account.read_rows = count
+    tasks = max(1, min(16 * tables.cores, -(-count // params.range_commits)))
+    lake, most = tables.lake, params.max_patch_bytes
+
+    def annotate(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for history, rows in by_history(batches):
+            yield from facts(lake, history, rows, most)
+
+    placed = ranked.repartition(tasks, "repository", "range").sortWithinPartitions("repository")
+    yield Insert(COMMIT_FACTS, placed.mapInArrow(annotate, spark_schema(COMMIT_FACTS)))
+
+
+def by_history(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Rows in lists of one history each, of no more than a batch."""
+    for batch in batches:
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in batch.to_pylist():
+            found.setdefault(row["history"], []).append(row)
+        yield from found.items()
+
+
+def facts(lake: Lake, history: str, rows: list[dict[str, Any]], max_patch_bytes: int) -> Iterator[pa.RecordBatch]:
+    """Rows of COMMIT_FACTS."""
+    by_id = {row["commit"]: row for row in rows}
+    with bundle_of(lake, history) as bundle, open_bundle(bundle) as repository:
+        held: list[dict[str, Any]] = []
+        for commit, patch in read_patches(repository, list(by_id), max_patch_bytes):
+            held.append(facts_of(by_id[commit], patch))
+            if len(held) == ROWS:
+                yield pa.RecordBatch.from_pylist(held, schema=COMMIT_FACTS.arrow_schema)
+                held = []
+        yield pa.RecordBatch.from_pylist(held, schema=COMMIT_FACTS.arrow_schema)
+
+
+def facts_of(row: dict[str, Any], patch: bytes | None) -> dict[str, Any]:
+    changes = [ChangedPath(**{name: change[name] for name in _FIELDS}) for change in row["changes"]]
+    flags = set(flags_of_facts(len(row["parents"]), row["is_bot"], row["message"], changes, row["change_count"]))
+    if patch is None or row["flaw"] == "unreadable":
+        flags.add("unreadable")
+    else:
+        flags |= {"formatting_only"} if patches.changes_only_space(patch) else set()
+        flags |= {"secret"} if has_secret(patch) else set()
+    assert flags <= FLAGS.keys()
+    return {
+        "repository": row["repository"],
+        "commit": row["commit"],
+        "version": row["version"],
+        "flags": sorted(flags),
+        "patch_hash": None if patch is None else patches.identity(patch),
+        "patch_bytes": None if patch is None else len(patch),
+    }
+
+
+JOB = Job(
+    "annotate.commit_facts",
+    "tells commits worth learning from others",
+    reads=(COMMITS, REPOSITORIES),
+    writes=(COMMIT_FACTS,),
+    transform=transform,
+    params=CommitFactsParams,
+)
