@@ -39,7 +39,8 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 _EMPTY_WORDS = frozenset(re.findall(r"\w+", """
     wip tmp temp todo update updates updated fix fixes fixed minor misc cleanup cleanups clean change changes changed more stuff test tests
     commit initial init first version bump release merge branch of into from the and some small code file files work save checkpoint again
-    final done ok typo typos tweak tweaks edit edits added add remove removed refactor
+    final done ok typo typos tweak tweaks edit edits added add remove removed refactor main
+    master dev develop trunk
 """))  # fmt: skip
 _VENDORED = re.compile(
     r"(?:^|/)(?:vendor|vendored|_vendor|third[_-]?party|thirdparty|node_modules|bower_components|external|externals|dist|build|generated|"

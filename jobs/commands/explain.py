@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from jobs.commands.commit_story import commit_stories, commit_told
 from jobs.commands.near_duplicates import group_of, group_told, survivor_of, survivor_told
 from jobs.commands.options import add_json, add_lake, add_parser, plain
 from jobs.commands.repository_story import repository_story, repository_told
@@ -28,12 +29,13 @@ def add(commands: Any) -> None:
         commands,
         "explain",
         explain,
-        "tell the whole story of a file or a repository: what is known of it, why it is in or out",
+        "tell the whole story of a file, a commit or a repository: what is known of it, why it is in or out",
     )
     found.add_argument(
         "what",
         metavar="PATH_OR_KEY",
-        help="REPOSITORY/PATH, a path or its end, a repository's name, or a content key or its first 8 digits or more",
+        help="REPOSITORY/PATH, a path or its end, a repository's name, a content key or its first 8 digits or more, or a commit's id, "
+        "its first 7 digits or more, or REPOSITORY@ID",
     )
     add_lake(found)
     add_json(found)
@@ -44,16 +46,23 @@ def explain(arguments: argparse.Namespace) -> int:
     lake.check_format()
     keys, rejects = find(lake, arguments.what)
     repository = repository_story(lake, arguments.what)
-    if not keys and not rejects and not repository:
+    commits = commit_stories(lake, arguments.what)
+    if not keys and not rejects and not repository and not commits:
         raise CodemillError(
-            f"{arguments.what} is not in {lake.root}: no content key starts so, no path is or ends so, no repository is called so, "
-            "and no reject has it.\n"
+            f"{arguments.what} is not in {lake.root}: no content key and no commit starts so, no path is or ends so, no repository is "
+            "called so, and no reject has it.\n"
             "Was it in a source that was ingested? `codemill counts --all` shows what was."
         )
     stories = [story(lake, key) for key in keys[:MOST_STORIES]]
     if arguments.json:
-        print(json.dumps({"contents": stories, "rejects": rejects, "matches": len(keys), "repository": repository}, default=str))
+        print(
+            json.dumps(
+                {"contents": stories, "rejects": rejects, "matches": len(keys), "repository": repository, "commits": commits}, default=str
+            )
+        )
         return 0
+    for commit in commits[:MOST_STORIES]:
+        print("\n".join(map(plain, commit_told(commit))) + "\n")
     if repository:
         print("\n".join(map(plain, repository_told(repository))) + "\n")
     for reject in rejects[:MOST_STORIES]:

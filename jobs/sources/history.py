@@ -138,8 +138,8 @@ def read_commits(repository: Quarantine, ids: list[str]) -> Iterator[Commit]:
         for commit in _read(repository, ids):
             yield commit
             read += 1
-        if read < len(ids):
-            yield Commit(ids[read], flaw="unreadable")
+        if read < len(ids):  # what came last may be whole or not; alone it is known
+            yield next(_read(repository, [ids[read]]), Commit(ids[read], flaw="unreadable"))
             read += 1
         ids = ids[read:]
 
@@ -220,7 +220,7 @@ def read_patches(repository: Quarantine, ids: list[str], most_bytes: int) -> Ite
             yield found
             read += 1
         if read < len(left):
-            yield left[read], None
+            yield next(_patches(repository, [left[read]], most_bytes), (left[read], None))
             read += 1
         left = left[read:]
 

@@ -1,0 +1,61 @@
+"""What `codemill explain` says of a commit: what it changed, what is known of it, whether it is kept."""
+
+import re
+from typing import Any
+
+import pyarrow.compute as pc
+
+from jobs.decide.rules import REASONS
+from schemas.annotate import COMMIT_FACTS
+from schemas.decide import DROPPED, KEPT
+from schemas.ingest import COMMITS
+from schemas.lake import Lake
+
+MOST_CHANGES = 20
+
+
+def commit_stories(lake: Lake, what: str) -> list[dict[str, Any]]:
+    """Every row of every table about the commits of an id, or of its first 7 digits or more; `REPOSITORY@ID` names the repository too."""
+    repository, _, commit = what.rpartition("@")
+    if not re.fullmatch(r"[0-9a-fA-F]{7,64}", commit):
+        return []
+    where = pc.starts_with(pc.field("commit"), commit.lower())
+    if repository:
+        where = where & (pc.field("repository") == repository)
+    found = lake.read(COMMITS, None, where).sort_by([("repository", "ascending"), ("commit", "ascending")]).to_pylist()
+    return [row | _verdicts(lake, row) for row in found]
+
+
+def _verdicts(lake: Lake, row: dict[str, Any]) -> dict[str, Any]:
+    is_it = (pc.field("repository") == row["repository"]) & (pc.field("commit") == row["commit"])
+    is_candidate = (pc.field("kind") == "commit") & (pc.field("candidate") == f"{row['repository']}@{row['commit']}")
+    return {
+        "facts": lake.read(COMMIT_FACTS, None, is_it).to_pylist(),
+        "kept": lake.read(KEPT, None, is_candidate).to_pylist(),
+        "dropped": lake.read(DROPPED, None, is_candidate).to_pylist(),
+    }
+
+
+def commit_told(found: dict[str, Any]) -> list[str]:
+    """The story as lines."""
+    lines = [f"commit {found['commit']} of {found['repository']}", f"  {found['message'].partition(chr(10))[0]}"]
+    parents = ", ".join(parent[:12] for parent in found["parents"]) or "none"
+    lines.append(f"  {found['change_count']:,} paths changed; parents: {parents}" + (f"; {found['flaw']}" if found["flaw"] else ""))
+    for change in found["changes"][:MOST_CHANGES]:
+        lines_told = "binary" if change["added_lines"] is None else f"+{change['added_lines']:,} -{change['deleted_lines']:,}"
+        origin = f" from {change['old_path']}" if change["old_path"] else ""
+        lines.append(f"    {change['status']} {change['path']}{origin}  {lines_told}")
+    if found["change_count"] > MOST_CHANGES:
+        lines.append(f"    ... and {found['change_count'] - MOST_CHANGES:,} more")
+    for row in found["facts"]:
+        lines.append(
+            f"  facts (version {row['version']}): {', '.join(row['flags']) or 'no flag'}; changes {row['patch_hash'] or 'no line'}"
+        )
+    lines += [f"  kept by policy {row['policy']} ({row['policy_hash']}) for {row['split']}" for row in found["kept"]]
+    for row in found["dropped"]:
+        lines.append(f"  dropped by policy {row['policy']} ({row['policy_hash']}), because")
+        lines += [f"    {reason}: {REASONS.get(reason, '')}" for reason in row["reasons"]]
+        lines += [f"      in its place: {row['survivor']}"] if row["survivor"] else []
+    if not found["kept"] and not found["dropped"]:
+        lines.append("  no policy has judged it yet: `codemill decide`")
+    return lines
