@@ -3,57 +3,75 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 VERSION = 1
 _SPACE = re.compile(rb"\s+")
+# Where a line's indentation means something.
 _INDENTED = re.compile(rb"(?:\.(?:pyi?|pyx|ya?ml|coffee|haml|pug|sass|nim|hs|fsx?|elm|rst|md|mk)|[Mm]akefile|[Ss][Cc]ons\w*)\"?$")
 
 
-@dataclass(frozen=True, slots=True)
-class FilePatch:
-    """Lines that one file loses and gets, without their marks, in order; `head` is git's, from `diff --git` to `+++`."""
+@dataclass(slots=True)
+class Hunk:
+    """Lines that one place loses and gets, without their marks, in order. Lines are counted from 1, as git does.
 
-    head: bytes
-    removed: tuple[bytes, ...]
-    added: tuple[bytes, ...]
+    `is_end_cut`: whether the last line of each side has no line feed, which only the last line of a file can have.
+    """
+
+    old_start: int
+    removed: list[bytes] = field(default_factory=list)
+    added: list[bytes] = field(default_factory=list)
+    is_end_cut: list[bool] = field(default_factory=lambda: [False, False])
+
+
+@dataclass(slots=True)
+class FilePatch:
+    """`head` is git's, from `diff --git` to `+++`."""
+
+    head: list[bytes]
+    hunks: list[Hunk] = field(default_factory=list)
+
+    @property
+    def names(self) -> bytes:
+        """The line that names both sides."""
+        return self.head[0]
 
 
 def file_patches(patch: bytes) -> Iterator[FilePatch]:
-    """A line of a hunk begins with `+`, `-`, `\\` or a space, so a head is known by its first word even inside a diff of diffs."""
-    head: list[bytes] = []
-    removed: list[bytes] = []
-    added: list[bytes] = []
-    is_in_hunk = False
+    """A line of a hunk begins with `+`, `-` or `\\`, so a head is known by its first word even inside a diff of diffs."""
+    found: FilePatch | None = None
     for line in patch.split(b"\n"):
         if line.startswith(b"diff --git "):
-            if head:
-                yield FilePatch(b"\n".join(head), tuple(removed), tuple(added))
-            head, removed, added, is_in_hunk = [line], [], [], False
+            if found:
+                yield found
+            found = FilePatch([line])
+        elif not found:
+            continue
         elif line.startswith(b"@@ "):
-            is_in_hunk = True
-        elif not is_in_hunk:
-            if head:
-                head.append(line)
+            found.hunks.append(Hunk(int(line.split(b" ")[1][1:].split(b",")[0])))
+        elif not found.hunks:
+            found.head.append(line)
         elif line.startswith(b"-"):
-            removed.append(line[1:])
+            found.hunks[-1].removed.append(line[1:])
         elif line.startswith(b"+"):
-            added.append(line[1:])
-    if head:
-        yield FilePatch(b"\n".join(head), tuple(removed), tuple(added))
+            found.hunks[-1].added.append(line[1:])
+        elif line.startswith(b"\\"):  # of the side that came last
+            found.hunks[-1].is_end_cut[1 if found.hunks[-1].added else 0] = True
+    if found:
+        yield found
 
 
 def changes_only_space(patch: bytes) -> bool:
-    """Whether every file that loses or gets lines has, white space aside, the same text in them.
+    """Whether every place that loses or gets lines has, white space aside, the same text there.
 
     Where a line's indentation means something (by the path's ending), it is kept, and with it the lines.
     """
-    files = [one for one in file_patches(patch) if one.removed or one.added]
-    return bool(files) and all(_without_space(one, one.removed) == _without_space(one, one.added) for one in files)
+    places = [(one, hunk) for one in file_patches(patch) for hunk in one.hunks]
+    return bool(places) and all(_without_space(one, hunk.removed) == _without_space(one, hunk.added) for one, hunk in places)
 
 
-def _without_space(one: FilePatch, lines: tuple[bytes, ...]) -> bytes:
-    if not _INDENTED.search(one.head.partition(b"\n")[0]):
+def _without_space(one: FilePatch, lines: list[bytes]) -> bytes:
+    if not _INDENTED.search(one.names):
         return _SPACE.sub(b"", b"".join(lines))
     parts = ((line[: len(line) - len(line.lstrip())], _SPACE.sub(b"", line)) for line in lines)
     return b"\n".join(indent + text for indent, text in parts if text)
@@ -65,8 +83,8 @@ def identity(patch: bytes) -> str | None:
     32 hex digits; None for a patch without a line, whose files git calls binary or only moved. As `git patch-id` has it, but over lines of
     each side by themselves, so that the cutting of a change into hunks does not matter.
     """
-    files = list(file_patches(patch))
-    if not any(one.removed or one.added for one in files):
+    files = [one for one in file_patches(patch) if one.hunks]
+    if not files:
         return None
     digest = hashlib.sha256()
     for name in sorted(_name(one) for one in files):
@@ -75,6 +93,6 @@ def identity(patch: bytes) -> str | None:
 
 
 def _name(one: FilePatch) -> bytes:
-    paths = one.head.partition(b"\n")[0]
-    sides = (hashlib.sha256(_SPACE.sub(b"", b"\n".join(lines))).digest() for lines in (one.removed, one.added))
-    return hashlib.sha256(paths + b"\0" + b"".join(sides)).digest()
+    sides = ([line for hunk in one.hunks for line in hunk.removed], [line for hunk in one.hunks for line in hunk.added])
+    digests = (hashlib.sha256(_SPACE.sub(b"", b"\n".join(lines))).digest() for lines in sides)
+    return hashlib.sha256(one.names + b"\0" + b"".join(digests)).digest()

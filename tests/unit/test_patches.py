@@ -24,8 +24,17 @@ def repository(tmp_path: Path) -> History:
 def test_lines_of_a_patch_that_look_like_heads_are_lines(repository: History) -> None:
     repository.commit("a diff of a diff", {"d.txt": "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n", "a.py": TEXT + "-- x\n++ y\n"})
     one, other = file_patches(patch_of(repository))
-    assert (one.removed, one.added) == ((), (b"-- x", b"++ y"))
-    assert other.added == (b"diff --git a/x b/x", b"--- a/x", b"+++ b/x", b"@@ -1 +1 @@")
+    assert [(hunk.removed, hunk.added) for hunk in one.hunks] == [([], [b"-- x", b"++ y"])]
+    assert other.hunks[0].added == [b"diff --git a/x b/x", b"--- a/x", b"+++ b/x", b"@@ -1 +1 @@"]
+
+
+def test_the_end_of_a_file_without_a_line_feed_is_known(repository: History) -> None:
+    repository.commit("cut both", {"b.c": "int a;\nlong b;"})
+    (one,) = file_patches(patch_of(repository))
+    assert [(hunk.old_start, hunk.is_end_cut) for hunk in one.hunks] == [(2, [False, True])]
+    repository.commit("mend it", {"b.c": "int a;\nlong c;\n"})
+    (one,) = file_patches(patch_of(repository))
+    assert [(hunk.removed, hunk.added, hunk.is_end_cut) for hunk in one.hunks] == [([b"long b;"], [b"long c;"], [True, False])]
 
 
 def test_a_cherry_pick_elsewhere_has_the_same_name(repository: History) -> None:
@@ -59,6 +68,7 @@ def test_what_changes_no_line_has_no_name(repository: History) -> None:
         ({"b.c": "int   a;\n  int b;\n"}, True),
         ({"b.c": "int a; int b;\n"}, True),
         ({"b.c": "int a;\nint c;\n"}, False),
+        ({"b.c": "int b;\nint a;\n"}, False),
         ({"a.py": TEXT + "\n\n"}, True),
         ({"a.py": TEXT.replace("    return 3", "  return 3")}, False),
         ({"a.py": TEXT.replace("return 3", "return  3")}, True),
