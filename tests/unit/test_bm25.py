@@ -1,0 +1,80 @@
+"""The index that is carried along against one made from scratch by a library, and terms of code."""
+
+import random
+from collections import Counter
+
+import bm25s
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from udfs.bm25 import K1, B, Index, file_terms, terms
+
+
+def by_library(documents: dict[str, Counter[str]], query: list[str]) -> dict[str, float]:
+    names = sorted(documents)
+    model = bm25s.BM25(method="lucene", k1=K1, b=B, dtype="float64")
+    model.index([list(documents[name].elements()) for name in names], show_progress=False)
+    known = [term for term in dict.fromkeys(query) if term in model.vocab_dict]
+    scores = model.get_scores(known) if known else np.zeros(len(names))
+    return {name: float(score) for name, score in zip(names, scores, strict=True) if score > 0}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_scores_are_those_of_a_library_after_any_changes(seed: int) -> None:
+    draw = random.Random(seed)
+    words = [f"w{n}" for n in range(30)]
+    index, documents = Index(), {}
+    for _ in range(200):
+        name = f"f{draw.randrange(25)}"
+        if draw.random() < 0.3:
+            index.remove(name)
+            documents.pop(name, None)
+        else:
+            documents[name] = Counter(draw.choices(words, k=draw.randrange(1, 40)))
+            index.add(name, documents[name])
+    assert len(index) == len(documents) > 5
+    for _ in range(10):
+        query = draw.choices([*words, "unknown"], k=draw.randrange(1, 8))
+        found, expected = index.scores(query), by_library(documents, query)
+        assert found.keys() == expected.keys()
+        assert all(found[name] == pytest.approx(expected[name], rel=1e-12) for name in found)
+
+
+def test_the_best_come_first_and_of_equal_ones_the_first_by_name() -> None:
+    index = Index()
+    for name, text in (("b", "parse option"), ("a", "parse option"), ("c", "parse option option"), ("d", "nothing")):
+        index.add(name, Counter(terms(text)))
+    assert [name for name, _ in index.search(["option"], 2)] == ["c", "a"]
+    assert index.search(["absent"], 5) == [] == Index().search(["x"], 5)
+
+
+def test_what_is_removed_leaves_nothing() -> None:
+    index = Index()
+    index.add("a", Counter(["x", "y"]))
+    index.add("a", Counter(["z"]))
+    assert index.scores(["x", "y"]) == {} and list(index.scores(["z"])) == ["a"]
+    index.remove("a")
+    index.remove("a")
+    assert vars(index) == vars(Index())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("HTTPServer_v2", ["http", "server"]),
+        ("parse_options(argv)", ["parse", "options", "argv"]),
+        ("camelCaseName XMLHttpRequest2", ["camel", "case", "name", "xml", "http", "request"]),
+        ("utf8 sha256 x 42", ["utf", "sha", "256", "42"]),
+        ("\u5f00\u53d1 \u00e9cole", ["\u5f00\u53d1", "\u00e9", "cole"]),
+        ("", []),
+    ],
+)
+def test_terms_are_words_of_identifiers(text: str, expected: list[str]) -> None:
+    assert terms(text) == expected
+
+
+@given(st.text(max_size=80), st.text(max_size=20))
+def test_a_file_is_found_by_its_path_too(text: str, path: str) -> None:
+    assert file_terms(path, text) == Counter(terms(path)) + Counter(terms(text))

@@ -1,0 +1,84 @@
+"""BM25 over the files of a snapshot, carried along a history: a commit costs what it changes, a query the postings of its terms.
+
+The formula is Lucene's (Robertson and Zaragoza 2009 with an idf that is never negative): a document of length L scores for a term with
+document frequency df and frequency tf in it
+
+    log(1 + (N - df + 0.5) / (df + 0.5)) * tf / (tf + k1 * (1 - b + b * L / mean L))
+
+A term counts once in a query. Terms are made for code: identifiers are split at case and underscores, and paths are terms of their files.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+VERSION = 1
+K1, B = 1.5, 0.75
+
+# Words of an identifier: HTTPServer_v2 is http, server, v, 2. Other scripts as they come.
+_TERM = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
+
+
+def terms(text: str) -> list[str]:
+    """In lower case, in order. Single letters and digits of ASCII say little and are left out."""
+    return [term for term in map(str.lower, _TERM.findall(text)) if len(term) > 1 or not term.isascii()]
+
+
+def file_terms(path: str, text: str) -> Counter[str]:
+    """What a file is found by: how often it has each term, its path among them."""
+    return Counter(terms(path) + terms(text))
+
+
+class Index:
+    """Documents by name. `add` replaces what has the name."""
+
+    def __init__(self) -> None:
+        self._postings: dict[str, dict[str, int]] = {}
+        self._terms: dict[str, tuple[str, ...]] = {}
+        self._lengths: dict[str, int] = {}
+        self._total = 0
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._lengths
+
+    def add(self, name: str, counts: Counter[str]) -> None:
+        self.remove(name)
+        for term, count in counts.items():
+            self._postings.setdefault(term, {})[name] = count
+        self._terms[name] = tuple(counts)
+        self._lengths[name] = length = counts.total()
+        self._total += length
+
+    def remove(self, name: str) -> None:
+        """Nothing happens where it is not there."""
+        if name not in self._lengths:
+            return
+        for term in self._terms.pop(name):
+            postings = self._postings[term]
+            del postings[name]
+            if not postings:
+                del self._postings[term]
+        self._total -= self._lengths.pop(name)
+
+    def scores(self, query: Iterable[str]) -> dict[str, float]:
+        """Of each document that has a term of the query."""
+        found: dict[str, float] = {}
+        count = len(self._lengths)
+        mean = self._total / count if count else 0.0
+        for term in dict.fromkeys(query):
+            postings = self._postings.get(term)
+            if not postings:
+                continue
+            idf = math.log(1 + (count - len(postings) + 0.5) / (len(postings) + 0.5))
+            for name, tf in postings.items():
+                norm = K1 * (1 - B + B * self._lengths[name] / mean)
+                found[name] = found.get(name, 0.0) + idf * tf / (tf + norm)
+        return found
+
+    def search(self, query: Iterable[str], most: int) -> list[tuple[str, float]]:
+        """The best documents, best first; of equal ones the first by name."""
+        return sorted(self.scores(query).items(), key=lambda item: (-item[1], item[0]))[:most]
