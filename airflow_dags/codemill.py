@@ -97,7 +97,7 @@ def arguments(job: Mapping[str, Any]) -> Callable[[Any], list[str]]:
     def of_run(context: Any) -> list[str]:
         params = context["params"]
         given = [job["name"], "--lake", params["lake"], "--run", ledger_run(context["run_id"]), "--profile", params["profile"]]
-        if job["name"].startswith("ingest."):
+        if job["name"] == "ingest.files":
             return given + sources(params)
         if job["engine"] == "worker" and params["scorer"]:
             return [*given, "--model", params["scorer"], "--wait-s", str(WAIT_S)]

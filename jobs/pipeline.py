@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any
 
 from jobs.annotate import commit_facts, duplicates, repository_duplicates, signatures, syntax, text_facts
+from jobs.assemble import commits as commit_documents
 from jobs.assemble import documents
 from jobs.decide import features, gates, verdicts
 from jobs.ingest import commits, files
@@ -30,6 +31,7 @@ JOBS: tuple[Job, ...] = (
     score.JOB,
     verdicts.JOB,
     documents.JOB,
+    commit_documents.JOB,
     tokenizer.JOB,
     sequences.JOB,
     shards.JOB,

@@ -12,7 +12,7 @@ from schemas.annotate import (
     SYNTAX,
     TEXT_FACTS,
 )
-from schemas.assemble import DOCUMENTS
+from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
 from schemas.decide import CUTS, DROPPED, FEATURES, GATES, KEPT
 from schemas.ingest import COMMITS, CONTENTS, FILES, FINGERPRINTS, HISTORIES, REJECTS, REPOSITORIES
 from schemas.ledger import LEDGER
@@ -42,6 +42,7 @@ ALL_TABLES = (
     KEPT,
     DROPPED,
     DOCUMENTS,
+    COMMIT_CONTEXTS,
     TOKENIZERS,
     SEQUENCES,
     MANIFEST,

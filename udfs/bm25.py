@@ -26,16 +26,21 @@ def terms(text: str) -> list[str]:
 
 
 def file_terms(path: str, text: str) -> Counter[str]:
-    """What a file is found by: how often it has each term, its path among them."""
-    return Counter(terms(path) + terms(text))
+    """What a file is found by: how often it has each term, its path among them. Words are counted first, and made terms once each."""
+    found: Counter[str] = Counter()
+    for word, count in Counter(_TERM.findall(f"{path}\n{text}")).items():
+        term = word.lower()
+        if len(term) > 1 or not term.isascii():
+            found[term] += count
+    return found
 
 
 class Index:
-    """Documents by name. `add` replaces what has the name."""
+    """Documents by name. `add` replaces what has the name, and costs what differs."""
 
     def __init__(self) -> None:
         self._postings: dict[str, dict[str, int]] = {}
-        self._terms: dict[str, tuple[str, ...]] = {}
+        self._counts: dict[str, Counter[str]] = {}
         self._lengths: dict[str, int] = {}
         self._total = 0
 
@@ -46,23 +51,26 @@ class Index:
         return name in self._lengths
 
     def add(self, name: str, counts: Counter[str]) -> None:
-        self.remove(name)
-        for term, count in counts.items():
+        old: Counter[str] = self._counts.get(name, Counter())
+        for term in old.keys() - counts.keys():
+            self._forget(term, name)
+        for term, count in counts.items() - old.items():
             self._postings.setdefault(term, {})[name] = count
-        self._terms[name] = tuple(counts)
-        self._lengths[name] = length = counts.total()
-        self._total += length
+        self._counts[name] = counts
+        self._total += counts.total() - self._lengths.get(name, 0)
+        self._lengths[name] = counts.total()
 
     def remove(self, name: str) -> None:
         """Nothing happens where it is not there."""
-        if name not in self._lengths:
-            return
-        for term in self._terms.pop(name):
-            postings = self._postings[term]
-            del postings[name]
-            if not postings:
-                del self._postings[term]
-        self._total -= self._lengths.pop(name)
+        for term in self._counts.pop(name, {}):
+            self._forget(term, name)
+        self._total -= self._lengths.pop(name, 0)
+
+    def _forget(self, term: str, name: str) -> None:
+        postings = self._postings[term]
+        del postings[name]
+        if not postings:
+            del self._postings[term]
 
     def scores(self, query: Iterable[str]) -> dict[str, float]:
         """Of each document that has a term of the query."""

@@ -68,7 +68,9 @@ def section(kind: str, text: str, path: str | None = None) -> str:
     """A section with its head. An empty text has no line."""
     is_cut = bool(text) and not text.endswith("\n")
     head = f"{MARK} {kind}{'!' if is_cut else ''}" + (f" {written_path(path)}" if path is not None else "")
-    escaped = "".join("\\" + line if _ESCAPED.match(line) else line for line in lines_of(text))
+    escaped = text
+    if MARK in text:  # most texts have none
+        escaped = "".join("\\" + line if _ESCAPED.match(line) else line for line in lines_of(text))
     return f"{head}\n{escaped}" + ("\n" if is_cut else "")
 
 

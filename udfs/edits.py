@@ -64,20 +64,16 @@ def apply(text: str, edits: Sequence[Edit]) -> str:
 def edits_of(text: str, hunks: Sequence[Hunk]) -> list[Edit]:
     """Edits that do to `text` what git's hunks (without context lines) do. Raises `EditError` where the hunks are not of this text."""
     lines = lines_of(text)
-    blocks = [_widened(text, lines, *_span(lines, hunk)) for hunk in hunks]
-    edits: list[Edit] = []
-    place = 0
-    while place < len(blocks):
-        first, last = blocks[place]
-        group = [hunks[place]]
-        # Blocks that touch become one: an edit is found in the old text, whatever the others do.
-        while place + 1 < len(blocks) and blocks[place + 1][0] < last:
-            place += 1
-            first, last = min(first, blocks[place][0]), max(last, blocks[place][1])
-            group.append(hunks[place])
-        edits.append(Edit("".join(lines[first:last]), _replaced(lines, first, last, group)))
-        place += 1
-    return edits
+    blocks: list[tuple[int, int, list[Hunk]]] = []
+    for hunk in hunks:
+        first, last = _widened(text, lines, *_span(lines, hunk))
+        group = [hunk]
+        # Blocks that touch become one: an edit is found in the old text, whatever the others do. A wide one can reach back over several.
+        while blocks and blocks[-1][1] > first:
+            before, after, earlier = blocks.pop()
+            first, last, group = min(first, before), max(last, after), [*earlier, *group]
+        blocks.append((first, last, group))
+    return [Edit("".join(lines[first:last]), _replaced(lines, first, last, group)) for first, last, group in blocks]
 
 
 def _span(lines: list[str], hunk: Hunk) -> tuple[int, int]:

@@ -27,7 +27,14 @@ def transform(tables: Tables, params: DocumentsParams) -> Iterator[Write]:
     tables.account.read_rows, tables.account.read_bytes = kept.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
     yield Insert(
         DOCUMENTS,
-        kept.select("kind", "candidate", F.lit(FILE_LAYOUT).alias("layout"), F.array("candidate").alias("contents"), "size_bytes"),
+        kept.select(
+            "kind",
+            "candidate",
+            F.lit(FILE_LAYOUT).alias("layout"),
+            F.array("candidate").alias("contents"),
+            "size_bytes",
+            F.lit(None).cast("string").alias("text"),
+        ),
     )
 
 

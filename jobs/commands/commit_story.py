@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from jobs.decide.rules import REASONS
 from schemas.annotate import COMMIT_FACTS
+from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
 from schemas.decide import DROPPED, KEPT
 from schemas.ingest import COMMITS
 from schemas.lake import Lake
@@ -31,6 +32,8 @@ def _verdicts(lake: Lake, row: dict[str, Any]) -> dict[str, Any]:
     is_candidate = (pc.field("kind") == "commit") & (pc.field("candidate") == f"{row['repository']}@{row['commit']}")
     return {
         "facts": lake.read(COMMIT_FACTS, None, is_it).to_pylist(),
+        "contexts": lake.read(COMMIT_CONTEXTS, None, is_it).to_pylist(),
+        "documents": lake.read(DOCUMENTS, None, is_candidate).to_pylist(),
         "kept": lake.read(KEPT, None, is_candidate).to_pylist(),
         "dropped": lake.read(DROPPED, None, is_candidate).to_pylist(),
     }
@@ -58,4 +61,16 @@ def commit_told(found: dict[str, Any]) -> list[str]:
         lines += [f"      in its place: {row['survivor']}"] if row["survivor"] else []
     if not found["kept"] and not found["dropped"]:
         lines.append("  no policy has judged it yet: `codemill decide`")
+    for row in found["contexts"]:
+        lines.append(f"  document {row['layout']}: {context_told(row)}")
     return lines
+
+
+def context_told(row: dict[str, Any]) -> str:
+    if row["reason"]:
+        return f"none, {row['reason']}"
+    parts = ("message", "readme", "tree", "files", "predicted")
+    sizes = ", ".join(f"{name} {row[f'{name}_bytes']:,}" for name in parts)
+    cuts = f"; cut: {', '.join(row['cuts'])}" if row["cuts"] else ""
+    rank = f"a changed file is number {row['best_rank']}" if row["best_rank"] else "no changed file is"
+    return f"bytes: {sizes}{cuts}; {rank} of what the message finds among {row['snapshot_files']:,}"

@@ -60,7 +60,7 @@ def collect_funnel(tables: LakeTables, policy: Policy | None) -> Funnel:
             replace(files, losses=rejects),
             replace(contents, losses=_repeats(files, contents)),
             replace(kept, losses=dropped_losses(tables, policy)),
-            _measure(tables, DOCUMENTS, "documents", "assembled as training text"),
+            _measure(tables, DOCUMENTS, "documents", "assembled as training text", where="kind = 'file'"),
         ),
         tokens=_measure(tables, MANIFEST, "tokens", "end tokens included, all splits", "coalesce(sum(token_count), 0)", of_mixture(policy)),
         sequences=_measure(tables, SEQUENCES, "sequences", "packed for the trainer", where=of_mixture(policy)),

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from jobs.sources.git_format import git_folders, object_format
@@ -81,6 +81,24 @@ class Quarantine:
             finally:
                 if process.poll() is None:
                     process.kill()
+
+    @contextmanager
+    def conversation(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A running git that is asked and answers; killed on the way out."""
+        with (self.path / "stderr").open("wb") as errors:
+            process = subprocess.Popen(
+                self._command(*arguments), env=self._environment(), cwd=self.path,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, bufsize=1 << 20,
+            )  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    with suppress(OSError):  # what was asked and not sent
+                        pipe.close()
 
     def said(self) -> str:
         """What the last `stream` wrote to its standard error."""

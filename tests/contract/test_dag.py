@@ -3,11 +3,13 @@
 import ast
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jobs.cli import parser
 from tests.airflow_environment import BIN, DAGS, ROOT, require_airflow, run, settings
 
 GOLDEN = Path(__file__).with_name("golden") / "codemill_dag.json"
@@ -102,6 +104,15 @@ def test_the_dag_imports_nothing_of_ours() -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not {name.split(".")[0] for name in names} & OURS, f"{path}:{node.lineno}"  # type: ignore[attr-defined]
+
+
+def test_our_command_line_takes_every_command(described: dict[str, Any]) -> None:
+    for name, task in described["tasks"].items():
+        command = task["command"]
+        words = shlex.split(command[-1]) if command[0] == "bash" else command
+        asked = words[words.index("jobs") + 1 if command[0] == "bash" else words.index("/opt/codemill/jobs/main.py") + 1 :]
+        assert asked[0] == name
+        assert parser().parse_args(asked).command is not None
 
 
 def test_the_commands_are_the_golden_ones(described: dict[str, Any]) -> None:

@@ -56,7 +56,7 @@ def lakes(spark, tmp_path):
         tables = Tables(spark, Lake.at(str(tmp_path / name)))
         tables.lake.create()
         put(tables, CONTENTS, [(key(text), text, size([text])) for text in TEXTS])
-        put(tables, DOCUMENTS, [("file", key(text), FILE_LAYOUT, [key(text)], size([text])) for text in TEXTS])
+        put(tables, DOCUMENTS, [("file", key(text), FILE_LAYOUT, [key(text)], size([text]), None) for text in TEXTS])
         put(tables, TOKENIZERS, [(n, key(text), text, 300, "trained", 1, 1) for n, text in trained.items()])
         found.append(tables)
     return found

@@ -36,6 +36,14 @@ def test_edits_give_the_new_text_and_each_search_is_there_once(tmp_path: Path, o
     assert all(old.count("\n") >= edit.search.count("\n") for edit in edits)
 
 
+def test_a_wide_edit_takes_those_before_it_in(tmp_path: Path) -> None:
+    """The last change stands in lines that are all alike, so that only nearly all of the text around it tells where."""
+    old = "first\n" + "same\n" * 6 + "middle\n" + "same\n" * 40
+    new = "FIRST\n" + "same\n" * 6 + "MIDDLE\n" + "same\n" * 20 + "new\n" + "same\n" * 20
+    edits = edits_by_git(tmp_path, old, new)
+    assert apply(old, edits) == new and len(edits) == 1
+
+
 def test_a_change_in_a_long_text_is_a_short_edit(tmp_path: Path) -> None:
     old = "".join(f"def f{n}():\n    return {n}\n\n" for n in range(500))
     (edit,) = edits_by_git(tmp_path, old, old.replace("return 77\n", "return 78\n"))

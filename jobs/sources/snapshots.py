@@ -1,0 +1,100 @@
+"""The files of one commit after another: what differs between their trees, and the texts of blobs, from git's own object database."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from jobs.sources.git import split
+from jobs.sources.paths import path_text
+from jobs.sources.quarantine import Quarantine
+from jobs.sources.source import SourceError
+
+EMPTY_TREES = {
+    "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+
+
+class TreeChange(NamedTuple):
+    """A path whose blob or mode differs; both are empty where it is gone."""
+
+    path: str
+    mode: str
+    blob: str
+
+
+def trees_of(repository: Quarantine, ids: Sequence[str]) -> list[str]:
+    """The tree of each commit. Raises `SourceError` where one is not there."""
+    given = "".join(f"{one}\n" for one in ids).encode()
+    with repository.stream("log", "--no-walk=unsorted", "--stdin", "--format=%H %T", stdin=given) as process:
+        found = dict(line.decode().split(" ") for line in split(process, b"\n") if line)
+        if process.wait() or not set(ids) <= found.keys():
+            raise SourceError(f"trees of {len(set(ids))} commits were asked for and {len(found)} came: {repository.said()}")
+    return [found[one] for one in ids]
+
+
+def tree_changes(repository: Quarantine, trees: Sequence[str]) -> Iterator[list[TreeChange]]:
+    """From an empty tree to the first, then from each to the next, what changes. Raises `SourceError` where a tree cannot be read."""
+    steps = list(zip([EMPTY_TREES[repository.hash_name], *trees], trees, strict=False))
+    given = "".join(f"{old} {new}\n" for old, new in steps if old != new).encode()
+    with repository.stream("diff-tree", "--stdin", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", stdin=given) as process:
+        tokens = _tokens(process)
+        token = next(tokens, b"")
+        for old, new in steps:
+            changes: list[TreeChange] = []
+            if old != new:
+                if token != f"{old} {new}".encode():
+                    raise SourceError(f"trees {old} and {new} cannot be compared: {repository.said()}")
+                while (token := next(tokens, b"")).startswith(b":"):
+                    _, mode, _, blob, status = token[1:].decode().split(" ")
+                    path = path_text(next(tokens, b""))
+                    changes.append(TreeChange(path, "", "") if status == "D" else TreeChange(path, mode, blob))
+            yield changes
+
+
+def _tokens(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """A step begins with its two trees and a line feed, which no path can be mistaken for: a path follows a token that begins with `:`."""
+    is_path = False
+    for token in split(process, b"\0"):
+        if is_path:
+            yield token
+            is_path = False
+            continue
+        head, line_feed, rest = token.partition(b"\n")
+        if line_feed:
+            yield head
+            token = rest
+        yield token
+        is_path = True
+
+
+class Blobs:
+    """A running `git cat-file --batch`."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def read(self, blob: str, most_bytes: int) -> bytes | None:
+        """None where it is not there, is no blob, or is larger."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(blob.encode() + b"\n")
+        self._process.stdin.flush()
+        head = self._process.stdout.readline().split()
+        if len(head) != 3:
+            return None
+        left = int(head[2])
+        if head[1] == b"blob" and left <= most_bytes:
+            raw = self._process.stdout.read(left)
+            self._process.stdout.read(1)
+            return raw if len(raw) == left else None
+        left += 1
+        while left and (chunk := self._process.stdout.read(min(left, 1 << 20))):
+            left -= len(chunk)
+        return None
+
+
+@contextmanager
+def open_blobs(repository: Quarantine) -> Iterator[Blobs]:
+    with repository.conversation("cat-file", "--batch") as process:
+        yield Blobs(process)
