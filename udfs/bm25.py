@@ -26,13 +26,44 @@ def terms(text: str) -> list[str]:
 
 
 def file_terms(path: str, text: str) -> Counter[str]:
-    """What a file is found by: how often it has each term, its path among them. Words are counted first, and made terms once each."""
+    """What a file is found by: how often it has each term, its path among them."""
+    return _counted(f"{path}\n{text}")
+
+
+def _counted(text: str) -> Counter[str]:
+    """Words are counted first, and made terms once each."""
     found: Counter[str] = Counter()
-    for word, count in Counter(_TERM.findall(f"{path}\n{text}")).items():
+    for word, count in Counter(_TERM.findall(text)).items():
         term = word.lower()
         if len(term) > 1 or not term.isascii():
             found[term] += count
     return found
+
+
+def changed_terms(counts: Counter[str], old: str, new: str) -> Counter[str]:
+    """The terms of a file whose text was `old` and is `new`, from those it had: no term crosses a line, so the lines between the first that
+    differs and the last are enough."""
+    start = _same_lines(old, new)
+    end = _same_lines(old[start:], new[start:], from_end=True)
+    found = counts.copy()
+    found.subtract(_counted(old[start : len(old) - end]))
+    found.update(_counted(new[start : len(new) - end]))
+    return Counter({term: count for term, count in found.items() if count})
+
+
+def _same_lines(one: str, other: str, from_end: bool = False) -> int:
+    """Characters of the whole lines that both begin with, or end with."""
+
+    def is_same(count: int) -> bool:
+        return one[-count:] == other[-count:] if from_end else one[:count] == other[:count]
+
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if is_same(middle) else (low, middle - 1)
+    if from_end:  # begins after a line feed, in both
+        return low - (one[len(one) - low :].find("\n") + 1) if "\n" in one[len(one) - low :] else 0
+    return one.rfind("\n", 0, low) + 1
 
 
 class Index:
@@ -49,6 +80,10 @@ class Index:
 
     def __contains__(self, name: str) -> bool:
         return name in self._lengths
+
+    def counts(self, name: str) -> Counter[str]:
+        """The terms that a document was added with; not to be changed."""
+        return self._counts[name]
 
     def add(self, name: str, counts: Counter[str]) -> None:
         old: Counter[str] = self._counts.get(name, Counter())

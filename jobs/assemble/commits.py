@@ -28,7 +28,7 @@ from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
 from schemas.decide import KEPT
 from schemas.ingest import COMMITS, REPOSITORIES
 from schemas.lake import Lake
-from udfs.bm25 import Index, file_terms, terms
+from udfs.bm25 import Index, changed_terms, file_terms, terms
 from udfs.commit_context import fitted, readme_path
 from udfs.commit_layout import LAYOUT, PathChange, applied, written
 from udfs.edits import EditError, edits_of
@@ -37,7 +37,7 @@ from udfs.patches import FilePatch, file_patches
 MAX_FILE_BYTES = 1 << 20  # of a file that takes part, in the index or in a change
 MAX_PATCH_BYTES = 16 << 20
 RANKS = 20
-TERMS_KEPT = 4000  # blobs whose terms are remembered: branches come back to them
+TERMS_KEPT = 4000  # versions of files whose terms are remembered: branches come back to them
 TEXTS_KEPT = 64  # of at most MAX_FILE_BYTES each: a commit's files are looked at more than once
 LINK, MODULE = "120000", "160000"
 
@@ -121,32 +121,31 @@ class Snapshot:
         self.files: dict[str, tuple[str, str]] = {}
         self.index = Index()
         self._blobs = blobs
-        self._texts: OrderedDict[str, str | None] = OrderedDict()
         self._terms: OrderedDict[tuple[str, str], Counter[str]] = OrderedDict()
+        self._texts: OrderedDict[str, str | None] = OrderedDict()
 
     def move(self, changes: Sequence[TreeChange]) -> None:
         for change in changes:
-            if not change.blob:
-                self.files.pop(change.path, None)
-                self.index.remove(change.path)
-                continue
-            self.files[change.path] = (change.mode, change.blob)
-            counts = self._terms_of(change)
+            old = self.files.pop(change.path, ("", ""))[1]
+            counts = self._terms_of(change, old) if change.blob and change.mode not in (LINK, MODULE) else None
+            if change.blob:
+                self.files[change.path] = (change.mode, change.blob)
             if counts is None:
                 self.index.remove(change.path)
             else:
                 self.index.add(change.path, counts)
 
-    def _terms_of(self, change: TreeChange) -> Counter[str] | None:
-        if change.mode in (LINK, MODULE):
-            return None
+    def _terms_of(self, change: TreeChange, old: str) -> Counter[str] | None:
+        """Of a text that takes part; from those of the blob that was there where the index has it."""
         key = (change.path, change.blob)
         found = self._terms.pop(key, None)
         if found is None:
             text = self.text_of(change.blob)
             if text is None:
                 return None
-            found = file_terms(change.path, text)
+            old_text = self.text_of(old) if change.path in self.index else None
+            known = self.index.counts(change.path) if old_text is not None else None
+            found = changed_terms(known, old_text or "", text) if known is not None else file_terms(change.path, text)
         self._terms[key] = found
         if len(self._terms) > TERMS_KEPT:
             self._terms.popitem(last=False)

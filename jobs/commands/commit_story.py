@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from jobs.decide.rules import REASONS
+from jobs.commands.verdict_lines import verdicts_told
 from schemas.annotate import COMMIT_FACTS
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
 from schemas.decide import DROPPED, KEPT
@@ -54,13 +54,7 @@ def commit_told(found: dict[str, Any]) -> list[str]:
         lines.append(
             f"  facts (version {row['version']}): {', '.join(row['flags']) or 'no flag'}; changes {row['patch_hash'] or 'no line'}"
         )
-    lines += [f"  kept by policy {row['policy']} ({row['policy_hash']}) for {row['split']}" for row in found["kept"]]
-    for row in found["dropped"]:
-        lines.append(f"  dropped by policy {row['policy']} ({row['policy_hash']}), because")
-        lines += [f"    {reason}: {REASONS.get(reason, '')}" for reason in row["reasons"]]
-        lines += [f"      in its place: {row['survivor']}"] if row["survivor"] else []
-    if not found["kept"] and not found["dropped"]:
-        lines.append("  no policy has judged it yet: `codemill decide`")
+    lines += verdicts_told(found["kept"], found["dropped"])
     for row in found["contexts"]:
         lines.append(f"  document {row['layout']}: {context_told(row)}")
     return lines

@@ -4,7 +4,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from jobs.decide.rules import REASONS
+from jobs.commands.verdict_lines import verdicts_told
 from schemas.annotate import REPOSITORY_DUPLICATES, REPOSITORY_PAIRS
 from schemas.decide import DROPPED, KEPT
 from schemas.ingest import REPOSITORIES
@@ -35,15 +35,7 @@ def repository_told(found: dict[str, Any]) -> list[str]:
     for pair in sorted(found["pairs"], key=lambda pair: (-pair["similarity"], pair["smaller"], pair["larger"]))[:MOST_PAIRS]:
         other = pair["larger"] if pair["smaller"] == found["repository"] else pair["smaller"]
         lines.append(f"    {other}: {pair['shared_count']:,} groups of files in common, similarity {pair['similarity']:.2f}")
-    for row in found["kept"]:
-        lines.append(f"  kept by policy {row['policy']} ({row['policy_hash']}) for {row['split']}")
-    for row in found["dropped"]:
-        lines.append(f"  dropped by policy {row['policy']} ({row['policy_hash']}), because")
-        lines += [f"    {reason}: {REASONS.get(reason, '')}" for reason in row["reasons"]]
-        lines += [f"      in its place: {row['survivor']}"] if row["survivor"] else []
-    if not found["kept"] and not found["dropped"]:
-        lines.append("  no policy has judged it yet: `codemill decide`")
-    return lines
+    return lines + verdicts_told(found["kept"], found["dropped"])
 
 
 def _duplicates_told(row: dict[str, Any] | None) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udfs.bm25 import K1, B, Index, file_terms, terms
+from udfs.bm25 import K1, B, Index, changed_terms, file_terms, terms
 
 
 def by_library(documents: dict[str, Counter[str]], query: list[str]) -> dict[str, float]:
@@ -78,3 +78,14 @@ def test_terms_are_words_of_identifiers(text: str, expected: list[str]) -> None:
 @given(st.text(max_size=80), st.text(max_size=20))
 def test_a_file_is_found_by_its_path_too(text: str, path: str) -> None:
     assert file_terms(path, text) == Counter(terms(path)) + Counter(terms(text))
+
+
+LINES = st.lists(st.sampled_from(["parse_options", "parse", "Options x", "", "  y2"]), max_size=8).flatmap(
+    lambda lines: st.sampled_from(["\n".join(lines), "\n".join([*lines, ""])])
+)
+
+
+@given(LINES, LINES)
+def test_terms_of_a_changed_file_are_those_of_its_new_text(old: str, new: str) -> None:
+    assert changed_terms(file_terms("a/b.py", old), old, new) == file_terms("a/b.py", new)
+    assert list(changed_terms(file_terms("x", old), old, new).values()).count(0) == 0
