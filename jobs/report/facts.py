@@ -3,6 +3,7 @@
 import posixpath
 from dataclasses import dataclass
 
+from jobs.report.commits import Commits, collect_commits
 from jobs.report.duplicate_groups import LargeGroup, collect_largest
 from jobs.report.duplicate_pairs import Pairs, collect_pairs
 from jobs.report.duplicates import Groups, Removed, collect_groups, collect_removed, find_grouping
@@ -23,7 +24,8 @@ from schemas.lake import Lake
 class ReportFacts:
     """One value per section of the page; `Missing` where the lake does not have what it needs.
 
-    `pairs` are None where the parameters of the search are not known, `quality` where no scorer was asked.
+    `pairs` are None where the parameters of the search are not known, `quality` where no scorer was asked, `commits`
+    where no history was kept.
     """
 
     lake_name: str
@@ -38,6 +40,7 @@ class ReportFacts:
     pairs: Pairs | Missing | None
     largest: tuple[LargeGroup, ...] | Missing
     quality: Quality | Missing | None
+    commits: Commits | Missing | None
     kept: tuple[Example, ...] | Missing
     dropped: tuple[ReasonExamples, ...] | Missing
     rejects: tuple[ReasonRejects, ...] | Missing
@@ -67,6 +70,7 @@ def collect(lake_path: str) -> ReportFacts:
         pairs=collect_pairs(tables, grouping),
         largest=collect_largest(tables, grouping, policy),
         quality=collect_quality(tables, policy),
+        commits=collect_commits(tables, policy),
         kept=collect_kept(tables, policy),
         dropped=collect_dropped(tables, policy),
         rejects=collect_rejects(tables),

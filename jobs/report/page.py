@@ -12,6 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from jobs.report import charts, formats
+from jobs.report.commits import PARTS as COMMIT_PARTS
+from jobs.report.commits import RANKS, Commits
 from jobs.report.duplicate_pairs import Pairs
 from jobs.report.duplicates import CENTRE_STEPS, Groups, GroupSizes
 from jobs.report.estimates import Estimate
@@ -33,6 +35,7 @@ SECTIONS = {
     "syntax": "Syntax",
     "duplicates": "Duplicates",
     "quality": "Quality",
+    "commits": "Commits",
     "kept": "Kept",
     "dropped": "Dropped",
     "rejects": "Rejects",
@@ -57,6 +60,8 @@ def render(facts: ReportFacts) -> str:
             content_policy=_content_policy(style, script),
             classes=CLASSES,
             score_parts=PARTS,
+            commit_ranks=RANKS,
+            commit_parts=COMMIT_PARTS,
             tokens_of_split=tokens_of_split,
             library_versions=library_versions,
         )
@@ -87,6 +92,7 @@ def _environment() -> Environment:
         "loss_chart": loss_chart,
         "size_chart": size_chart,
         "syntax_bar": syntax_bar,
+        "flag_chart": flag_chart,
         "score_chart": score_chart,
         "score_bar": score_bar,
         "loss_curve": loss_curve,
@@ -125,6 +131,14 @@ def syntax_bar(language: LanguageSyntax) -> Markup:
     return charts.stacked(
         f"Share of error bytes in {formats.shortened(language.language, 40)}", list(zip(CLASSES, language.by_class, strict=True))
     )
+
+
+def flag_chart(found: Commits) -> Markup:
+    rows = [
+        charts.Bar(formats.shortened(one.name, charts.LABEL_CHARACTERS), one.count, formats.number(one.count), one.alone)
+        for one in found.flags
+    ]
+    return charts.bars("Commits by flag", ", ".join(f"{row.label} {row.text}" for row in rows), rows)
 
 
 def score_chart(found: Quality) -> Markup:

@@ -1,0 +1,78 @@
+"""The report's facts of commits against counts that are made from the same rows without a query."""
+
+from pathlib import Path
+from typing import Any
+
+from jobs.report.commits import Commits, Flag
+from jobs.report.facts import ReportFacts, collect
+from jobs.report.page import render
+from jobs.report.tables import Missing
+from tests.hostile_lake import HOSTILE
+from tests.lake_builder import POLICY, LakeRows, lake_rows, standard_library
+
+FLAGS = [["merge"], ["merge", "bot"], ["bot"], [], []]
+RANKS = [1, 5, 6, 21, None]
+
+
+def rows(names: tuple[str, ...] = ("a", "b")) -> LakeRows:
+    lake = LakeRows()
+    sizes = {f"{name}_bytes": 10 for name in ("message", "readme", "tree", "files", "predicted")}
+    for number, flags in enumerate(FLAGS):
+        repository, commit = names[number % len(names)], f"{number:040x}"
+        key = {"repository": repository, "commit": commit}
+        lake.add("ingest/commits", **key, parents=[], author_hash="", is_bot=False, message=repository, changes=[], change_count=0)
+        lake.add("annotate/commit_facts", **key, version="v1", flags=sorted(flags))
+        context = key | sizes | {"layout": "commit/1", "snapshot_files": 3, "best_rank": RANKS[number], "cuts": ["found"] if number else []}
+        lake.add("assemble/commit_contexts", **context, reason="too_long" if number == 4 else None)
+        if number < 4:
+            text = f"@@@ commit\n{repository}\n" + "context\n" * 900 + "@@@ predict\n@@@ end\n"
+            document = {"kind": "commit", "candidate": f"{repository}@{commit}", "layout": "commit/1", "contents": []}
+            lake.add("assemble/documents", **document, size_bytes=len(text), text=text)
+    lake.add("annotate/commit_facts", repository="a", commit="0" * 40, version="v0", flags=["revert"])
+    return lake
+
+
+def facts(tmp_path: Path, **more: Any) -> ReportFacts:
+    return collect(str(LakeRows(rows().rows | more).write(tmp_path / "lake")))
+
+
+def test_flags_documents_and_what_the_message_finds_are_counted(tmp_path: Path) -> None:
+    found = facts(tmp_path).commits
+    assert isinstance(found, Commits)
+    assert (found.read, found.repositories, found.kept) == (5, 2, None)
+    assert found.flags == (Flag("bot", 2, 1), Flag("merge", 2, 1))
+    (variant,) = found.variants
+    assert (variant.documents, variant.reasons, variant.found) == (4, (("too_long", 1),), (1, 2, 3))
+    assert variant.mean_bytes == (10.0,) * 5 and variant.cuts == (("found", 3),)
+
+
+def test_examples_show_the_beginning_and_what_is_to_be_predicted(tmp_path: Path) -> None:
+    found = facts(tmp_path)
+    assert isinstance(found.commits, Commits) and len(found.commits.examples) == 3
+    for one in found.commits.examples:
+        assert one.text.startswith("@@@ commit\n") and one.text.endswith("[...]\n@@@ predict\n@@@ end\n") and len(one.text) < 2000
+    assert '<section id="commits">' in render(found)
+
+
+def test_what_the_policy_keeps_is_of_commits_alone(tmp_path: Path) -> None:
+    built = lake_rows(standard_library(40))
+    kept = built.rows["decide/kept"]
+    commits = [kept[0] | {"kind": "commit", "candidate": f"a@{n}"} for n in range(3)]
+    lake = LakeRows(built.rows | {name: found for name, found in rows().rows.items() if name != "assemble/documents"})
+    lake.rows["decide/kept"] = [*kept, *commits, commits[0] | {"policy": "another"}]
+    found = collect(str(lake.write(tmp_path / "lake")))
+    assert found.policy is not None and found.policy.name == POLICY
+    assert isinstance(found.commits, Commits) and found.commits.kept == 3
+    assert found.funnel.items[3].count == len(kept)
+
+
+def test_a_lake_without_commits_says_so(tmp_path: Path) -> None:
+    built = lake_rows(standard_library(40))
+    assert collect(str(built.write(tmp_path / "empty"))).commits is None
+    assert isinstance(collect(str(built.write(tmp_path / "lake", ["ingest/commits"]))).commits, Missing)
+
+
+def test_hostile_names_and_messages_are_written_out(tmp_path: Path) -> None:
+    page = render(collect(str(rows(HOSTILE[:4]).write(tmp_path / "lake"))))
+    section = page[page.index('<section id="commits">') :]
+    assert HOSTILE[0] not in section and "&lt;script&gt;" in section
