@@ -75,4 +75,4 @@ def test_a_lake_without_commits_says_so(tmp_path: Path) -> None:
 def test_hostile_names_and_messages_are_written_out(tmp_path: Path) -> None:
     page = render(collect(str(rows(HOSTILE[:4]).write(tmp_path / "lake"))))
     section = page[page.index('<section id="commits">') :]
-    assert HOSTILE[0] not in section and "&lt;script&gt;" in section
+    assert not any(name in section for name in HOSTILE[:4]) and "&lt;" in section
