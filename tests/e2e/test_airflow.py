@@ -22,6 +22,7 @@ from tests.airflow_environment import BIN, DAGS, require_airflow, run, settings
 JOBS = json.loads((DAGS / "jobs.json").read_text())["jobs"]
 PACKAGES = ("asyncio", "email")  # of the standard library: 60 files
 READY_S, STOPPED_S, RUN_S = 240, 60, 1500
+pytestmark = pytest.mark.timeout(READY_S + STOPPED_S + RUN_S)  # a JVM for each of the tasks
 
 
 @dataclass(frozen=True)
