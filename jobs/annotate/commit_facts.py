@@ -15,6 +15,7 @@ from jobs.ingest.commits import bundle_of
 from jobs.runtime.job import Insert, Job, Write, parameter, short_hash
 from jobs.runtime.tables import Tables
 from jobs.sources.history import open_bundle, read_patches
+from jobs.sources.source import SourceError
 from schemas.annotate import COMMIT_FACTS
 from schemas.ingest import COMMITS, REPOSITORIES
 from schemas.lake import Lake
@@ -22,7 +23,6 @@ from schemas.spark import spark_schema
 from udfs import commits, patches
 from udfs.commits import FLAGS, ChangedPath, flags_of_facts, has_secret
 
-ROWS = 500  # of a batch
 _FIELDS = tuple(ChangedPath.__dataclass_fields__)
 
 
@@ -50,7 +50,7 @@ def transform(tables: Tables, params: CommitFactsParams) -> Iterator[Write]:
 
     def annotate(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for history, rows in by_history(batches):
-            yield from facts(lake, history, rows, most)
+            yield facts(lake, history, rows, most)
 
     placed = ranked.repartition(tasks, "repository", "range").sortWithinPartitions("repository")
     yield Insert(COMMIT_FACTS, placed.mapInArrow(annotate, spark_schema(COMMIT_FACTS)))
@@ -65,17 +65,17 @@ def by_history(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, list[di
         yield from found.items()
 
 
-def facts(lake: Lake, history: str, rows: list[dict[str, Any]], max_patch_bytes: int) -> Iterator[pa.RecordBatch]:
-    """Rows of COMMIT_FACTS."""
-    by_id = {row["commit"]: row for row in rows}
-    with bundle_of(lake, history) as bundle, open_bundle(bundle) as repository:
-        held: list[dict[str, Any]] = []
-        for commit, patch in read_patches(repository, list(by_id), max_patch_bytes):
-            held.append(facts_of(by_id[commit], patch))
-            if len(held) == ROWS:
-                yield pa.RecordBatch.from_pylist(held, schema=COMMIT_FACTS.arrow_schema)
-                held = []
-        yield pa.RecordBatch.from_pylist(held, schema=COMMIT_FACTS.arrow_schema)
+def facts(lake: Lake, history: str, rows: list[dict[str, Any]], max_patch_bytes: int) -> pa.RecordBatch:
+    """Rows of COMMIT_FACTS; patches stream, and of a bundle that cannot be unpacked there are none."""
+    left = {row["commit"]: row for row in rows}
+    found = []
+    try:
+        with bundle_of(lake, history) as bundle, open_bundle(bundle) as repository:
+            for commit, patch in read_patches(repository, list(left), max_patch_bytes):
+                found.append(facts_of(left.pop(commit), patch))
+    except SourceError:
+        found += [facts_of(row, None) for row in left.values()]
+    return pa.RecordBatch.from_pylist(found, schema=COMMIT_FACTS.arrow_schema)
 
 
 def facts_of(row: dict[str, Any], patch: bytes | None) -> dict[str, Any]:

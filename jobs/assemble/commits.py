@@ -107,11 +107,17 @@ def by_repository(batches: Iterable[pa.RecordBatch]) -> Iterator[list[dict[str, 
 
 def documents(lake: Lake, rows: list[dict[str, Any]], params: CommitsParams) -> Iterator[pa.RecordBatch]:
     """Rows of MADE of the commits of one repository."""
-    by_id = {row["commit"]: row for row in rows}
-    with bundle_of(lake, rows[0]["history"]) as bundle, open_bundle(bundle) as repository:
-        ordered = [one for one in commit_ids(repository, rows[0]["tip"]) if one in by_id]
-        for commit, snapshot, patch in walk(repository, [by_id[one] for one in ordered]):
-            yield pa.RecordBatch.from_pylist([made(commit, snapshot, patch, params)], schema=MADE)
+    left = {row["commit"]: row for row in rows}
+    try:
+        with bundle_of(lake, rows[0]["history"]) as bundle, open_bundle(bundle) as repository:
+            ordered = [left[one] for one in commit_ids(repository, rows[0]["tip"]) if one in left]
+            for commit, snapshot, patch in walk(repository, ordered):
+                yield pa.RecordBatch.from_pylist([made(commit, snapshot, patch, params)], schema=MADE)
+                del left[commit["commit"]]
+    except SourceError:  # a tree that cannot be read: nobody knows the snapshots after it
+        pass
+    for commit in left.values():
+        yield pa.RecordBatch.from_pylist([without(commit, params, "unreadable")], schema=MADE)
 
 
 class Snapshot:
@@ -193,9 +199,7 @@ def made(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | None, params
     found = snapshot.index.search(terms(commit["message"]), RANKS)
     changed = {change["old_path"] or change["path"] for change in commit["changes"]}
     ranks = [rank for rank, (path, _) in enumerate(found, start=1) if path in changed]
-    row: dict[str, Any] = {"repository": commit["repository"], "commit": commit["commit"], "layout": params.layout}
-    row |= {"snapshot_files": len(snapshot.index), "best_rank": ranks[0] if ranks else None, "cuts": []}
-    row |= dict.fromkeys(("message_bytes", "readme_bytes", "tree_bytes", "files_bytes", "predicted_bytes"), 0)
+    row = without(commit, params, None) | {"snapshot_files": len(snapshot.index), "best_rank": ranks[0] if ranks else None}
     try:
         changes = path_changes(commit, snapshot, patch)
         readme = readme_path(snapshot.files, sorted(changed))
@@ -211,10 +215,17 @@ def made(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | None, params
         )
         if context is None:
             raise NotWritableError("too_long")
-    except (NotWritableError, SourceError) as error:
-        return row | {"reason": str(error) if isinstance(error, NotWritableError) else "unreadable", "text": None}
+    except NotWritableError as error:
+        return row | {"reason": str(error)}
     row |= {f"{name}_bytes": size for name, size in context.bytes_of.items()}
-    return row | {"reason": None, "text": written(context.document), "cuts": list(context.cuts)}
+    return row | {"text": written(context.document), "cuts": list(context.cuts)}
+
+
+def without(commit: dict[str, Any], params: CommitsParams, reason: str | None) -> dict[str, Any]:
+    """A row of MADE of a commit that has no document."""
+    row: dict[str, Any] = {"repository": commit["repository"], "commit": commit["commit"], "layout": params.layout, "reason": reason}
+    row |= {"snapshot_files": 0, "best_rank": None, "cuts": [], "text": None}
+    return row | dict.fromkeys(("message_bytes", "readme_bytes", "tree_bytes", "files_bytes", "predicted_bytes"), 0)
 
 
 def with_text(snapshot: Snapshot, path: str) -> tuple[str, str] | None:

@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from jobs.sources.git import split
@@ -70,31 +70,54 @@ def _tokens(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
 
 
 class Blobs:
-    """A running `git cat-file --batch`."""
+    """Answers of `git cat-file --batch`. A corrupt object ends git; it is then none, and git is started again."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
+    def __init__(self, repository: Quarantine) -> None:
+        self._repository = repository
+        self._running = ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def close(self) -> None:
+        self._running.close()
+        self._process = None
 
     def read(self, blob: str, most_bytes: int) -> bytes | None:
-        """None where it is not there, is no blob, or is larger."""
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(blob.encode() + b"\n")
-        self._process.stdin.flush()
-        head = self._process.stdout.readline().split()
+        """None where it is not there, is no blob, cannot be read, or is larger."""
+        try:
+            return self._answer(blob, most_bytes)
+        except (EOFError, BrokenPipeError):
+            self.close()
+            return None
+
+    def _answer(self, blob: str, most_bytes: int) -> bytes | None:
+        if self._process is None:
+            self._process = self._running.enter_context(self._repository.conversation("cat-file", "--batch"))
+        asked, said = self._process.stdin, self._process.stdout
+        assert asked and said
+        asked.write(blob.encode() + b"\n")
+        asked.flush()
+        line = said.readline()
+        if not line:
+            raise EOFError
+        head = line.split()
         if len(head) != 3:
             return None
-        left = int(head[2])
-        if head[1] == b"blob" and left <= most_bytes:
-            raw = self._process.stdout.read(left)
-            self._process.stdout.read(1)
-            return raw if len(raw) == left else None
-        left += 1
-        while left and (chunk := self._process.stdout.read(min(left, 1 << 20))):
-            left -= len(chunk)
-        return None
+        size = int(head[2])
+        is_wanted = head[1] == b"blob" and size <= most_bytes
+        raw, left = b"", size + 1  # a line feed stands behind
+        while left:
+            part = said.read(left if is_wanted else min(left, 1 << 20))
+            if not part:
+                raise EOFError
+            raw += part if is_wanted else b""
+            left -= len(part)
+        return raw[:-1] if is_wanted else None
 
 
 @contextmanager
 def open_blobs(repository: Quarantine) -> Iterator[Blobs]:
-    with repository.conversation("cat-file", "--batch") as process:
-        yield Blobs(process)
+    blobs = Blobs(repository)
+    try:
+        yield blobs
+    finally:
+        blobs.close()

@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from jobs.annotate import commit_facts
+from jobs.annotate.commit_facts import CommitFactsParams
 from jobs.assemble import commits as assemble
 from jobs.assemble.commits import CommitsParams, walk
 from jobs.ingest import commits, files
 from jobs.ingest.commits import CommitsParams as ReadParams
 from jobs.ingest.files import IngestParams
 from jobs.sources.history import open_bundle
+from jobs.sources.snapshots import open_blobs
+from schemas.annotate import COMMIT_FACTS
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
 from schemas.decide import KEPT
 from schemas.ingest import COMMITS, REPOSITORIES
@@ -166,3 +170,31 @@ def test_a_small_budget_cuts_the_context_and_never_what_is_predicted(tables, rep
     assert {cut for row in contexts.values() for cut in row["cuts"]} >= {"changed", "found"}
     _, whole = documents(tables)
     assert all(read(text).changes == read(whole[one]).changes for one, text in texts.items())
+
+
+def test_a_bundle_that_cannot_be_unpacked_makes_rows_with_a_reason(tables, repository):
+    prepared(tables, repository)
+    (bundle,) = (Path(tables.lake.root) / row.history for row in tables[REPOSITORIES].collect())
+    bundle.write_bytes(bundle.read_bytes()[: bundle.stat().st_size // 2])
+    contexts, texts = documents(tables)
+    assert {row["reason"] for row in contexts.values()} == {"unreadable"} and not texts
+    assert len(contexts) == tables[COMMITS].count() == tables.account.rejected["unreadable"]
+    for write in commit_facts.transform(tables, CommitFactsParams()):
+        tables.apply(write)
+    facts = tables[COMMIT_FACTS].collect()
+    assert len(facts) == len(contexts) and all("unreadable" in row.flags for row in facts)
+
+
+def test_a_blob_that_cannot_be_read_costs_itself_and_git_is_started_again(tables, repository):
+    prepared(tables, repository)
+    (bundle,) = (Path(tables.lake.root) / row.history for row in tables[REPOSITORIES].collect())
+    one, other = (repository.git("rev-parse", f"HEAD:lib/{name}") for name in ("shlex.py", "string.py"))
+    with open_bundle(bundle) as borrowed, open_blobs(borrowed) as blobs:
+        text = blobs.read(one, 1 << 20)
+        assert text == (repository.path / "lib/shlex.py").read_bytes()
+        assert blobs.read("1" * 40, 1 << 20) is None and blobs.read(one, 10) is None
+        assert blobs.read(repository.git("rev-parse", "HEAD^{tree}"), 1 << 20) is None
+        blobs._process.kill()
+        blobs._process.wait()
+        assert blobs.read(one, 1 << 20) is None
+        assert blobs.read(one, 1 << 20) == text and blobs.read(other, 1 << 20) == (repository.path / "lib/string.py").read_bytes()
