@@ -40,9 +40,9 @@ s3: .venv/.s3-stamp
 demo: setup
 	$(BIN)/python -m jobs.demo
 
-# Lint, format, types and import boundaries, then every test but the long proofs. Three processes on two cores: one alone waits for Spark's small jobs.
+# Lint, format, types and import boundaries, then every test but the long proofs. Two processes: one alone waits for Spark's small jobs.
 test: check zip s3 .venv-airflow/.stamp
-	$(BIN)/python -m pytest -m 'not proof' -n 3 --dist loadfile --no-loadscope-reorder tests
+	$(BIN)/python -m pytest -m 'not proof' -n 2 --dist loadfile --no-loadscope-reorder tests
 
 check: setup
 	$(BIN)/ruff check .
