@@ -198,6 +198,6 @@ def _keys(lake: Lake, table: object, name: str, low: str, high: str, where: pc.E
 
 def progress(found: Summary, wanted: int, price_per_hour: float) -> str:
     left_h = found.seconds / found.scored * (wanted - found.scored) / 3600
-    left = f"about {60 * left_h:.0f} min" + (f" and {price_per_hour * left_h:,.2f} of money" if price_per_hour else "")
+    left = f"about {60 * left_h:.0f} min left" + (f", at a cost of {price_per_hour * left_h:,.2f}" if price_per_hour else "")
     speed = f"{found.tokens / found.seconds:,.0f} tokens/s, {found.peak_share:.0%} of the device's peak"
-    return f"{found.scored:,} of {wanted:,} files scored, {speed}; {left} left"
+    return f"{found.scored:,} of {wanted:,} files scored, {speed}; {left}"

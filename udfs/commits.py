@@ -72,10 +72,6 @@ class ChangedPath:
     added_lines: int | None
     deleted_lines: int | None
 
-    @property
-    def is_text_change(self) -> bool:
-        return self.status not in ("mode",) and self.added_lines is not None and (self.added_lines + (self.deleted_lines or 0)) > 0
-
 
 def is_bot(name: str, email: str) -> bool:
     return bool(_BOT.search(name) or _BOT.search(email))

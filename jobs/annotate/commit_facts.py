@@ -6,6 +6,7 @@ Writes  annotate/commit_facts, one row per commit; a row annotator.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
@@ -41,7 +42,7 @@ def transform(tables: Tables, params: CommitFactsParams) -> Iterator[Write]:
     columns = ["repository", "commit", "parents", "is_bot", "message", "changes", "change_count", "flaw"]
     todo = tables.missing(tables[COMMITS].select(*columns).withColumn("version", F.lit(known)), COMMIT_FACTS)
     histories = tables[REPOSITORIES].where("history is not null").select("repository", "history")
-    # Commits of one range go to one task, which opens the bundle once.
+    # Commits of one range go to one task, which opens the bundle once a batch.
     ranked = todo.join(histories, "repository").withColumn("range", F.pmod(F.xxhash64("commit"), F.lit(tables.cores)))
     count = todo.count()
     tables.account.read_rows = count
@@ -49,28 +50,26 @@ def transform(tables: Tables, params: CommitFactsParams) -> Iterator[Write]:
     lake, most = tables.lake, params.max_patch_bytes
 
     def annotate(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for history, rows in by_history(batches):
-            yield facts(lake, history, rows, most)
+        for rows in by_repository(batches):
+            yield facts(lake, rows, most)
 
     placed = ranked.repartition(tasks, "repository", "range").sortWithinPartitions("repository")
     yield Insert(COMMIT_FACTS, placed.mapInArrow(annotate, spark_schema(COMMIT_FACTS)))
 
 
-def by_history(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Rows in lists of one history each, of no more than a batch."""
+def by_repository(batches: Iterable[pa.RecordBatch]) -> Iterator[list[dict[str, Any]]]:
+    """Rows in lists of one repository each, of no more than a batch. Two repositories can have one bundle, and the same commits."""
     for batch in batches:
-        found: dict[str, list[dict[str, Any]]] = {}
-        for row in batch.to_pylist():
-            found.setdefault(row["history"], []).append(row)
-        yield from found.items()
+        for _, rows in groupby(batch.to_pylist(), key=lambda row: row["repository"]):
+            yield list(rows)
 
 
-def facts(lake: Lake, history: str, rows: list[dict[str, Any]], max_patch_bytes: int) -> pa.RecordBatch:
+def facts(lake: Lake, rows: list[dict[str, Any]], max_patch_bytes: int) -> pa.RecordBatch:
     """Rows of COMMIT_FACTS; patches stream, and of a bundle that cannot be unpacked there are none."""
     left = {row["commit"]: row for row in rows}
     found = []
     try:
-        with bundle_of(lake, history) as bundle, open_bundle(bundle) as repository:
+        with bundle_of(lake, rows[0]["history"]) as bundle, open_bundle(bundle) as repository:
             for commit, patch in read_patches(repository, list(left), max_patch_bytes):
                 found.append(facts_of(left.pop(commit), patch))
     except SourceError:

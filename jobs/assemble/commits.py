@@ -28,6 +28,7 @@ from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
 from schemas.decide import KEPT
 from schemas.ingest import COMMITS, REPOSITORIES
 from schemas.lake import Lake
+from udfs import bm25, commit_context
 from udfs.bm25 import Index, changed_terms, file_terms, terms
 from udfs.commit_context import fitted, readme_path
 from udfs.commit_layout import LAYOUT, PathChange, applied, written
@@ -55,8 +56,9 @@ class CommitsParams:
 
     @property
     def layout(self) -> str:
-        variant = "" if self.changed_in_context else "/found"
-        return f"{LAYOUT}{variant}/{self.budget_bytes}/{self.retrieved}"
+        """Names all that a document depends on beside its commit."""
+        versions = f"{LAYOUT}.{commit_context.VERSION}.{bm25.VERSION}"
+        return f"{versions}/{'changed' if self.changed_in_context else 'found'}/{self.budget_bytes}/{self.retrieved}"
 
 
 class NotWritableError(Exception):

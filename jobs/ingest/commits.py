@@ -54,9 +54,9 @@ class CommitsParams:
 
 def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
     histories = tables[REPOSITORIES].where("history is not null").select("repository", "history", "commit")
-    known = tables[HISTORIES].select("repository", F.col("commit").alias("since"))
+    known = tables[HISTORIES].where("reason is null").select("repository", F.col("commit").alias("since"))
     todo = histories.join(known, "repository", "left").where("since is null or since <> commit")
-    gone = known.join(histories, "repository", "left_anti").select("repository")
+    gone = tables[HISTORIES].join(histories, "repository", "left_anti").select("repository")
     lake, size = tables.lake, params.range_commits
 
     def listing(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -78,7 +78,8 @@ def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
         rows = staging.keep(tables.spark, read, "commits")
         told = listed.where("commit_count is not null or reason is not null")
         account(tables, rows, told)
-        whole = told.where("is_whole").select("repository").unionByName(gone).distinct()
+        # A history that cannot be read loses nothing that the lake holds of it, and is tried again.
+        whole = told.where("is_whole and reason is null").select("repository").unionByName(gone).distinct()
         yield Insert(COMMITS, rows.join(whole, "repository", "left_anti"))
         if not whole.isEmpty():
             yield Snapshot(COMMITS, rows.join(whole, "repository", "left_semi"), whole)

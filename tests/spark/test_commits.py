@@ -126,3 +126,32 @@ def test_commits_are_flagged_once_and_judged_with_their_repository(tables, repos
     for write in gates.transform(tables, PolicyParams(policy=("min_stars=5", "keep_unknown_repository_facts=false"))):
         tables.apply(write)
     assert all("few_stars" in row.reasons for row in tables[GATES].where("kind = 'commit'").collect())
+
+
+def test_a_new_bundle_that_is_damaged_loses_no_commit_and_is_tried_again(tables, repository):
+    ingest(tables, repository)
+    before = rows(tables)
+    repository.commit("Another change of the options", {"a.py": "x = 99\n"})
+    for write in files.transform(tables, IngestParams((f"git:{repository.path}",))):
+        tables.apply(write)
+    (path,) = (Path(tables.lake.root) / row.history for row in tables[REPOSITORIES].collect())
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    for expected, content in ((before.keys(), None), (set(repository.git("rev-list", "HEAD").split()), whole)):
+        if content:
+            path.write_bytes(content)
+        for write in commits.transform(tables, CommitsParams()):
+            tables.apply(write)
+        assert rows(tables).keys() == expected
+        assert (tables[HISTORIES].collect()[0].reason is None) is bool(content)
+
+
+def test_two_repositories_with_one_history_have_facts_each(tables, repository):
+    for write in files.transform(tables, IngestParams((f"a/b=git:{repository.path}", f"a_b=git:{repository.path}"))):
+        tables.apply(write)
+    for write in commits.transform(tables, CommitsParams()):
+        tables.apply(write)
+    for write in commit_facts.transform(tables, CommitFactsParams()):
+        tables.apply(write)
+    assert len({row.history for row in tables[REPOSITORIES].collect()}) == 1
+    assert tables[COMMIT_FACTS].count() == tables[COMMITS].count() == 8

@@ -19,6 +19,7 @@ from gpu_scoring.device import chosen, dtype_of, flops, peak_flops
 from gpu_scoring.examples import Examples, Labelled
 from gpu_scoring.scorer import ScorerError, Shape, batches, from_checkpoint, hash_of, load_scorer, new_scorer, save
 from gpu_scoring.train import TrainParams, train_scorer
+from gpu_scoring.worker import Summary, progress
 
 PARAMS = TrainParams(shape=Shape(32, 1, 400), window=48, batch_tokens=400, threads=1, seed=3)
 TEXTS = [inspect.getsource(module)[start : start + 300] for module in (random, textwrap, json) for start in range(0, 3000, 200)]
@@ -181,6 +182,14 @@ def test_the_peak_is_at_least_what_a_model_reaches(scorer):
     assert chosen("cpu") == device and dtype_of(device) == torch.float32
     with pytest.raises(ValueError, match="there is no device"):
         chosen("nonsense")
+
+
+def test_the_worker_says_what_is_left_and_what_it_costs() -> None:
+    done = Summary(scored=100, tokens=50_000, seconds=36.0, flops=9e9, peak_flops=1e9)
+    assert (
+        progress(done, 600, 2.5) == "100 of 600 files scored, 1,389 tokens/s, 25% of the device's peak; about 3 min left, at a cost of 0.12"
+    )
+    assert progress(done, 600, 0.0).endswith("about 3 min left")
 
 
 def test_half_precision_gives_nearly_the_same_scores(scorer):
