@@ -13,7 +13,7 @@ import platform
 import sys
 import sysconfig
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobs.cli import main as codemill
@@ -26,8 +26,10 @@ LIBRARY_BYTES = 10 << 20
 SKIPPED = {"__pycache__", "site-packages", "test", "tests", "idlelib", "lib2to3", "config"}
 
 
-def sources(folder: Path) -> Iterator[dict[str, str]]:
-    """Lines of the manifest."""
+def sources(folder: Path, repositories: Sequence[str] = ()) -> Iterator[dict[str, str]]:
+    """Lines of the manifest. `repositories` are git repositories that the user names besides."""
+    for given in repositories:
+        yield {"repository": Path(given).resolve().name, "path": str(Path(given).resolve()), "kind": "git"}
     yield {"repository": f"cpython-{platform.python_version()}", "path": str(library_archive(folder).absolute()), "licence": "PSF-2.0"}
     chosen = 0
     for name, path, size, licence in sorted(distributions(), key=lambda d: hashlib.sha256(d[0].encode()).hexdigest()):
@@ -87,10 +89,13 @@ def distributions() -> Iterator[tuple[str, Path, int, str | None]]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m jobs.demo", description="Runs the whole pipeline on real code found on this machine.")
     parser.add_argument("--out", default="build/demo", metavar="FOLDER", help="where lake and report go (default: build/demo)")
-    out = Path(parser.parse_args().out)
+    help = "a git repository whose files and commits are taken too (repeatable)"
+    parser.add_argument("--repository", action="append", default=[], metavar="PATH", help=help)
+    arguments = parser.parse_args()
+    out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
     manifest = out / "sources.jsonl"
-    manifest.write_text("".join(json.dumps(line) + "\n" for line in sources(out)))
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in sources(out, arguments.repository)))
     status = codemill(["run", "--lake", str(out / "lake"), "--manifest", str(manifest), "--profile", "demo"])
     if status:
         return status
