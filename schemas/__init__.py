@@ -14,7 +14,7 @@ from schemas.annotate import (
 )
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
 from schemas.decide import CUTS, DROPPED, FEATURES, GATES, KEPT
-from schemas.ingest import COMMITS, CONTENTS, FILES, FINGERPRINTS, HISTORIES, REJECTS, REPOSITORIES
+from schemas.ingest import COMMITS, CONTENTS, FILES, FINGERPRINTS, HISTORIES, PAGES, REJECTS, REPOSITORIES
 from schemas.ledger import LEDGER
 from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
 
@@ -26,6 +26,7 @@ ALL_TABLES = (
     FINGERPRINTS,
     COMMITS,
     HISTORIES,
+    PAGES,
     TEXT_FACTS,
     SYNTAX,
     SIGNATURES,

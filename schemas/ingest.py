@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import Column, Table
+from schemas.table import Check, Column, Table
 
 REPOSITORIES = Table(
     name="ingest/repositories",
@@ -115,6 +115,36 @@ HISTORIES = Table(
         Column("detail", pa.string(), "what was found, for a person", True),
     ),
     key=("repository",),
+)
+
+PAGES = Table(
+    name="ingest/pages",
+    meaning="one row per response of a web archive that is a page with text; its text, as it was extracted, is in ingest/contents",
+    columns=(
+        Column("record", pa.string(), "WARC-Record-ID without brackets and `urn:uuid:`; `ARCHIVE#OFFSET` where the record has none"),
+        Column("archive", pa.string(), "name of the archive, as it was given"),
+        Column("offset_bytes", pa.int64(), "where the record starts in the archive as it lies (compressed, where it is)"),
+        Column("url", pa.string(), "WARC-Target-URI; bytes that are not UTF-8 written as \\xNN"),
+        Column("host", pa.string(), "of the URL, lower case, without port; what is held out, split and judged together"),
+        Column("canonical_url", pa.string(), "what the page names as its address", True),
+        Column("fetched_time", pa.int64(), "WARC-Date, seconds since 1970; null where it cannot be read", True),
+        Column("http_status", pa.int64(), "of the response; null where the archive holds no HTTP (resource, conversion)", True),
+        Column("media_type", pa.string(), "as the header says, or as the body looks"),
+        Column("charset", pa.string(), "what the body was decoded from, in lower case"),
+        Column("html_bytes", pa.int64(), "of the body after transfer and content encodings"),
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        Column("extractor", pa.string(), "version of what made the text"),
+        Column("title", pa.string(), "empty where there is none"),
+        Column("html_language", pa.string(), "as the page says, such as en or de-CH", True),
+        Column("has_code_tags", pa.bool_(), "whether <pre> or <code> holds text: the report's two streams"),
+        Column("code_block_count", pa.int64(), "fenced blocks of the text"),
+        Column("code_bytes", pa.int64(), "inside its blocks and inline code"),
+        Column("code_languages", pa.list_(pa.string()), "sorted, as the page names them, in lower case"),
+        Column("word_count", pa.int64(), "runs of visible characters outside code blocks"),
+        Column("link_word_count", pa.int64(), "of them, inside links"),
+    ),
+    key=("record",),
+    checks=(Check("links_are_words", "link_word_count between 0 and word_count"), Check("code_is_bytes", "code_bytes >= 0")),
 )
 
 FINGERPRINTS = Table(
