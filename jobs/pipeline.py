@@ -10,7 +10,7 @@ from jobs.annotate import commit_facts, duplicates, repository_duplicates, signa
 from jobs.assemble import commits as commit_documents
 from jobs.assemble import documents
 from jobs.decide import features, gates, verdicts
-from jobs.ingest import commits, files
+from jobs.ingest import commits, files, pages
 from jobs.mix import sequences, shards, tokenizer
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import Job
@@ -20,6 +20,7 @@ from jobs.train import probe
 JOBS: tuple[Job, ...] = (
     files.JOB,
     commits.JOB,
+    pages.JOB,
     text_facts.JOB,
     syntax.JOB,
     signatures.JOB,

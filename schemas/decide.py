@@ -25,8 +25,10 @@ FEATURES = Table(
     name="decide/features",
     meaning="all that policies read of a candidate, in one narrow row",
     columns=(
-        Column("kind", pa.string(), "file, repository or commit; later page"),
-        Column("candidate", pa.string(), "kind file: content_sha256; kind repository: its name; kind commit: `repository@commit`"),
+        Column("kind", pa.string(), "file, repository, commit or page"),
+        Column(
+            "candidate", pa.string(), "kinds file and page: content_sha256; kind repository: its name; kind commit: `repository@commit`"
+        ),
         Column("size_bytes", pa.int64(), "of the text; of a repository: of its distinct texts; of a commit: of message and patch"),
         Column("token_estimate", pa.int64(), "tokens, from bytes per token of its language until mix has counted them"),
         Column("has_text_facts", pa.bool_(), "whether annotate/text_facts has seen it"),
@@ -46,12 +48,17 @@ FEATURES = Table(
         ),
         Column("containment", pa.float64(), "share of its files' groups that the container has", True),
         Column("flags", pa.list_(pa.string()), "of a commit: see annotate/commit_facts; null for what is none", True),
-        Column("is_held_out", pa.bool_(), "whether one of its occurrences is in a held-out repository"),
-        Column("occurrence_count", pa.int64(), "repositories that hold it, however many are listed; 1 for a repository"),
+        Column("word_count", pa.int64(), "of a page: see ingest/pages; null for what is none", True),
+        Column("link_share", pa.float64(), "of a page: words inside links as a share of its words", True),
+        Column("code_share", pa.float64(), "of a page: bytes of code as a share of its text", True),
+        Column("has_code_tags", pa.bool_(), "of a page: see ingest/pages", True),
+        Column("is_held_out", pa.bool_(), "whether one of its occurrences is in a held-out repository, or on a held-out host"),
+        Column("occurrence_count", pa.int64(), "repositories or hosts that hold it, however many are listed; 1 for a repository"),
         Column(
             "occurrences",
             pa.list_(OCCURRENCE),
-            "at most 32, one per repository and language, best first by a total order; that of a repository or commit has an empty path",
+            "at most 32, one per repository and language, best first by a total order; that of a repository or commit has an empty "
+            "path, that of a page its host as repository and its address as path",
         ),
     ),
     key=("kind", "candidate"),

@@ -1,4 +1,4 @@
-"""Makes documents of what a policy keeps. A file document is the file's text, alone and unchanged.
+"""Makes documents of what a policy keeps. That of a file or page is its text, alone and unchanged.
 
 Reads   decide/kept, ingest/contents
 Writes  assemble/documents; rows are added, never changed: a document is a function of its candidate and its layout
@@ -15,6 +15,7 @@ from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
 
 FILE_LAYOUT = "file/1"
+PAGE_LAYOUT = "page/1"
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,14 @@ class DocumentsParams:
 
 
 def transform(tables: Tables, params: DocumentsParams) -> Iterator[Write]:
-    kept = tables[KEPT].where((F.col("policy") == params.profile) & (F.col("kind") == "file"))
+    kept = tables[KEPT].where((F.col("policy") == params.profile) & F.col("kind").isin("file", "page"))
     tables.account.read_rows, tables.account.read_bytes = kept.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
     yield Insert(
         DOCUMENTS,
         kept.select(
             "kind",
             "candidate",
-            F.lit(FILE_LAYOUT).alias("layout"),
+            F.when(F.col("kind") == "page", PAGE_LAYOUT).otherwise(FILE_LAYOUT).alias("layout"),
             F.array("candidate").alias("contents"),
             "size_bytes",
             F.lit(None).cast("string").alias("text"),

@@ -50,6 +50,9 @@ class Policy:
     max_containment: float | None = 0.9
     # What of `udfs.commits.FLAGS` drops a commit; the report says nothing of it (docs/decisions/0012).
     drop_commits: tuple[str, ...] = tuple(FLAGS)
+    # Of pages: the report's least number of words [2.2.3]; of what is mostly links, pages that only lead elsewhere.
+    min_page_words: int | None = 10
+    max_page_link_share: float | None = 0.6
     # Of the files that pass all else, by a scorer's judgement: the least score, and the share of the worst that is out (the report: about a
     # tenth). Neither is asked where no scorer has scored.
     min_score_percent: int | None = None
