@@ -7,6 +7,7 @@ import pytest
 
 from jobs.assemble import documents
 from jobs.assemble.documents import PAGE_LAYOUT, DocumentsParams
+from jobs.cli import main
 from jobs.decide import features, gates, verdicts
 from jobs.decide.features import FeaturesParams
 from jobs.decide.profiles import PolicyParams
@@ -119,6 +120,21 @@ def test_pages_are_candidates_whose_counts_close(tables, day_one):
     assert {(row.kind, row.layout, row.contents[0]) for row in made} == {
         ("page", PAGE_LAYOUT, row.candidate) for row in tables[KEPT].collect()
     }
+
+
+def test_a_page_is_explained_by_its_address_its_record_and_its_text(tables, day_one, capsys):
+    ingest(tables, day_one)
+    run(tables, features, FeaturesParams(held_out_rate=0.0))
+    run(tables, gates, PolicyParams(policy=("deduplicate=false",)))
+    run(tables, verdicts, VerdictsParams(policy=("deduplicate=false",), scorer="none"))
+    key = tables[PAGES].where("url = 'http://c.example/short'").first().content_sha256
+    for what in ("http://c.example/short", key, key[:12]):
+        assert main(["explain", what, "--lake", tables.lake.root]) == 0
+        said = capsys.readouterr().out
+        assert "page http://c.example/short" in said and "few_words: the page has fewer words" in said
+        assert "occurs 0 times" not in said
+    assert main(["explain", "http://a.example/code", "--lake", tables.lake.root]) == 0
+    assert "1 blocks of code (python)" in capsys.readouterr().out
 
 
 def test_a_held_out_host_holds_out_its_pages(tables, day_one):
