@@ -46,6 +46,8 @@ FEATURES = Table(
         ),
         Column("containment", pa.float64(), "share of its files' groups that the container has", True),
         Column("flags", pa.list_(pa.string()), "of a commit: see annotate/commit_facts; null for what is none", True),
+        Column("benchmark_count", pa.int64(), "benchmarks that its text has to be compared with; 0 where none is named, or it is no text"),
+        Column("contamination_count", pa.int64(), "match_count of annotate/contamination; null where it was not compared", True),
         Column("is_held_out", pa.bool_(), "whether one of its occurrences is in a held-out repository"),
         Column("occurrence_count", pa.int64(), "repositories that hold it, however many are listed; 1 for a repository"),
         Column(

@@ -155,10 +155,10 @@ def gram_set(items: list[bytes], groups: np.ndarray, width: int, mask: int = 2**
     hashes, start, item = hashes[order], start[order], item[order]
     keep = _first_of_each(text, hashes, start, groups[item], letters, width)
     hashes, start, item = hashes[keep], start[keep], item[keep]
-    depth = max(1, int(len(hashes)).bit_length())
+    depth = max(1, len(hashes).bit_length())
     uppers = np.arange(1 << depth, dtype=np.uint64) << np.uint64(64 - depth)
     first = np.append(np.searchsorted(hashes, uppers), len(hashes)).astype(np.int32)
-    bits = np.zeros(max(64, 1 << (int(len(hashes)) * _FILTER_BITS // 64).bit_length()), np.uint64)
+    bits = np.zeros(max(64, 1 << (len(hashes) * _FILTER_BITS // 64).bit_length()), np.uint64)
     _fill(bits, hashes)
     return Grams(text, hashes, start, item, first, bits, width, np.uint64(mask)), words
 

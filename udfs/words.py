@@ -170,7 +170,8 @@ def has_letter(text: Any, i: Any, width: Any, letters: Any) -> Any:
 
 def words_from(text: np.ndarray, start: int, width: int) -> list[str]:
     """The words of `text` (uint8) from byte `start` on, at most `width`, in the lower case by which they are compared."""
-    letters, found, end = alphabet(), [], start
+    letters, end = alphabet(), start
+    found: list[str] = []
     while len(found) < width:
         begin, end = word_at(text, end, letters)
         if begin == end:

@@ -1,7 +1,7 @@
 """Puts all that policies read of a candidate into one narrow row.
 
 Reads   ingest/files, ingest/repositories, ingest/contents, annotate/text_facts, annotate/syntax, annotate/duplicates,
-        annotate/repository_duplicates, ingest/commits, annotate/commit_facts
+        annotate/repository_duplicates, ingest/commits, annotate/commit_facts, annotate/contamination, annotate/benchmarks
 Writes  decide/features
 """
 
@@ -16,7 +16,7 @@ from pyspark.sql.types import BooleanType, StructField, StructType
 from jobs.annotate import commit_facts, syntax, text_facts
 from jobs.runtime.job import Job, Snapshot, Write, parameter
 from jobs.runtime.tables import Tables
-from schemas.annotate import COMMIT_FACTS, DUPLICATES, REPOSITORY_DUPLICATES, SYNTAX, TEXT_FACTS
+from schemas.annotate import BENCHMARKS, COMMIT_FACTS, CONTAMINATION, DUPLICATES, REPOSITORY_DUPLICATES, SYNTAX, TEXT_FACTS
 from schemas.decide import FEATURES, OCCURRENCE
 from schemas.ingest import COMMITS, CONTENTS, FILES, REPOSITORIES
 from schemas.spark import spark_schema
@@ -45,7 +45,7 @@ def transform(tables: Tables, params: FeaturesParams) -> Iterator[Write]:
     sizes = tables[CONTENTS].agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)))
     tables.account.read_rows, tables.account.read_bytes = sizes.first()  # type: ignore[misc]
     rows = file_rows(tables, params).unionByName(repository_rows(tables, params), allowMissingColumns=True)
-    rows = rows.unionByName(commit_rows(tables, params), allowMissingColumns=True)
+    rows = rows.unionByName(commit_rows(tables, params), allowMissingColumns=True).fillna(0, ["benchmark_count"])
     yield Snapshot(FEATURES, rows.select(*FEATURES.names), kinds)
 
 
@@ -57,6 +57,7 @@ def file_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
     duplicates = tables[DUPLICATES].select("content_sha256", *group)
     best = best_occurrences(occurrences(tables, params))
     joined = best.join(contents, "content_sha256").join(facts, "content_sha256", "left").join(duplicates, "content_sha256", "left")
+    joined = with_contamination(tables, joined)
     return joined.select(
         F.lit("file").alias("kind"),
         F.col("content_sha256").alias("candidate"),
@@ -66,10 +67,21 @@ def file_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
         *[name for name in FEATURES.names if name in TEXT_FACTS.names],
         "duplicate_group",
         "duplicate_group_size",
+        "benchmark_count",
+        "contamination_count",
         "is_held_out",
         "occurrence_count",
         "occurrences",
     )
+
+
+def with_contamination(tables: Tables, texts: DataFrame) -> DataFrame:
+    """Adds what decide/features says of benchmarks to rows that have a content_sha256."""
+    benchmarks = tables[BENCHMARKS].select("version").collect()
+    version = benchmarks[0].version if benchmarks else ""
+    found = tables[CONTAMINATION].where(F.col("version") == version)
+    found = found.select("content_sha256", F.col("match_count").alias("contamination_count"))
+    return texts.join(found, "content_sha256", "left").withColumn("benchmark_count", F.lit(len(benchmarks)).cast("long"))
 
 
 def repository_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
@@ -180,7 +192,19 @@ def best_occurrences(rows: DataFrame) -> DataFrame:
 JOB = Job(
     "decide.features",
     "gathers what policies read of every candidate",
-    reads=(FILES, REPOSITORIES, CONTENTS, TEXT_FACTS, SYNTAX, DUPLICATES, REPOSITORY_DUPLICATES, COMMITS, COMMIT_FACTS),
+    reads=(
+        FILES,
+        REPOSITORIES,
+        CONTENTS,
+        TEXT_FACTS,
+        SYNTAX,
+        DUPLICATES,
+        REPOSITORY_DUPLICATES,
+        COMMITS,
+        COMMIT_FACTS,
+        CONTAMINATION,
+        BENCHMARKS,
+    ),
     writes=(FEATURES,),
     transform=transform,
     params=FeaturesParams,

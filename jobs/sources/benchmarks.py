@@ -69,7 +69,7 @@ def parse_benchmark(given: str) -> Named:
         name, path = "", place
     asked = parse_qs(query, keep_blank_values=True)
     if not path or not set(asked) <= {"text", "item"} or any(len(values) > 1 or not values[0] for values in asked.values()):
-        raise UsageError(f"--benchmark {given}: expected [NAME=]PATH[?text=FIELD,...[&item=FIELD]], such as evals.jsonl?text=prompt,solution")
+        raise UsageError(f"--benchmark {given}: expected [NAME=]PATH[?text=FIELD,...[&item=FIELD]], such as evals.jsonl?text=prompt")
     name = name or Path(path).name.split(".")[0]
     return Named(name, path, tuple(part for part in asked.get("text", [""])[0].split(",") if part), asked.get("item", [""])[0])
 
@@ -147,7 +147,7 @@ def _rows(path: str) -> list[dict[str, Any]]:
                     raise UsageError(f"{path} holds more than {_MOST_BYTES >> 30} GiB; expected a benchmark")
     except (OSError, pa.ArrowException, BrokenStream) as error:
         raise UsageError(f"{path} cannot be read: {error}. Expected JSON Lines or Parquet, or a folder of files") from error
-    return [_object(path, number, line) for number, line in enumerate(raw.split(b"\n"), 1) if line.strip()]
+    return [_object(path, number, line) for number, line in enumerate(bytes(raw).split(b"\n"), 1) if line.strip()]
 
 
 def _object(path: str, number: int, line: bytes) -> dict[str, Any]:
@@ -156,6 +156,6 @@ def _object(path: str, number: int, line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
-        shown = bytes(line[:60]).decode("utf-8", "backslashreplace")
+        shown = line[:60].decode("utf-8", "backslashreplace")
         raise UsageError(f"{path}, line {number}: expected a JSON object a line, found {shown!r}")
     return row
