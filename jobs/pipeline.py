@@ -6,7 +6,7 @@ The order is checked against what each job reads and writes; the command line, t
 import dataclasses
 from typing import Any
 
-from jobs.annotate import commit_facts, duplicates, repository_duplicates, signatures, syntax, text_facts
+from jobs.annotate import commit_facts, contamination, duplicates, repository_duplicates, signatures, syntax, text_facts
 from jobs.assemble import commits as commit_documents
 from jobs.assemble import documents
 from jobs.decide import features, gates, verdicts
@@ -27,6 +27,7 @@ JOBS: tuple[Job, ...] = (
     duplicates.JOB,
     repository_duplicates.JOB,
     commit_facts.JOB,
+    contamination.JOB,
     features.JOB,
     gates.JOB,
     score.JOB,

@@ -1,7 +1,10 @@
 """The tables of the lake. Import a table from its phase's module; `ALL_TABLES` is every one of them."""
 
 from schemas.annotate import (
+    BENCHMARK_ITEMS,
+    BENCHMARKS,
     COMMIT_FACTS,
+    CONTAMINATION,
     DUPLICATE_PAIRS,
     DUPLICATES,
     LABELS,
@@ -35,6 +38,9 @@ ALL_TABLES = (
     REPOSITORY_DUPLICATES,
     REPOSITORY_PAIRS,
     COMMIT_FACTS,
+    CONTAMINATION,
+    BENCHMARKS,
+    BENCHMARK_ITEMS,
     LABELS,
     SCORES,
     FEATURES,

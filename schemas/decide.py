@@ -52,6 +52,8 @@ FEATURES = Table(
         Column("link_share", pa.float64(), "of a page: words inside links as a share of its words", True),
         Column("code_share", pa.float64(), "of a page: bytes of code as a share of its text", True),
         Column("has_code_tags", pa.bool_(), "of a page: see ingest/pages", True),
+        Column("benchmark_count", pa.int64(), "benchmarks that its text has to be compared with; 0 where none is named, or it is no text"),
+        Column("contamination_count", pa.int64(), "match_count of annotate/contamination; null where it was not compared", True),
         Column("is_held_out", pa.bool_(), "whether one of its occurrences is in a held-out repository, or on a held-out host"),
         Column("occurrence_count", pa.int64(), "repositories or hosts that hold it, however many are listed; 1 for a repository"),
         Column(

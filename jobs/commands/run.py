@@ -73,6 +73,11 @@ def add_common(found: argparse.ArgumentParser, has_settings: bool = True) -> Non
             "a scorer's folder: what passes the gates is scored, and the policy's worst are dropped; or the version of one that has scored"
         )
         found.add_argument("--scorer", default="", metavar="FOLDER", help=help)
+        help = (
+            "a benchmark: what shares ten words in a row with it is dropped; [NAME=]PATH[?text=FIELD,...], JSON Lines, Parquet or a folder "
+            "(repeatable); the lake remembers them, until others are named, or `none`"
+        )
+        found.add_argument("--benchmark", action="append", default=[], metavar="FILE", help=help)
 
 
 def add_parameter(found: argparse.ArgumentParser, job: Job, field: dataclasses.Field[Any]) -> None:
@@ -163,6 +168,7 @@ def set_for_all(jobs: Sequence[Job], changes: dict[str, dict[str, Any]], argumen
     scorer = arguments.scorer
     is_folder = os.sep in scorer or declared_version(scorer) is not None
     values = {"policy": tuple(arguments.policy), "scorer": scorer, "model": scorer if is_folder else ""}
+    values |= {"benchmark": tuple(arguments.benchmark)}
     for job in jobs:
         for name in {field.name for field in dataclasses.fields(job.params)} & {name for name, value in values.items() if value}:
             changes.setdefault(job.name, {}).setdefault(name, values[name])

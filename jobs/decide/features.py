@@ -1,7 +1,8 @@
 """Puts all that policies read of a candidate into one narrow row.
 
 Reads   ingest/files, ingest/repositories, ingest/contents, annotate/text_facts, annotate/syntax, annotate/duplicates,
-        annotate/repository_duplicates, ingest/commits, annotate/commit_facts, ingest/pages
+        annotate/repository_duplicates, ingest/commits, annotate/commit_facts, ingest/pages, annotate/contamination,
+        annotate/benchmarks
 Writes  decide/features
 """
 
@@ -17,7 +18,7 @@ from jobs.annotate import commit_facts, syntax, text_facts
 from jobs.decide.page_features import UNKNOWN, page_facts, page_occurrences
 from jobs.runtime.job import Job, Snapshot, Write, parameter
 from jobs.runtime.tables import Tables
-from schemas.annotate import COMMIT_FACTS, DUPLICATES, REPOSITORY_DUPLICATES, SYNTAX, TEXT_FACTS
+from schemas.annotate import BENCHMARKS, COMMIT_FACTS, CONTAMINATION, DUPLICATES, REPOSITORY_DUPLICATES, SYNTAX, TEXT_FACTS
 from schemas.decide import FEATURES, OCCURRENCE
 from schemas.ingest import COMMITS, CONTENTS, FILES, PAGES, REPOSITORIES
 from schemas.spark import spark_schema
@@ -47,7 +48,7 @@ def transform(tables: Tables, params: FeaturesParams) -> Iterator[Write]:
     tables.account.read_rows, tables.account.read_bytes = sizes.first()  # type: ignore[misc]
     rows = file_rows(tables, params).unionByName(repository_rows(tables, params), allowMissingColumns=True)
     rows = rows.unionByName(commit_rows(tables, params), allowMissingColumns=True)
-    rows = rows.unionByName(page_rows(tables, params), allowMissingColumns=True)
+    rows = rows.unionByName(page_rows(tables, params), allowMissingColumns=True).fillna(0, ["benchmark_count"])
     yield Snapshot(FEATURES, rows.select(*FEATURES.names), kinds)
 
 
@@ -72,6 +73,7 @@ def text_rows(tables: Tables, kind: str, best: DataFrame) -> DataFrame:
     group = [F.col("group_id").alias("duplicate_group"), F.col("group_size").alias("duplicate_group_size")]
     duplicates = tables[DUPLICATES].select("content_sha256", *group)
     joined = best.join(contents, "content_sha256").join(facts, "content_sha256", "left").join(duplicates, "content_sha256", "left")
+    joined = with_contamination(tables, joined)
     return joined.select(
         F.lit(kind).alias("kind"),
         F.col("content_sha256").alias("candidate"),
@@ -81,10 +83,21 @@ def text_rows(tables: Tables, kind: str, best: DataFrame) -> DataFrame:
         *[name for name in FEATURES.names if name in TEXT_FACTS.names],
         "duplicate_group",
         "duplicate_group_size",
+        "benchmark_count",
+        "contamination_count",
         "is_held_out",
         "occurrence_count",
         "occurrences",
     )
+
+
+def with_contamination(tables: Tables, texts: DataFrame) -> DataFrame:
+    """Adds what decide/features says of benchmarks to rows that have a content_sha256."""
+    benchmarks = tables[BENCHMARKS].select("version").collect()
+    version = benchmarks[0].version if benchmarks else ""
+    found = tables[CONTAMINATION].where(F.col("version") == version)
+    found = found.select("content_sha256", F.col("match_count").alias("contamination_count"))
+    return texts.join(found, "content_sha256", "left").withColumn("benchmark_count", F.lit(len(benchmarks)).cast("long"))
 
 
 def repository_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
@@ -195,7 +208,20 @@ def best_occurrences(rows: DataFrame) -> DataFrame:
 JOB = Job(
     "decide.features",
     "gathers what policies read of every candidate",
-    reads=(FILES, REPOSITORIES, CONTENTS, TEXT_FACTS, SYNTAX, DUPLICATES, REPOSITORY_DUPLICATES, COMMITS, COMMIT_FACTS, PAGES),
+    reads=(
+        FILES,
+        REPOSITORIES,
+        CONTENTS,
+        TEXT_FACTS,
+        SYNTAX,
+        DUPLICATES,
+        REPOSITORY_DUPLICATES,
+        COMMITS,
+        COMMIT_FACTS,
+        PAGES,
+        CONTAMINATION,
+        BENCHMARKS,
+    ),
     writes=(FEATURES,),
     transform=transform,
     params=FeaturesParams,

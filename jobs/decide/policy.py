@@ -48,6 +48,8 @@ class Policy:
     survivor_order: tuple[str, ...] = ("licence", "stars", "maintained_days", "path_length", "size")
     # A repository of whose files more than this share is in a larger one that passes is out. None, or no `deduplicate`, keeps it.
     max_containment: float | None = 0.9
+    # What shares an n-gram with a benchmark is out of training; what is held out may stay (docs/decisions/0016).
+    drop_contaminated: bool = True
     # What of `udfs.commits.FLAGS` drops a commit; the report says nothing of it (docs/decisions/0012).
     drop_commits: tuple[str, ...] = tuple(FLAGS)
     # Of pages: the report's least number of words [2.2.3]; of what is mostly links, pages that only lead elsewhere.

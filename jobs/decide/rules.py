@@ -74,6 +74,19 @@ def _status_is(*statuses: str) -> Callable[[Policy, Columns], Mask]:
     return lambda policy, column: _true(pc.is_in(column("syntax_status"), value_set=pa.array(statuses)))
 
 
+def _contaminated(policy: Policy, column: Columns) -> Mask | None:
+    if not policy.drop_contaminated:
+        return None
+    return _true(pc.greater(column("contamination_count"), 0)) & ~_true(column("is_held_out"))
+
+
+def _not_compared(policy: Policy, column: Columns) -> Mask | None:
+    if not policy.drop_contaminated:
+        return None
+    is_missing = pc.and_(pc.greater(column("benchmark_count"), 0), pc.is_null(column("contamination_count")))
+    return _true(is_missing) & ~_true(column("is_held_out"))
+
+
 def _has_flag(flag: str) -> Callable[[Policy, Columns], Mask | None]:
     def fails(policy: Policy, column: Columns) -> Mask | None:
         if flag not in policy.drop_commits:
@@ -146,6 +159,8 @@ CANDIDATE_RULES = (
         lambda p, c: _true(pc.is_null(c("duplicate_group"))) if p.deduplicate else None,
         ALL,
     ),
+    Rule("contaminated", "shares ten words in a row with a benchmark", _contaminated, TEXTS),
+    Rule("not_evaluated", "an annotator that the policy needs has not seen it", _not_compared, TEXTS),
     *(Rule(flag, meaning, _has_flag(flag), ("commit",)) for flag, meaning in FLAGS.items()),
     Rule(
         "few_words",
