@@ -187,7 +187,7 @@ def tally(lake: Lake, now: Policy, then: Policy, scored: Scored | None = None) -
 
 def bytes_per_token(lake: Lake, mixture: str) -> dict[str, float]:
     """Bytes per token by language, as mix counted them; '' holds that of all languages. Empty before mix has run."""
-    rows = lake.read(MANIFEST, ["language", "token_count", "text_bytes"], pc.field("mixture") == mixture)
+    rows = lake.read(MANIFEST, ["language", "token_count", "text_bytes"], (pc.field("mixture") == mixture) & (pc.field("kind") == "file"))
     if not rows.num_rows:
         return {}
     sums = rows.group_by("language").aggregate([("token_count", "sum"), ("text_bytes", "sum")]).to_pylist()

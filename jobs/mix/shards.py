@@ -106,12 +106,22 @@ def manifest_of(tables: Tables, profile: str, written: list[Any]) -> tuple[Manif
     splits = {}
     for split in sorted({row.split for row in written}):
         shards = sorted((row for row in written if row.split == split), key=lambda row: row.file)
-        languages = sorted((row for row in counted if row.split == split), key=lambda row: row.language)
+        rows = [row for row in counted if row.split == split]
         splits[split] = Split(
             tuple(Shard(r.file, r.sha256, r.rows, r.tokens, r.text_bytes) for r in shards),
-            {r.language: LanguageCounts(r.document_count, r.token_count, r.text_bytes) for r in languages},
+            counts_by(rows, "language"),
+            counts_by(rows, "kind"),
         )
     return Manifest(profile, policy_hash, window, tokenizer.vocabulary_size, tokenizer.end_token, sha256, splits), text
+
+
+def counts_by(rows: list[Any], name: str) -> dict[str, LanguageCounts]:
+    """Rows of mix/manifest, added up by a column."""
+    found: dict[str, LanguageCounts] = {}
+    for row in sorted(rows, key=lambda row: row[name]):
+        old = found.get(row[name], LanguageCounts(0, 0, 0))
+        found[row[name]] = LanguageCounts(old.documents + row.document_count, old.tokens + row.token_count, old.text_bytes + row.text_bytes)
+    return found
 
 
 def is_changed(lake: Lake, params: ShardsParams) -> bool:
