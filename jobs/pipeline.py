@@ -11,7 +11,7 @@ from jobs.assemble import commits as commit_documents
 from jobs.assemble import documents
 from jobs.decide import features, gates, verdicts
 from jobs.ingest import commits, files, pages
-from jobs.mix import sequences, shards, tokenizer
+from jobs.mix import exports, sequences, shards, tokenizer
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import Job
 from jobs.score import files as score
@@ -37,6 +37,7 @@ JOBS: tuple[Job, ...] = (
     tokenizer.JOB,
     sequences.JOB,
     shards.JOB,
+    exports.JOB,
     probe.JOB,
 )
 
@@ -61,10 +62,10 @@ def job_named(name: str) -> Job:
 
 
 def after(job: Job) -> list[str]:
-    """Names of the jobs that write what this one reads; the shards, which are no table, tie the last two together."""
+    """Names of the jobs that write what this one reads; the shards, which are no table, tie those together that read them."""
     earlier = JOBS[: JOBS.index(job)]
     found = [other.name for other in earlier if set(other.writes) & set(job.reads)]
-    return [*found, "mix.shards"] if job.phase == "train" else found
+    return [*found, "mix.shards"] if job.name in ("mix.exports", "train.probe") else found
 
 
 def parameters(job: Job, profile: str, changes: dict[str, Any]) -> Any:
