@@ -8,8 +8,8 @@ from typing import Any
 
 from jobs.annotate import commit_facts, contamination, duplicates, repository_duplicates, signatures, syntax, text_facts
 from jobs.assemble import commits as commit_documents
-from jobs.assemble import documents
-from jobs.decide import features, gates, verdicts
+from jobs.assemble import documents, notebooks
+from jobs.decide import features, gates, high_quality, verdicts
 from jobs.ingest import commits, files, pages
 from jobs.mix import exports, sequences, shards, tokenizer
 from jobs.runtime.errors import UsageError
@@ -32,7 +32,9 @@ JOBS: tuple[Job, ...] = (
     gates.JOB,
     score.JOB,
     verdicts.JOB,
+    high_quality.JOB,
     documents.JOB,
+    notebooks.JOB,
     commit_documents.JOB,
     tokenizer.JOB,
     sequences.JOB,
@@ -46,6 +48,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "paper": {},
     "demo": {
         "decide.features": {"held_out_rate": 0.15},
+        "decide.high_quality": {"sets": ("general",), "rounds": 2, "rated_files": 500, "seeds": 2_000},
         "mix.tokenizer": {"vocabulary_size": 8192, "sample_bytes": 12 << 20},
         "mix.sequences": {"window": 1024, "hash_groups": 16},
         "mix.shards": {"groups_per_shard": 8},

@@ -15,8 +15,8 @@ from schemas.annotate import (
     SYNTAX,
     TEXT_FACTS,
 )
-from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
-from schemas.decide import CUTS, DROPPED, FEATURES, GATES, KEPT
+from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, NOTEBOOKS
+from schemas.decide import CUTS, DROPPED, FEATURES, GATES, HIGH_QUALITY, HIGH_QUALITY_MODELS, KEPT
 from schemas.ingest import COMMITS, CONTENTS, FILES, FINGERPRINTS, HISTORIES, PAGES, REJECTS, REPOSITORIES
 from schemas.ledger import LEDGER
 from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
@@ -48,8 +48,11 @@ ALL_TABLES = (
     CUTS,
     KEPT,
     DROPPED,
+    HIGH_QUALITY,
+    HIGH_QUALITY_MODELS,
     DOCUMENTS,
     COMMIT_CONTEXTS,
+    NOTEBOOKS,
     TOKENIZERS,
     SEQUENCES,
     MANIFEST,

@@ -140,3 +140,37 @@ DROPPED = Table(
     key=("kind", "candidate", "policy"),
     checks=(Check("has_a_reason", "size(reasons) > 0"),),
 )
+
+HIGH_QUALITY = Table(
+    name="decide/high_quality",
+    meaning="which kept files are in which high-quality set: a row is membership",
+    columns=(
+        Column("kind", pa.string(), "as in decide/kept; file"),
+        Column("candidate", pa.string(), "as in decide/kept"),
+        Column("policy", pa.string(), "the profile's name"),
+        Column("set", pa.string(), "a name of jobs.decide.high_quality_sets"),
+        Column("percent", pa.int64(), "how like the set's positives it is, by the model of the last round"),
+        Column("round", pa.int64(), "the first round whose model found it"),
+        Column("model", pa.string(), "hash of the last round's model"),
+    ),
+    key=("kind", "candidate", "policy", "set"),
+    checks=(Check("percent_is_in_range", "percent between 0 and 100"),),
+)
+
+HIGH_QUALITY_MODELS = Table(
+    name="decide/high_quality_models",
+    meaning="the classifiers behind the sets, one per round: frozen, until they are asked for anew; or why a set has none",
+    columns=(
+        Column("policy", pa.string(), "the profile's name"),
+        Column("set", pa.string(), "a name of jobs.decide.high_quality_sets"),
+        Column("round", pa.int64(), "from 1; 0 where no model could be trained"),
+        Column("rule_hash", pa.string(), "of the set's rule and of what trains it: another rule trains another model"),
+        Column("reason", pa.string(), "why there is none: few_seeds or few_negatives; null where there is", True),
+        Column("model", pa.binary(), "as fastText writes it", True),
+        Column("model_hash", pa.string(), "of the model", True),
+        Column("least_percent", pa.int64(), "what a member must reach"),
+        Column("card", pa.string(), "JSON: what it was trained on, and what the round gained"),
+    ),
+    key=("policy", "set", "round"),
+    checks=(Check("model_or_reason", "(reason is null) = (model is not null)"),),
+)
