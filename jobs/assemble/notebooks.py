@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -24,7 +25,8 @@ from jobs.runtime.texts import located, map_texts, task_count
 from schemas.assemble import DOCUMENTS, NOTEBOOKS
 from schemas.decide import KEPT
 from schemas.ingest import CONTENTS
-from udfs.notebooks import LAYOUT, VERSION, NotebookError, read_notebook
+from schemas.lake import Lake
+from udfs.notebooks import LAYOUT, SUFFIX, VERSION, NotebookError, read_notebook
 
 MADE = pa.schema([*NOTEBOOKS.arrow_schema, pa.field("text", pa.string())])
 
@@ -82,6 +84,12 @@ def documents(made: DataFrame) -> DataFrame:
     )
 
 
+def idle(lake: Lake, params: NotebooksParams) -> str | None:
+    is_kept = (pc.field("policy") == params.profile) & (pc.field("kind") == "file")
+    kept = lake.has_rows(KEPT, is_kept & pc.ends_with(pc.utf8_lower(pc.field("path")), SUFFIX))
+    return None if kept else "no notebook is kept"
+
+
 JOB = Job(
     "assemble.notebooks",
     "makes readable documents of the notebooks that are kept",
@@ -90,4 +98,5 @@ JOB = Job(
     transform,
     NotebooksParams,
     version=VERSION,
+    idle=idle,
 )

@@ -45,9 +45,6 @@ class PagesParams:
 
 
 def transform(tables: Tables, params: PagesParams) -> Iterator[Write]:
-    if not params.archive:
-        tables.account.remark = "no web archive was named (--archive)"
-        return
     prints = changed(tables.lake, parse_archives(params.archive), params)
     if not prints:
         return
@@ -86,6 +83,10 @@ def fingerprint_or_none(archive: Archive) -> str:
         return fingerprint(archive)
     except SourceError:
         return ""
+
+
+def idle(lake: Lake, params: PagesParams) -> str | None:
+    return None if params.archive else "no web archive was named (--archive)"
 
 
 def is_changed(lake: Lake, params: PagesParams) -> bool:
@@ -158,4 +159,5 @@ JOB = Job(
     version=VERSION,
     check=lambda params: parse_archives(params.archive),
     is_changed=is_changed,
+    idle=idle,
 )
