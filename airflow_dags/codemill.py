@@ -19,6 +19,7 @@ JOBS = json.loads(Path(__file__).with_name("jobs.json").read_text())["jobs"]
 TARGET = targets.chosen()
 PLACE = "^([a-z][a-z0-9+.-]*:)?/"  # an absolute path or a URI: a task has no working directory that a user could know
 SOURCE = PLACE.replace("^", "^([^=]+=)?")
+BENCHMARK = SOURCE + "|^none$"
 
 ABOUT = """
 Code files, commits and web pages in, training shards and a trained probe out. One task per job; each reads and writes tables of one lake.
@@ -57,6 +58,13 @@ PARAMS = {
     ),
     "profile": Param(
         "demo", type="string", pattern="^[A-Za-z_][A-Za-z0-9_]*$", examples=["demo", "paper"], description="The policy's profile."
+    ),
+    "benchmarks": Param(
+        [],
+        type="array",
+        items={"type": "string", "pattern": BENCHMARK},
+        description="Benchmarks whose texts must not be in training, one a line: PATH, NAME=PATH or PATH?text=FIELD,FIELD, as Spark's "
+        "driver sees them. Without any those that the lake remembers; `none` forgets them.",
     ),
     "scorer": Param(
         None,
@@ -115,6 +123,8 @@ def arguments(job: Mapping[str, Any]) -> Callable[[Any], list[str]]:
             return given + sources(params)
         if job["name"] == "ingest.pages":
             return given + archives(params)
+        if job["name"] == "annotate.contamination":
+            return given + [part for benchmark in params["benchmarks"] for part in ("--benchmark", benchmark)]
         if job["engine"] == "worker" and params["scorer"]:
             return [*given, "--model", params["scorer"], "--wait-s", str(WAIT_S)]
         scorer = params["scorer_version"] or params["scorer"]

