@@ -6,9 +6,9 @@ The order is checked against what each job reads and writes; the command line, t
 import dataclasses
 from typing import Any
 
-from jobs.annotate import commit_facts, duplicates, repository_duplicates, signatures, syntax, text_facts
+from jobs.annotate import commit_facts, duplicates, imports, repository_duplicates, signatures, syntax, text_facts
 from jobs.assemble import commits as commit_documents
-from jobs.assemble import documents
+from jobs.assemble import documents, repositories
 from jobs.decide import features, gates, verdicts
 from jobs.ingest import commits, files
 from jobs.mix import sequences, shards, tokenizer
@@ -22,6 +22,7 @@ JOBS: tuple[Job, ...] = (
     commits.JOB,
     text_facts.JOB,
     syntax.JOB,
+    imports.JOB,
     signatures.JOB,
     duplicates.JOB,
     repository_duplicates.JOB,
@@ -32,6 +33,7 @@ JOBS: tuple[Job, ...] = (
     verdicts.JOB,
     documents.JOB,
     commit_documents.JOB,
+    repositories.JOB,
     tokenizer.JOB,
     sequences.JOB,
     shards.JOB,

@@ -4,6 +4,7 @@ from schemas.annotate import (
     COMMIT_FACTS,
     DUPLICATE_PAIRS,
     DUPLICATES,
+    IMPORTS,
     LABELS,
     REPOSITORY_DUPLICATES,
     REPOSITORY_PAIRS,
@@ -12,7 +13,7 @@ from schemas.annotate import (
     SYNTAX,
     TEXT_FACTS,
 )
-from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
+from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, REPOSITORY_CONTEXTS, REPOSITORY_PARTS
 from schemas.decide import CUTS, DROPPED, FEATURES, GATES, KEPT
 from schemas.ingest import COMMITS, CONTENTS, FILES, FINGERPRINTS, HISTORIES, PAGES, REJECTS, REPOSITORIES
 from schemas.ledger import LEDGER
@@ -29,6 +30,7 @@ ALL_TABLES = (
     PAGES,
     TEXT_FACTS,
     SYNTAX,
+    IMPORTS,
     SIGNATURES,
     DUPLICATES,
     DUPLICATE_PAIRS,
@@ -44,6 +46,8 @@ ALL_TABLES = (
     DROPPED,
     DOCUMENTS,
     COMMIT_CONTEXTS,
+    REPOSITORY_CONTEXTS,
+    REPOSITORY_PARTS,
     TOKENIZERS,
     SEQUENCES,
     MANIFEST,
