@@ -6,9 +6,9 @@ The order is checked against what each job reads and writes; the command line, t
 import dataclasses
 from typing import Any
 
-from jobs.annotate import commit_facts, contamination, duplicates, repository_duplicates, signatures, syntax, text_facts
+from jobs.annotate import commit_facts, contamination, duplicates, imports, repository_duplicates, signatures, syntax, text_facts
 from jobs.assemble import commits as commit_documents
-from jobs.assemble import documents, notebooks
+from jobs.assemble import documents, notebooks, repositories
 from jobs.decide import features, gates, high_quality, verdicts
 from jobs.ingest import commits, files, pages
 from jobs.mix import exports, sequences, shards, tokenizer
@@ -23,6 +23,7 @@ JOBS: tuple[Job, ...] = (
     pages.JOB,
     text_facts.JOB,
     syntax.JOB,
+    imports.JOB,
     signatures.JOB,
     duplicates.JOB,
     repository_duplicates.JOB,
@@ -36,6 +37,7 @@ JOBS: tuple[Job, ...] = (
     documents.JOB,
     notebooks.JOB,
     commit_documents.JOB,
+    repositories.JOB,
     tokenizer.JOB,
     sequences.JOB,
     shards.JOB,

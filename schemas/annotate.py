@@ -49,6 +49,19 @@ SYNTAX = Table(
     timings=("parse_us",),
 )
 
+IMPORTS = Table(
+    name="annotate/imports",
+    meaning="what a text imports, per language that it occurs as (Python, Java, C, C++, CUDA); a row annotator",
+    columns=(
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        Column("language", pa.string(), "as in ingest/files"),
+        _VERSION,
+        Column("imports", pa.list_(pa.string()), "in the order of the text, each once, in the words of udfs/imports.py"),
+        Column("is_cut", pa.bool_(), "whether there are more than are listed"),
+    ),
+    key=("content_sha256", "language", "version"),
+)
+
 SIGNATURES = Table(
     name="annotate/signatures",
     meaning="MinHash signature of a text's token shingles, whatever its language; a row annotator",

@@ -17,7 +17,7 @@ from udfs.languages import LANGUAGES
 # What `survivor_order` may name; each is a function in `jobs.decide.survivors`.
 SURVIVOR_ORDERS = ("licence", "stars", "forks", "commits", "maintained_days", "path_length", "size")
 
-MOST = {"min_score_percent": 100, "drop_worst": 1}
+MOST = {"min_score_percent": 100, "drop_worst": 1, "min_repository_score_percent": 100}
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Policy:
     min_score_percent: int | None = None
     drop_worst: float | None = 0.1
     drop_worst_per_language: bool = False
+    # The least mean score of a repository's files for a document of the whole: the report asks for high ones and names no number [2.2.5].
+    min_repository_score_percent: int | None = None
 
     @property
     def hash(self) -> str:
@@ -68,7 +70,9 @@ class Policy:
     @property
     def gates_hash(self) -> str:
         """Of what is asked before quality is: the same for policies that differ in that alone."""
-        return dataclasses.replace(self, min_score_percent=None, drop_worst=None, drop_worst_per_language=False).hash
+        return dataclasses.replace(
+            self, min_score_percent=None, drop_worst=None, drop_worst_per_language=False, min_repository_score_percent=None
+        ).hash
 
 
 def with_changes(policy: Policy, changes: dict[str, str]) -> Policy:
