@@ -2,6 +2,7 @@
 
     FOLDER/manifest.json       written last: a folder without it is not finished
            tokenizer.json
+           data_card.md, data_card.json, croissant.json
            train/, held_out/   files of the format; a split without sequences has no folder
 
 The formats are `udfs.export_megatron`, `udfs.export_mds` and `udfs.export_flat`. Each file is made of one Parquet shard, so a shard is
@@ -21,6 +22,8 @@ from udfs.shards import MANIFEST_NAME, TOKENIZER_NAME, new_file, open_folder, sh
 
 FORMAT_VERSION = 1
 SPLITS = ("train", "held_out")
+# The data card may be written again, by a newer version of codemill too, so the manifest does not hold its hash.
+CARD_NAMES = ("data_card.md", "data_card.json", "croissant.json")
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,8 @@ def verify_export(folder: str) -> Export:
     promised = {file.file: file.sha256 for split in export.splits.values() for file in split.all_files()}
     promised[TOKENIZER_NAME] = export.tokenizer_sha256
     infos = filesystem.get_file_info(fs.FileSelector(root, recursive=True))
-    found = {info.path.removeprefix(f"{root}/") for info in infos if info.type == fs.FileType.File} - {MANIFEST_NAME}
+    found = {info.path.removeprefix(f"{root}/") for info in infos if info.type == fs.FileType.File}
+    found -= {MANIFEST_NAME, *CARD_NAMES}
     faults = [f"{file} is missing" for file in sorted(set(promised) - found)]
     for file in sorted(set(promised) & found):
         actual = sha256_of(filesystem, f"{root}/{file}")

@@ -1,6 +1,6 @@
 """Exports the shards in the formats of other trainers, where some are asked for.
 
-Reads   LAKE/mix/shards/, the tables of which they are made
+Reads   LAKE/mix/shards/; for the data card the tables of which they are made
 Writes  LAKE/mix/exports/<format>/
 
 Each Parquet shard is exported by one task; its manifest, and so the export, is done when everything else is written.
@@ -12,17 +12,20 @@ from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 
+from jobs.mix.card import write_card
+from jobs.mix.card_facts import Facts, card_facts
 from jobs.mix.group_files import read_group
-from jobs.runtime.errors import CodemillError, UsageError
+from jobs.runtime.errors import UsageError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.decide import KEPT
 from schemas.lake import SHARDS, Lake
 from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
+from udfs.croissant import of_export
 from udfs.export_formats import FORMATS, export_shard
 from udfs.exports import SPLITS, Export, ShardExport, SplitExport, Target, begin, finish, read_export, shard_export_of
 from udfs.manifest import Manifest, ShardError
-from udfs.shards import MANIFEST_NAME, TOKENIZER_NAME, open_folder, read_manifest, sha256_of
+from udfs.shards import MANIFEST_NAME, TOKENIZER_NAME, open_folder, sha256_of
 from udfs.tokenizer import load
 
 EXPORTS = "mix/exports"
@@ -44,19 +47,15 @@ def transform(tables: Tables, params: ExportsParams) -> Iterator[Write]:
     if not params.formats:
         tables.account.remark = f"no format is named, nothing is exported; there are {', '.join(FORMATS)}"
         return
-    source = tables.lake.path(SHARDS)
-    try:
-        manifest = read_manifest(source)
-    except ShardError as error:
-        raise CodemillError(f"{error}\n`codemill mix.shards --lake {tables.lake.root}` writes it.") from error
+    facts, manifest = card_facts(tables.lake)
     for format in dict.fromkeys(params.formats):
-        export_format(tables, format, manifest, source)
+        export_format(tables, format, manifest, facts)
     yield from ()
 
 
-def export_format(tables: Tables, format: str, manifest: Manifest, source: str) -> None:
+def export_format(tables: Tables, format: str, manifest: Manifest, facts: Facts) -> None:
     """Writes the folder of a format, its manifest last."""
-    folder = export_folder(tables.lake, format)
+    folder, source = export_folder(tables.lake, format), tables.lake.path(SHARDS)
     begin(folder)
     filesystem, root = open_folder(source)
     tokenizer_json = filesystem.open_input_file(f"{root}/{TOKENIZER_NAME}").readall().decode()
@@ -75,6 +74,7 @@ def export_format(tables: Tables, format: str, manifest: Manifest, source: str) 
     sha256 = sha256_of(filesystem, f"{root}/{MANIFEST_NAME}")
     export = Export(format, **facts, end_id=end_id, dtype=dtype, tokenizer_sha256=manifest.tokenizer_sha256,
                     shards_sha256=sha256, splits=splits)  # fmt: skip
+    write_card(folder, facts, of_export(facts, export))
     finish(folder, export, tokenizer_json)
 
 
