@@ -2,8 +2,6 @@
 
 import pytest
 
-from jobs.ingest import pages
-from jobs.ingest.pages import PagesParams
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.progress import Progress
@@ -49,5 +47,5 @@ def test_a_job_with_nothing_to_do_starts_no_session(tmp_path) -> None:  # type: 
     lake = Lake.at(str(tmp_path / "lake"))
     idle = [(job, job.params()) for job in JOBS if job.idle]
     assert {"ingest.pages", "ingest.commits", "annotate.commit_facts"} <= {job.name for job, _ in idle}
-    rows = run_jobs(lake, [(pages.JOB, PagesParams()), *idle], "run", Progress(None), session)  # type: ignore[arg-type]
+    rows = run_jobs(lake, idle, "run", Progress(None), session)  # type: ignore[arg-type]
     assert {(row.status, bool(row.account.remark)) for row in rows} == {("done", True)}
