@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.decide import quality, survivors
+from jobs.decide import page_rules, quality, survivors
 from jobs.decide.policy import Policy
 from udfs.commits import FLAGS
 
@@ -35,6 +35,7 @@ class Rule:
 
 IN_REPOSITORIES = ("file", "repository", "commit")
 TEXTS = ("file", "page")
+PAGE = ("page",)
 ALL = ("file", "repository", "commit", "page")
 
 
@@ -162,18 +163,12 @@ CANDIDATE_RULES = (
     Rule("contaminated", "shares ten words in a row with a benchmark", _contaminated, TEXTS),
     Rule("not_evaluated", "an annotator that the policy needs has not seen it", _not_compared, TEXTS),
     *(Rule(flag, meaning, _has_flag(flag), ("commit",)) for flag, meaning in FLAGS.items()),
-    Rule(
-        "few_words",
-        "the page has fewer words outside code than min_page_words",
-        lambda p, c: None if p.min_page_words is None else _true(pc.less(c("word_count"), p.min_page_words)),
-        ("page",),
-    ),
-    Rule(
-        "mostly_links",
-        "a larger share of the page's words is inside links than max_page_link_share",
-        lambda p, c: None if p.max_page_link_share is None else _true(pc.greater(c("link_share"), p.max_page_link_share)),
-        ("page",),
-    ),
+    Rule("few_words", "the page has fewer words outside code than min_page_words", page_rules.few_words, PAGE),
+    Rule("mostly_links", "a larger share of the page's words is inside links than max_page_link_share", page_rules.mostly_links, PAGE),
+    Rule("irrelevant", "the page has no code tags, and is not about code by the models of pages", page_rules.irrelevant, PAGE),
+    Rule("not_evaluated", "an annotator that the policy needs has not seen it", page_rules.not_judged, PAGE),
+    Rule("low_page_quality", "the models rate the page below what the policy asks of its kind of site", page_rules.low_page_quality, PAGE),
+    Rule("not_sampled", "of its kind of site the policy takes a share only, and the draw left it out", page_rules.not_sampled, PAGE),
 )
 
 REASONS = {rule.reason: rule.meaning for rule in (*OCCURRENCE_RULES, *CANDIDATE_RULES)} | survivors.REASONS | quality.REASONS
