@@ -6,7 +6,7 @@ The order is checked against what each job reads and writes; the command line, t
 import dataclasses
 from typing import Any
 
-from jobs.annotate import commit_facts, duplicates, repository_duplicates, signatures, syntax, text_facts
+from jobs.annotate import commit_facts, duplicates, page_judgements, page_models, repository_duplicates, signatures, syntax, text_facts
 from jobs.assemble import commits as commit_documents
 from jobs.assemble import documents
 from jobs.decide import features, gates, verdicts
@@ -26,6 +26,8 @@ JOBS: tuple[Job, ...] = (
     duplicates.JOB,
     repository_duplicates.JOB,
     commit_facts.JOB,
+    page_models.JOB,
+    page_judgements.JOB,
     features.JOB,
     gates.JOB,
     score.JOB,
@@ -42,6 +44,7 @@ JOBS: tuple[Job, ...] = (
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "paper": {},
     "demo": {
+        "annotate.page_models": {"held_out_rate": 0.15},
         "decide.features": {"held_out_rate": 0.15},
         "mix.tokenizer": {"vocabulary_size": 8192, "sample_bytes": 12 << 20},
         "mix.sequences": {"window": 1024, "hash_groups": 16},
