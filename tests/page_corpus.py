@@ -58,7 +58,7 @@ _ENDS = [
 
 
 def pages(count: int) -> list[Page]:
-    """Half of them about code, over all hosts; every third page about code has no code tags."""
+    """Half of them about code, over all hosts; every third page about code has no code tags, every fourth page is cut short."""
     found = []
     for number, (code, other) in enumerate(zip(islice(cycle(code_texts()), count // 2), islice(other_texts(), count // 2), strict=True)):
         for (title, text), hosts in ((code, HOSTS_OF_CODE), (other, HOSTS_OF_OTHERS)):
@@ -66,6 +66,8 @@ def pages(count: int) -> list[Page]:
             host = hosts[kind].format(NAMES[(number // 3) % len(NAMES)])
             if hosts is HOSTS_OF_CODE and number % 3 == 0:
                 text = text.replace("```python\n", "").replace("```", "")
+            if number % 4 == 3:
+                text = " ".join(text.split()[:12]) + " ..."
             body = _AROUND[kind].format(title, text)
             words = len(body.split())
             found.append(Page(f"https://{host}/{number}", host, title, body, "```" in body, words, words // 20))

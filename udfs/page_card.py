@@ -21,9 +21,9 @@ def card(found: dict[str, Any]) -> str:
     counts = "\n".join(
         f"| {name.replace('_', ' ')} | {one['hosts']:,} | {one['pages']:,} | {one['relevant']:,} | {one['not_relevant']:,} "
         f"| {one['unsure']:,} |"
-        for name, one in found["counts"].items()
+        for name, one in ((name, found["counts"][name]) for name in ("train", "validation", "held_out"))
     )
-    versions = ", ".join(f"{name} {value}" for name, value in found["versions"].items())
+    versions = ", ".join(f"{name} {value}" for name, value in sorted(found["versions"].items()))
     return f"""\
 # Models of pages {found["model_hash"][:16]}
 
@@ -57,11 +57,11 @@ def _measured(name: str, found: dict[str, Any]) -> str:
     category, quality, relevance = found["category"], found["quality"], found["relevance"]
     rows = "\n".join(
         f"| {one} | {values['pages']:,} | {_share(values['recall'])} | {_share(values['precision'])} |"
-        for one, values in category["classes"].items()
+        for one, values in sorted(category["classes"].items())
     )
     names = sorted({said for row in category["confusion"].values() for said in row})
     confusion = "\n".join(
-        f"| {true} | " + " | ".join(f"{row.get(said, 0):,}" for said in names) + " |" for true, row in category["confusion"].items()
+        f"| {true} | " + " | ".join(f"{row.get(said, 0):,}" for said in names) + " |" for true, row in sorted(category["confusion"].items())
     )
     base = category["commonest_class_share"]
     return f"""\

@@ -46,8 +46,9 @@ class FastTextParams:
     buckets: int = 1 << 17
     word_grams: int = 2
     least_count: int = 2
-    epochs: int = 15
-    rate: float = 0.3
+    epochs: int = 10
+    least_updates: int = 15_000  # lines that are read, repetitions counted: few lines are read in more epochs
+    rate: float = 0.8
     seed: int = 0
 
 
@@ -87,13 +88,14 @@ def library() -> str:
 
 def fit(lines: Sequence[str], labels: Sequence[str], params: FastTextParams) -> bytes:
     """A model that tells the label of a line. fastText sees the lines in this order: sorted by label they would teach it the last one."""
+    epochs = max(params.epochs, -(-params.least_updates // max(1, len(lines))))
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "lines", Path(folder) / "model"
         with source.open("w", encoding="utf-8") as file:
             file.writelines(f"{PREFIX}{label} {line}\n" for label, line in zip(labels, lines, strict=True))
         model = fasttext.train_supervised(
             input=str(source), dim=params.dimensions, bucket=params.buckets, wordNgrams=params.word_grams, minCount=params.least_count,
-            epoch=params.epochs, lr=params.rate, seed=params.seed, loss="softmax", thread=1, verbose=0,
+            epoch=epochs, lr=params.rate, seed=params.seed, loss="softmax", thread=1, verbose=0,
         )  # fmt: skip
         model.save_model(str(target))
         return target.read_bytes()

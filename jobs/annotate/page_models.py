@@ -46,7 +46,7 @@ class PageModelsParams:
     train_share: float = parameter(0.7, "of the hosts; the others choose the threshold and measure", 0.05, 0.95)
     rounds: int = parameter(3, "each sees besides what the last one got wrong", least=1)
     least_pages: int = parameter(200, "pages with a label of relevance, below which nothing is trained", least=2)
-    epochs: int = parameter(15, "of fastText", least=1)
+    epochs: int = parameter(10, "of fastText; few pages are read in more", least=1)
     buckets: int = parameter(1 << 17, "of fastText, for pairs of words", least=1)
     seed: str = parameter("pages", "of the draws of sample and split")
 

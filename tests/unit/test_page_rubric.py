@@ -77,9 +77,7 @@ def worse(aspect: str) -> Page:
     good = page(CODE + "\n\n" + VOCABULARY, tags=True)
     if aspect == "well_formed":
         broken = good.text.replace(". ", " \ufffd ").replace(".\n", "\n") + "\nsame line\n" * 30
-        return replace(
-            good, text=broken, link_word_count=good.word_count // 2
-        )
+        return replace(good, text=broken, link_word_count=good.word_count // 2)
     if aspect == "complete":
         return replace(good, title="", text=good.text[:300] + "\n\nSign in to read more ...")
     return page(PROSE, links=0)
@@ -149,10 +147,10 @@ def test_any_page_has_a_label_within_bounds(text: str, title: str, tags: bool) -
     assert all(0 <= value <= 10 for value in values)
 
 
-@pytest.mark.parametrize(
-    "text", ["(" * 100_000, "a(" * 50_000, "x = " * 50_000, "[" * 100_000, "`" * 100_000, "<a " * 60_000, " " * 200_000]
-)
-def test_a_hostile_page_takes_no_time(text: str) -> None:
-    draw = random.Random(0)
+@pytest.mark.parametrize("part", ["(", "a(", "x = ", "[", "`", "<a ", " "])
+def test_a_hostile_page_takes_no_time(part: str) -> None:
+    draw, text = random.Random(0), part * (200_000 // len(part))
+    start = time.process_time()
     label(page(text + "".join(draw.choice("({[<'\"`=;: \n") for _ in range(20_000)), tags=True))
+    label(page("".join(draw.choice(["({[<'\"`=;: \n", part]) for _ in range(20_000)), tags=True))
     assert time.process_time() - start < 2
