@@ -6,7 +6,18 @@ The order is checked against what each job reads and writes; the command line, t
 import dataclasses
 from typing import Any
 
-from jobs.annotate import commit_facts, contamination, duplicates, imports, repository_duplicates, signatures, syntax, text_facts
+from jobs.annotate import (
+    commit_facts,
+    contamination,
+    duplicates,
+    imports,
+    page_judgements,
+    page_models,
+    repository_duplicates,
+    signatures,
+    syntax,
+    text_facts,
+)
 from jobs.assemble import commits as commit_documents
 from jobs.assemble import documents, notebooks, repositories
 from jobs.decide import features, gates, high_quality, verdicts
@@ -29,6 +40,8 @@ JOBS: tuple[Job, ...] = (
     repository_duplicates.JOB,
     commit_facts.JOB,
     contamination.JOB,
+    page_models.JOB,
+    page_judgements.JOB,
     features.JOB,
     gates.JOB,
     score.JOB,
@@ -49,6 +62,7 @@ JOBS: tuple[Job, ...] = (
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "paper": {},
     "demo": {
+        "annotate.page_models": {"held_out_rate": 0.15},
         "decide.features": {"held_out_rate": 0.15},
         "decide.high_quality": {"sets": ("general",), "rounds": 2, "rated_files": 500, "seeds": 2_000},
         "mix.tokenizer": {"vocabulary_size": 8192, "sample_bytes": 12 << 20},

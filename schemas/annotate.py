@@ -218,6 +218,63 @@ BENCHMARK_ITEMS = Table(
     key=("sha256", "position"),
 )
 
+PAGE_MODELS = Table(
+    name="annotate/page_models",
+    meaning="models that judge pages, trained once on this lake and then frozen, or brought by the user",
+    columns=(
+        Column("name", pa.string(), "what a run asks for; `default` where it asks for nothing"),
+        Column("model_hash", pa.string(), "of the three models, the threshold, and how they are applied"),
+        Column("origin", pa.string(), "trained or given"),
+        Column("relevance_model", pa.binary(), "fastText: whether a page is about code"),
+        Column("category_model", pa.binary(), "fastText: the category of its site"),
+        Column("quality_model", pa.binary(), "fastText: the rating of the oracle, a class per whole one"),
+        Column("threshold_percent", pa.int32(), "relevance_percent from which a page is taken to be about code"),
+        Column("recall_wanted", pa.float64(), "that the threshold was chosen for, on the validation hosts"),
+        Column("train_hosts", pa.int64(), "hosts that taught"),
+        Column("validation_hosts", pa.int64(), "hosts that chose the threshold and measured"),
+        Column("train_pages", pa.int64(), "pages that taught"),
+        Column("card_json", pa.string(), "what it was trained on and how good it is"),
+        Column("card_markdown", pa.string(), "the same for people"),
+    ),
+    key=("name",),
+    checks=(Check("threshold_is_a_percent", "threshold_percent between 0 and 100"),),
+)
+
+PAGE_JUDGEMENTS = Table(
+    name="annotate/page_judgements",
+    meaning="what models say of a page by the words of its title and text; a row annotator",
+    columns=(
+        Column("record", pa.string(), "key of ingest/pages"),
+        _VERSION,
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        Column(
+            "relevance_percent", pa.int32(), "0 to 100, rises with the odds that it is about code; the threshold is in annotate/page_models"
+        ),
+        Column("category", pa.string(), "of the page's site, by this page alone: one of udfs.page_categories.CATEGORIES"),
+        Column("category_percent", pa.int32(), "how sure the classifier is, 0 to 100"),
+        Column("quality_percent", pa.int32(), "0 to 100: the oracle's rating as predicted, times ten"),
+    ),
+    key=("record", "version"),
+    checks=(
+        Check("are_percents", "relevance_percent between 0 and 100 and category_percent between 0 and 100"),
+        Check("quality_is_a_percent", "quality_percent between 0 and 100"),
+    ),
+)
+
+PAGE_HOSTS = Table(
+    name="annotate/page_hosts",
+    meaning="of what kind a host's site is: the category of most of its pages, by how sure these are; a corpus annotator of one version",
+    columns=(
+        Column("host", pa.string(), "as in ingest/pages"),
+        _VERSION,
+        Column("page_count", pa.int64(), "pages of the host that were judged"),
+        Column("category", pa.string(), "with the largest sum of category_percent; of equal ones the first by name"),
+        Column("category_share", pa.float64(), "of that sum in the sum of all categories"),
+    ),
+    key=("host", "version"),
+    checks=(Check("has_pages", "page_count > 0"), Check("share_is_a_share", "category_share between 0 and 1")),
+)
+
 LABEL_STATUSES = ("rated", "unusable", "failed")
 
 LABELS = Table(

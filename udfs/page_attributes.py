@@ -1,4 +1,4 @@
-"""Reads the attributes of a tag: one after the other, one by its name, or all as bits of udfs/page_words.py."""
+"""Reads the attributes of a tag: one after the other, one by its name, or all as bits of udfs/page_marks.py."""
 
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 from udfs.compiled import compiled
 from udfs.page_names import Names, hash_lower, is_digit, is_letter, is_space, lower, names_table, value_of
 from udfs.page_tags import TAG
-from udfs.page_words import (
+from udfs.page_marks import (
     ANSWER,
     ARIA_HIDDEN,
     CODE,

@@ -10,7 +10,7 @@ from udfs.compiled import compiled
 from udfs.page_names import is_space
 from udfs.page_tags import BLOCK, TAG, TEXT, UNSEEN
 from udfs.page_tree import BITS, END, KIND, LAST, LINKED, LINKS, PARENT, SIZE, START
-from udfs.page_words import (
+from udfs.page_marks import (
     ARIA_HIDDEN,
     BOILERPLATE,
     CHROME,

@@ -18,7 +18,7 @@ from udfs.page_tags import BLOCK, CLOSES_P, LIST, OTHER, RAW, SCOPE, TAG, TEXT, 
 MAX_DEPTH = 2000  # browsers flatten below 512
 
 # The columns of a node. START and END: of text, its bytes; of an element, its name's end (where attributes begin) and its tag's end.
-# LAST: the first node that is not below it. PARENT: -1 at the top. BITS: udfs/page_words.py. LANG, LANG_END: bytes of a language's name.
+# LAST: the first node that is not below it. PARENT: -1 at the top. BITS: udfs/page_marks.py. LANG, LANG_END: bytes of a language's name.
 KIND, START, END, LAST, PARENT, BITS, LANG, LANG_END, SIZE, LINKED, LINKS, COLUMNS = range(12)
 
 TOO_DEEP = -1

@@ -1,133 +1,171 @@
-"""What the attributes of an element say about it: bits, from the words of its class, id, role and the like.
+"""The words of a page, as one line: what models of pages read, and no more.
 
-A class or id is looked up whole (`sphinxsidebar`); where that is unknown, its parts are (`site-footer`, `siteFooter`), which are weaker
-signs. The lists are our own reading of the usual page layouts, generators and highlighters.
+Left out is what labels are made of, and what would name a site: fenced code blocks, targets of links, bare addresses, all signs. So a model
+that learned from pages with code tags knows pages without them. Inline code is words like all others.
+
+    "# Sorting `my_list`\\n\\n```py\\nx=1\\n```\\nSee [C++](http://a.b/)!"   becomes   "sorting my_list see c++"
+
+ASCII letters are lower case, digits 0. A word is letters, digits, `_` inside, `+` and `#` at its end; no word begins with `_`, so that no
+page can write the marks of fastText's labels. A character of Chinese or Japanese is a word. Words over LONGEST_BYTES are left out.
 """
 
-from udfs.page_names import Names, names_table
+from typing import Any
 
-BOILERPLATE = 1 << 0  # by a part of a class: only with other signs
-CHROME = 1 << 1  # by a whole class or role: not content
-HIDDEN = 1 << 2
-ARIA_HIDDEN = 1 << 3
-CONTENT = 1 << 4
-GUTTER = 1 << 5  # line numbers beside code
-CODE = 1 << 6  # code that is laid out without <pre>
-HIGHLIGHTER = 1 << 7  # a language may stand as a bare word in its class
-LANGUAGE = 1 << 8  # a bare word that is a language's name
-NO_LANGUAGE = 1 << 9  # not a language, though it stands where one would
-QUESTION = 1 << 10
-ANSWER = 1 << 11
-ACCEPTED = 1 << 12
-VOTES = 1 << 13
-SCORED = 1 << 14  # carries its votes as an attribute
-MATH = 1 << 15
-PANEL = 1 << 16  # one of several tabs: hidden until it is clicked
-NOTE = 1 << 17
-MAIN = 1 << 18
-IS_QUESTION = 1 << 19  # a class that means a question where there are votes
-IS_ANSWER = 1 << 20
+import numpy as np
+import pyarrow as pa
 
-# Found later, of the whole subtree (udfs/page_roles.py).
-HAS_CODE = 1 << 21
-HAS_BLOCK = 1 << 22
-HAS_BREAK = 1 << 23
-HAS_TITLE = 1 << 24
-DROPPED = 1 << 25
-NAMED = 1 << 26  # its language has a prefix, as language-xxx
+from udfs.compiled import compiled
+from udfs.shingles import text_buffers
+
+VERSION = 1
+LONGEST_BYTES = 48
+MOST_BYTES = 8192  # of the line: of a longer page the first words
+
+_KINDS = np.zeros(256, np.uint8)  # 1: part of a word
+_LOWER = np.arange(256, dtype=np.uint8)
+for _byte in range(256):
+    _KINDS[_byte] = chr(_byte).isalnum() if _byte < 128 else 1
+    if _byte < 128:
+        _LOWER[_byte] = ord("0") if chr(_byte).isdigit() else ord(chr(_byte).lower())
 
 
-def _bits(*groups: tuple[int, str]) -> Names:
-    found: dict[bytes, int] = {}
-    for bit, words in groups:
-        for word in words.split():
-            found[word.encode()] = found.get(word.encode(), 0) | bit
-    return names_table(found)
+def page_words(titles: pa.Array, texts: pa.Array, most_bytes: int = MOST_BYTES) -> pa.Array:
+    """One line per page (string): the words of its title, then of its text. Both are strings without nulls."""
+    title_data, title_ends = text_buffers(titles)
+    text_data, text_ends = text_buffers(texts)
+    sizes = np.diff(title_ends) + np.diff(text_ends)
+    room = np.minimum(most_bytes, sizes + sizes // 3 + 2) + LONGEST_BYTES + 2  # a space more per character of three bytes at most
+    line, ends = _lines(title_data, title_ends, text_data, text_ends, room, most_bytes, _KINDS, _LOWER)
+    buffers = [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(line[: ends[-1]].copy())]
+    return pa.StringArray.from_buffers(len(texts), *buffers[1:])
 
 
-WHOLE = _bits(
-    (
-        CHROME,
-        "headerlink permalink anchor-link anchorlink header-anchor heading-anchor heading-link hash-link anchorjs-link direct-"
-        "link viewcode-link viewcode-back sectionlink editsection mw-editsection srclink copybtn copy-button copy-btn btn-"
-        "clipboard btn-copy clipboard-copy zeroclipboard-container copy-code-button copy-to-clipboard-button code-copy "
-        "sphinxsidebar sphinxsidebarwrapper related rst-versions wy-nav-side wy-breadcrumbs bd-sidebar sidebar-drawer toc-drawer "
-        "toctree-wrapper-hidden site-header site-footer page-footer page-header-nav navbar breadcrumb breadcrumbs cookie-banner "
-        "cookie-consent cookie-notice cookiebar gdpr-banner onetrust-consent-sdk share-buttons social-share sharedaddy "
-        "addtoany_share_save_container jp-relatedposts related-posts related-links post-navigation skip-link skiplink skip-nav "
-        "screen-reader-text sr-only visually-hidden visuallyhidden noprint printonly left-sidebar js-post-menu post-menu votecell "
-        "js-voting-container s-sidebarwidget post-signature comments-link js-comment-link bottom-notice new-post-login site-nav "
-        "nav-links main-nav sub-nav subNav topNav bottomNav bar-title navheader navfooter navtop navpath navrow adsbygoogle "
-        "advertisement ad-container ad-slot file-header file-actions headertitle-nav searchbar nav-list skipNav mw-jump-link "
-        "catlinks printfooter navbox mw-navigation reflist-back js-file-header bc-head footer-nav prev-next-nav prevnext "
-        "pagination pager",
-    ),
-    (
-        GUTTER,
-        "linenos linenodiv lineno linenumber line-number line-numbers-rows lnt ln rouge-gutter gutter gl hljs-ln-numbers hljs-"
-        "ln-n blob-num crayon-nums react-line-number react-code-text-line-number code-line-number src-line-numbers line_numbers "
-        "rouge-line-number ace_gutter codemirror-gutters codemirror-linenumber source-line-no",
-    ),
-    (CODE, "fragment syntaxhighlighter js-file-line-container blob-wrapper react-code-lines codemirror-code"),
-    (
-        HIGHLIGHTER,
-        "hljs highlight sourcecode syntaxhighlighter prettyprint codehilite chroma code prism shiki brush rouge code-block "
-        "programlisting source example codeblock notranslate",
-    ),
-    (NO_LANGUAGE, "default none auto plain nohighlight no-highlight line-numbers linenos table lines code highlight numberlines source"),
-    (MATH, "math mwe-math-fallback-image-inline mwe-math-fallback-image-display latex"),
-    (
-        NOTE,
-        "note admonition warning tip caution important hint footnote footnote-list callout notice alert topic seealso",
-    ),
-    (
-        CONTENT,
-        "content article post entry answer question comment document body main post-content article-body markdown-body documentwrapper",
-    ),
-    (MAIN, "markdown-body-main"),
-    (ACCEPTED, "accepted-answer accepted solved-answer best-answer is-accepted"),
-    (IS_QUESTION, "question"),
-    (IS_ANSWER, "answer"),
-    (
-        LANGUAGE,
-        "python python3 pycon pytb ipython ipython3 py java javascript js typescript ts jsx tsx c cpp c++ csharp cs fsharp go "
-        "golang rust ruby rb php perl lua r julia scala kotlin swift objective-c objectivec objc haskell ocaml clojure clj lisp "
-        "scheme racket erlang elixir dart groovy matlab octave fortran pascal delphi ada vb vbnet vba powershell ps1 bash sh "
-        "shell shell-session sh-session zsh console terminal bat batch dos sql mysql pgsql plsql tsql postgresql sqlite sparql "
-        "graphql json json5 jsonc yaml yml toml ini cfg properties xml html css scss sass less stylus markdown md rst tex make "
-        "makefile cmake docker dockerfile nginx apache diff patch asm nasm armasm verilog vhdl systemverilog cuda glsl hlsl "
-        "opencl prolog awk sed vim viml emacs-lisp elisp solidity zig nim crystal d coq agda lean idris elm purescript reason tcl "
-        "protobuf thrift hcl terraform django jinja jinja2 handlebars haml pug jade erb mustache svelte vue wasm wat abap apex "
-        "cobol smalltalk stata sas mathematica wolfram text plaintext http regex",
-    ),
-)
+@compiled
+def _lines(title_data: Any, title_ends: Any, text_data: Any, text_ends: Any, room: Any, most: Any, kinds: Any, lower: Any) -> Any:
+    rows = len(room)
+    out = np.empty(room.sum(), np.uint8)
+    ends = np.zeros(rows + 1, np.int64)
+    for row in range(rows):
+        begin = ends[row]
+        place = _words(title_data, title_ends[row], title_ends[row + 1], False, out, begin, begin, most, kinds, lower)
+        place = _words(text_data, text_ends[row], text_ends[row + 1], True, out, begin, place, most, kinds, lower)
+        ends[row + 1] = max(begin, place - 1)  # without the last space
+    return out, ends
 
-PARTS = _bits(
-    (
-        BOILERPLATE,
-        "nav navbar navigation breadcrumb breadcrumbs sidebar sidenav footer header masthead menu menubar submenu cookie cookies "
-        "consent gdpr banner advert adverts ads ad advertisement sponsor sponsored sponsors promo promotion share sharing social "
-        "related recommended newsletter subscribe signup login signin popup modal overlay pagination pager paging toolbar widget "
-        "skip copyright feedback toc tagcloud trending popular byline search searchbox upsell cta disclaimer topbar bottombar "
-        "actions reactions prevnext",
-    ),
-    (
-        CONTENT,
-        "content article post entry answer question comment main body text",
-    ),
-)
 
-ROLES = _bits(
-    (CHROME, "navigation banner contentinfo search menu menubar toolbar dialog alertdialog tablist"),
-    (BOILERPLATE, "complementary"),
-    (PANEL, "tabpanel"),
-    (MAIN, "main"),
-    (
-        NOTE,
-        "note doc-footnote",
-    ),
-)
+@compiled
+def _words(data: Any, at: Any, end: Any, has_fences: Any, out: Any, begin: Any, place: Any, most: Any, kinds: Any, lower: Any) -> Any:
+    """Writes words, a space behind each, from `place` on; returns where it stopped."""
+    word = place
+    is_line_start = True
+    while at < end and word - begin < most:
+        if is_line_start and has_fences:
+            at = _after_block(data, at, end)
+            is_line_start = False
+            continue
+        byte = data[at]
+        step, is_own = 1, False
+        keeps = kinds[byte] == 1
+        if byte >= 0xC2:
+            step = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            is_own = 0xE3 <= byte <= 0xE9
+            keeps = not _is_sign(data, at, end, byte)
+        elif byte == 95 or (byte == 92 and at + 1 < end and data[at + 1] == 95):  # `_`, perhaps escaped
+            keeps = place > word
+            at += byte == 92
+        elif byte == 43 or byte == 35:  # `+`, `#`
+            keeps = place > word and (at + 1 == end or kinds[data[at + 1]] == 0)
+        if keeps and place == word and byte == 104 and _is_address(data, at, end):
+            while at < end and data[at] > 32 and data[at] != 41:
+                at += 1
+            continue
+        if keeps and not is_own:
+            for part in range(at, min(at + step, end)):
+                if place - word <= LONGEST_BYTES:
+                    out[place] = lower[data[part]]
+                    place += 1
+            at += step
+            continue
+        place = word = _closed(out, word, place)
+        if keeps:
+            for part in range(at, min(at + step, end)):
+                out[place] = data[part]
+                place += 1
+            place = word = _closed(out, word, place)
+        is_line_start = byte == 10
+        if byte == 93 and at + 1 < end and data[at + 1] == 40:  # `](`: the target of a link
+            while at < end and data[at] != 41 and data[at] != 10:
+                at += 1
+        else:
+            at += step
+    return _closed(out, word, place)
 
-PROPERTIES = _bits(
-    (ANSWER, "suggestedanswer acceptedanswer answer"), (ACCEPTED, "acceptedanswer"), (VOTES, "upvotecount"), (QUESTION, "question")
-)
+
+@compiled
+def _closed(out: Any, word: Any, place: Any) -> Any:
+    """Ends a word with a space; takes one that is too long, or none, back."""
+    if place == word or place - word > LONGEST_BYTES:
+        return word
+    out[place] = 32
+    return place + 1
+
+
+@compiled
+def _is_sign(data: Any, at: Any, end: Any, byte: Any) -> Any:
+    """Whether a character beyond ASCII is a sign or a space: U+0080 to U+00BF, U+2000 to U+206F, U+3000 to U+3003, U+FFFD."""
+    second = data[at + 1] if at + 1 < end else 0
+    third = data[at + 2] if at + 2 < end else 0
+    return (
+        byte == 0xC2
+        or (byte == 0xE2 and (second == 0x80 or second == 0x81))
+        or (byte == 0xE3 and second == 0x80 and third <= 0x83)
+        or (byte == 0xEF and second == 0xBF and third == 0xBD)
+    )
+
+
+@compiled
+def _is_address(data: Any, at: Any, end: Any) -> Any:
+    """`http://` or `https://`"""
+    if at + 7 >= end or data[at + 1] != 116 or data[at + 2] != 116 or data[at + 3] != 112:
+        return False
+    at += 5 if data[at + 4] == 115 else 4
+    return at + 2 < end and data[at] == 58 and data[at + 1] == 47 and data[at + 2] == 47
+
+
+@compiled
+def _fence(data: Any, at: Any, end: Any) -> Any:
+    """(mark, length, where it ends) of the fence that a line begins with; length 0 for none."""
+    while at < end and (data[at] == 32 or data[at] == 9):
+        at += 1
+    start = at
+    while at < end and (data[at] == 96 or data[at] == 126) and data[at] == data[start]:
+        at += 1
+    return (data[start], at - start, at) if at - start >= 3 else (np.uint8(0), 0, at)
+
+
+@compiled
+def _line_end(data: Any, at: Any, end: Any) -> Any:
+    while at < end and data[at] != 10:
+        at += 1
+    return at
+
+
+@compiled
+def _after_block(data: Any, at: Any, end: Any) -> Any:
+    """Where reading goes on at the start of a line: behind a fenced block if one begins here (an open one reaches to the end)."""
+    mark, length, after = _fence(data, at, end)
+    stop = _line_end(data, after, end)
+    if length == 0:
+        return at
+    for place in range(after, stop):
+        if mark == 96 and data[place] == 96:  # ```x``` is inline code
+            return at
+    while stop < end:
+        found, size, after = _fence(data, stop + 1, end)
+        stop = _line_end(data, stop + 1, end)
+        if found == mark and size >= length:
+            while after < stop and (data[after] == 32 or data[after] == 9 or data[after] == 13):
+                after += 1
+            if after == stop:
+                break
+    return stop
