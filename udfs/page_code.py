@@ -25,8 +25,10 @@ from udfs.page_writer import (
     HAS_TAGS,
     HEADING,
     LANGUAGES,
+    LOW,
     MARGIN,
     POS,
+    PREFIX,
     SPACE,
     begin,
     has_room,
@@ -139,7 +141,8 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, references: Any, out
         while depth and nodes[lines[depth - 1], LAST] <= i:
             depth -= 1
             tag = nodes[lines[depth], KIND]
-            if (tag == TAG.TR or tag == TAG.LI) and (at == begins[depth] or out[at - 1] != 10):
+            is_whole = tag == TAG.TR or tag == TAG.LI or (tag == TAG.DIV and nodes[node, BITS] & CODE != 0)
+            if is_whole and (at == begins[depth] or out[at - 1] != 10):
                 out[at] = 10
                 at += 1
             is_line_over = at > first and out[at - 1] != 10
@@ -215,9 +218,12 @@ def put_block(w: Any, data: Any, nodes: Any, node: Any, kinds: Any, words: Any, 
     if not has_room(w, 3 * source + 4 * MARGIN + 2 * ticks):
         return
     code = out[scratch:end].copy()
-    if state[FRESH]:
+    if state[FRESH] and w.prefix[state[PREFIX] - 2] != 58:
         begin(w)
         state[POS] -= 1  # the space after the marker
+    elif state[FRESH]:
+        w.prefix[state[PREFIX] - 2] = 32
+        state[FRESH] = 0
     if state[POS]:
         put(w, 10)
         put(w, 10)
@@ -236,3 +242,4 @@ def put_block(w: Any, data: Any, nodes: Any, node: Any, kinds: Any, words: Any, 
     state[HAS_TAGS] |= nodes[node, KIND] == TAG.PRE
     state[SPACE] = state[GLUED] = state[HEADING] = 0
     state[BREAK] = 2
+    state[LOW] = 0

@@ -66,7 +66,7 @@ def _is_forbidden(point: Any) -> Any:
 def _number(data: Any, start: Any, end: Any, references: Any, out: Any, at: Any) -> Any:
     """A reference by number: `start` is after the `#`."""
     i = start
-    point = np.int64(0)
+    point: Any = np.int64(0)
     is_hex = i < end and lower(data[i]) == 120
     i += is_hex
     first = i

@@ -24,6 +24,7 @@ from udfs.page_writer import (
     INLINE,
     LINK,
     LIST,
+    LOW,
     MARGIN,
     MARKER,
     MAX_PREFIX,
@@ -34,6 +35,7 @@ from udfs.page_writer import (
     TABLE,
     TICK_END,
     TICKS,
+    TIGHT,
     begin,
     begin_run,
     end_run,
@@ -47,7 +49,7 @@ from udfs.page_writer import CODE as IN_CODE
 _ALT, _ALTTEXT, _START, _DATA_SCORE = (name_hash(name) for name in (b"alt", b"alttext", b"start", b"data-score"))
 
 # What is remembered of an open element until it ends.
-_OPEN_NODE, _OPEN_PREFIX, _OPEN_LIST, _OPEN_NUMBER, _OPEN_COLUMNS = range(5)
+_OPEN_NODE, _OPEN_PREFIX, _OPEN_LIST, _OPEN_NUMBER, _OPEN_ITEMS, _OPEN_COLUMNS = range(6)
 
 
 @compiled
@@ -166,6 +168,7 @@ def _open(w: Any, data: Any, nodes: Any, i: Any, kinds: Any, opened: Any, depth:
         end_run(w, 2 if state[LIST] < 0 else 1)
         state[LIST] = depth
         opened[depth, _OPEN_NUMBER] = _first_number(data, nodes[i, START]) if tag == TAG.OL else -1
+        opened[depth, _OPEN_ITEMS] = 0
     elif tag == TAG.LI:
         _open_item(w, opened)
     elif tag == TAG.DD:
@@ -221,6 +224,7 @@ def _close(w: Any, nodes: Any, row: Any, kinds: Any) -> None:
         state[FRESH] = 0
     state[PREFIX] = row[_OPEN_PREFIX]
     state[LIST] = row[_OPEN_LIST]
+    state[LOW] = min(state[LOW], state[PREFIX])
 
 
 @compiled
@@ -243,8 +247,11 @@ def _open_item(w: Any, opened: Any) -> None:
         return
     around = state[LIST]
     number = opened[around, _OPEN_NUMBER] if around >= 0 else -1
-    if number >= 0:
-        opened[around, _OPEN_NUMBER] = number + 1
+    if around >= 0:
+        is_first = opened[around, _OPEN_ITEMS] == 0
+        state[BREAK] = state[BREAK] if is_first else 1
+        opened[around, _OPEN_ITEMS] += 1
+        opened[around, _OPEN_NUMBER] += number >= 0
     if number < 0:
         _add_prefix(w, b"- ", MARKER)
     else:
@@ -282,7 +289,7 @@ def _open_code(w: Any, data: Any, nodes: Any, i: Any) -> None:
         put(w, 96)
     if ticks:
         put(w, 32)
-    state[CODE_START] = state[POS]
+    state[CODE_START] = state[TIGHT] = state[POS]
     state[CODE_BYTES] -= state[POS]
 
 
@@ -304,7 +311,12 @@ def _close_code(w: Any, tag: Any) -> None:
 
 @compiled
 def _put_post(w: Any, data: Any, nodes: Any, i: Any) -> None:
-    """A heading for a question or an answer, with its votes and whether it was accepted."""
+    """A heading for a question or an answer, with its votes and whether it was accepted; of two questions in one, for the inner one."""
+    inner = i + 1
+    while inner < nodes[i, LAST] and not nodes[inner, BITS] & (QUESTION | ANSWER):
+        inner += 1
+    if inner < nodes[i, LAST] and nodes[i, BITS] & QUESTION and nodes[inner, BITS] & QUESTION:
+        return
     end_run(w, 2)
     w.state[HEADING] = 2
     begin(w)

@@ -94,6 +94,8 @@ def main_part(nodes: Any, count: Any, total: Any) -> Any:
 @compiled
 def _is_mark(data: Any, nodes: Any, i: Any) -> Any:
     """Whether a link is only a mark to a heading's address: a pilcrow, a section sign or `#`."""
+    if nodes[i, SIZE] > 2:
+        return False
     first = nodes[i, START]
     for k in range(i + 1, nodes[i, LAST]):
         if nodes[k, KIND] == TEXT and nodes[k, SIZE]:
@@ -148,7 +150,8 @@ def drop(data: Any, nodes: Any, count: Any, kinds: Any, strength: Any, total: An
             is_out = bits & VOTES or (bits & CHROME and not bits & HAS_CODE)
             if not bits & HAS_CODE:
                 is_out = is_out or _is_boilerplate(nodes, i, i < main_end)
-                is_out = is_out or (main >= 0 and (nodes[i, LAST] <= main or i >= main_last > 0) and tag != TAG.H1)
+                is_outside = main >= 0 and (nodes[i, LAST] <= main or i >= main_last > 0)
+                is_out = is_out or (is_outside and not (bits & HAS_TITLE and nodes[i, SIZE] < SHORT_BYTES) and tag != TAG.H1)
         if is_out:
             nodes[i, BITS] |= DROPPED
             i = nodes[i, LAST]

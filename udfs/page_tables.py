@@ -11,9 +11,11 @@ from udfs.page_writer import (
     COLUMNS_SEEN,
     GLUED,
     INLINE,
+    POS,
     ROWS_SEEN,
     SPACE,
     TABLE,
+    TIGHT,
     begin,
     end_run,
     has_room,
@@ -84,6 +86,7 @@ def start_cell(w: Any) -> None:
     state[COLUMNS_SEEN] += 1
     state[INLINE] += 1
     state[GLUED] = 0
+    state[TIGHT] = state[POS]
 
 
 @compiled

@@ -6,6 +6,7 @@ All of it runs in compiled code over flat arrays, in time and memory linear in t
 """
 
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 from urllib.parse import urljoin
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from udfs.page_attributes import WORDS, attribute
 from udfs.page_names import name_hash
-from udfs.page_references import REFERENCES, put_reference
+from udfs.page_references import REFERENCES
 from udfs.page_render import render
 from udfs.page_roles import PLAIN, STRICT, drop, measure
 from udfs.page_tags import KINDS, TAG, TAGS
@@ -129,7 +130,7 @@ def _page(text: str, written: Writer, data: np.ndarray, nodes: np.ndarray, url: 
 
 
 def _rows(nodes: np.ndarray, tag: int) -> list[Any]:
-    return list(nodes[nodes[:, KIND] == tag][:100])
+    return list(nodes[np.flatnonzero(nodes[:, KIND] == tag)[:100]])
 
 
 def _attribute(data: np.ndarray, row: Any, name: np.uint64) -> str:
@@ -139,20 +140,12 @@ def _attribute(data: np.ndarray, row: Any, name: np.uint64) -> str:
 
 def _decoded(raw: np.ndarray) -> str:
     """Text with its references decoded and its white space made single spaces."""
-    out = np.empty(4 * len(raw) + 16, np.uint8)
-    i = size = 0
-    while i < len(raw):
-        if raw[i] == ord("&"):
-            i, size = put_reference(raw, i, len(raw), REFERENCES, out, size)
-        else:
-            out[size] = raw[i]
-            i, size = i + 1, size + 1
-    return " ".join(_text(out[:size]).split())
+    return " ".join(unescape(_text(raw)).split())
 
 
 def _title(data: np.ndarray, nodes: np.ndarray) -> str:
-    for row in range(len(nodes) - 1):
-        if nodes[row, KIND] == TAG.TITLE and nodes[row + 1, PARENT] == row:
+    for row in np.flatnonzero(nodes[:-1, KIND] == TAG.TITLE)[:1]:
+        if nodes[row + 1, PARENT] == row:
             return _decoded(data[nodes[row + 1, START] : nodes[row + 1, END]][:10_000])
     return ""
 

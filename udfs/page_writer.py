@@ -15,9 +15,9 @@ from udfs.page_references import put_reference
 # What the writer knows. BREAK: line ends before the next run. GLUED: the last byte belongs to a run. FRESH: a list marker is not yet
 # written. HEADING: level of marks to write. INLINE: inside how many elements that must stay on one line. LINK, CODE: inside how many
 # links, inline codes. CODE_START: where the inline code began. TICK_END: where the last one ended. TABLE, LIST: which open element is the
-# table or list around. FULL: `out` is too small.
+# table or list around. FULL: `out` is too small. LOW: the shortest prefix since the last run. TIGHT: a place where no space is written.
 POS, BREAK, SPACE, GLUED, FRESH, PREFIX, HEADING, INLINE, LINK, CODE, CODE_START, TICKS, TICK_END, TABLE, LIST = range(15)
-COLUMNS_SEEN, ROWS_SEEN, WORDS, LINK_WORDS, BLOCKS, CODE_BYTES, HAS_TAGS, FULL, LANGUAGES, STATE_SIZE = range(15, 25)
+COLUMNS_SEEN, ROWS_SEEN, WORDS, LINK_WORDS, BLOCKS, CODE_BYTES, HAS_TAGS, FULL, LANGUAGES, LOW, TIGHT, STATE_SIZE = range(15, 27)
 
 MAX_PREFIX = 64  # deeper lists and quotes are written like the one at this depth
 MARGIN = 512  # bytes that must be free before anything but a run is written
@@ -38,7 +38,7 @@ class Writer(NamedTuple):
 def new_writer(room: int) -> Writer:
     prefix = np.zeros((2, MAX_PREFIX + MARGIN), np.uint8)
     state = np.zeros(STATE_SIZE, np.int64)
-    state[TABLE] = state[LIST] = state[CODE_START] = state[TICK_END] = -1
+    state[TABLE] = state[LIST] = state[CODE_START] = state[TICK_END] = state[TIGHT] = -1
     return Writer(np.empty(room + MARGIN, np.uint8), state, prefix[0], prefix[1], np.zeros((256, 2), np.int64))
 
 
@@ -97,7 +97,7 @@ def _put_prefix(w: Any) -> None:
 
 @compiled
 def _put_empty_line(w: Any) -> None:
-    size = w.state[PREFIX]
+    size = w.state[LOW]
     while size and w.prefix[size - 1] != 62:
         size -= 1
     for k in range(size):
@@ -122,7 +122,8 @@ def begin(w: Any) -> None:
                 put(w, 35)
             put(w, 32)
             state[HEADING] = 0
-    elif state[SPACE] and state[POS] != state[CODE_START]:
+        state[LOW] = state[PREFIX]
+    elif state[SPACE] and state[POS] != state[TIGHT]:
         put(w, 32)
     state[BREAK] = state[SPACE] = 0
 
