@@ -64,13 +64,24 @@ class Wanted:
 
     grams: Grams
     benchmarks: tuple[str, ...]  # of each item
-    items: tuple[str, ...]
+    items: tuple[str, ...]  # names
 
-    def match(self, entry: int, offset_bytes: int) -> dict[str, object]:
-        item = int(self.grams.item[entry])
+    def matches(self, entries: np.ndarray, offsets_bytes: np.ndarray) -> pa.StructArray:
+        """Rows of MATCH of n-grams (places in `grams`), each n-gram's words put together once."""
+        distinct, place = np.unique(entries, return_inverse=True)
+        shown = pa.array([self._shown(int(entry)) for entry in distinct], pa.string())
+        item = pa.array(self.grams.item[entries])
+        columns = [
+            pa.array(self.benchmarks).take(item),
+            pa.array(self.items).take(item),
+            shown.take(pa.array(place)),
+            pa.array(offsets_bytes),
+        ]
+        return pa.StructArray.from_arrays(columns, fields=list(MATCH))
+
+    def _shown(self, entry: int) -> str:
         ngram = " ".join(words_from(self.grams.text, int(self.grams.start[entry]), self.grams.width))
-        shown = ngram if len(ngram) <= _MOST_CHARACTERS else ngram[:_MOST_CHARACTERS] + " ..."
-        return {"benchmark": self.benchmarks[item], "item": self.items[item], "ngram": shown, "offset_bytes": offset_bytes}
+        return ngram if len(ngram) <= _MOST_CHARACTERS else ngram[:_MOST_CHARACTERS] + " ..."
 
 
 def versions() -> tuple[str, ...]:
@@ -97,5 +108,5 @@ def contamination(texts: pa.Array, wanted: Wanted) -> pa.RecordBatch:
     data, offsets = text_buffers(texts)
     rows, counts = find(data, offsets, alphabet(), wanted.grams, len(wanted.items), MOST_MATCHES, _BLOCK_WORDS)
     ends = np.concatenate([[0], np.cumsum(np.bincount(rows[:, 0], minlength=len(texts)))]).astype(np.int32)
-    matches = pa.array([wanted.match(entry, place) for _, entry, place in rows.tolist()], MATCH)
+    matches = wanted.matches(rows[:, 1], rows[:, 2])
     return pa.record_batch({"matches": pa.ListArray.from_arrays(pa.array(ends), matches), "match_count": pa.array(counts)})
