@@ -27,7 +27,7 @@ FACTS_SCHEMA = pa.schema([pa.field("imports", pa.list_(pa.string()), False), pa.
 
 _SPACE = rb"(?:[ \t\f]|\\\r?\n)"
 _DOTTED = rb"[\w.\x80-\xff]"
-_FROM = re.compile(rb"from((?:%s|[ \t\f]|\\\r?\n)*?)import\b" % _DOTTED)
+_FROM = re.compile(rb"from((?:%s|[ \t\f]|\\\r?\n)*)" % _DOTTED)
 _NAMES = re.compile(rb"import%s*(?:\(((?:[^)#]|#[^\n]*)*)|((?:[^\n;#\\]|\\\r?\n)*))" % _SPACE)
 _COMMENT = re.compile(rb"#[^\n]*")
 _BLANKS = re.compile(rb"[\s\\]+")
@@ -63,9 +63,7 @@ def imports_batch(texts: pa.Array, languages: pa.Array) -> pa.RecordBatch:
 
 def _python(text: bytes, places: Places) -> Iterator[bytes]:
     for place, start in places.tolist():
-        module = _FROM.match(text, start, place + 6) if start >= 0 and place - start < _STATEMENT_BYTES else None
-        if module is not None and module.end() != place + 6:
-            module = None
+        module = _FROM.fullmatch(text, start, place) if start >= 0 and place - start < _STATEMENT_BYTES else None
         names = _NAMES.match(text, place, place + _STATEMENT_BYTES)
         assert names is not None
         inside = names.group(1)
