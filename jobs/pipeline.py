@@ -40,7 +40,7 @@ JOBS: tuple[Job, ...] = (
 
 # What a profile sets besides its policy. `paper` leaves the defaults, which are the report's where the report says something.
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "paper": {},
+    "paper": {"mix.sequences": {"recipe": "regular", "leave_out_empty": True}},
     "demo": {
         "decide.features": {"held_out_rate": 0.15},
         "mix.tokenizer": {"vocabulary_size": 8192, "sample_bytes": 12 << 20},

@@ -16,7 +16,7 @@ from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
 from schemas.decide import CUTS, DROPPED, FEATURES, GATES, KEPT
 from schemas.ingest import COMMITS, CONTENTS, FILES, FINGERPRINTS, HISTORIES, PAGES, REJECTS, REPOSITORIES
 from schemas.ledger import LEDGER
-from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
+from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 
 ALL_TABLES = (
     REPOSITORIES,
@@ -46,6 +46,7 @@ ALL_TABLES = (
     COMMIT_CONTEXTS,
     TOKENIZERS,
     SEQUENCES,
+    LOTS,
     MANIFEST,
     LEDGER,
 )
