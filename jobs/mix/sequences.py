@@ -7,6 +7,7 @@ A document belongs to a fixed group by the hash of its key, and has a fixed plac
 the sequences do not depend on partitions, and new data changes only the groups that it falls into.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -58,6 +59,8 @@ class SequencesParams:
 
     def phase(self) -> Phase:
         """The recipe with what was asked for instead. Raises `UsageError` where it contradicts itself."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.mixture_name):
+            raise UsageError(f"mix.sequences.mixture={self.mixture}: expected letters, digits, dots, dashes and underscores")
         found = recipe(self.recipe)
         found = replace(found, packing=self.packing or found.packing, window=self.window or found.window)
         found = replace(found, total_tokens=self.total_tokens or found.total_tokens)
