@@ -60,7 +60,7 @@ JOBS: tuple[Job, ...] = (
 
 # What a profile sets besides its policy. `paper` leaves the defaults, which are the report's where the report says something.
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "paper": {},
+    "paper": {"mix.sequences": {"recipe": "regular", "leave_out_empty": True}},
     "demo": {
         "annotate.page_models": {"held_out_rate": 0.15},
         "decide.features": {"held_out_rate": 0.15},

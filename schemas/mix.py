@@ -75,3 +75,26 @@ MANIFEST = Table(
     ),
     key=("mixture", "split", "kind", "language"),
 )
+
+LOTS = Table(
+    name="mix/lots",
+    meaning="what a recipe asked for and what was drawn, written before the sequences; no rows where each document is taken once",
+    columns=(
+        Column("mixture", pa.string(), "as in mix/sequences"),
+        Column("lot", pa.string(), "documents that are weighed together: a share of the recipe, or a part of it"),
+        Column("recipe", pa.string(), "as in mix/manifest"),
+        Column("kind", pa.string(), "as in decide/kept"),
+        Column("share", pa.float64(), "of the phase's tokens, as asked for"),
+        Column("max_epochs", pa.float64(), "how often a document may be taken"),
+        Column("document_count", pa.int64(), "training documents that there are"),
+        Column("token_count", pa.int64(), "their tokens"),
+        Column("epochs", pa.float64(), "how often their tokens are to be taken"),
+        Column("wanted_token_count", pa.int64(), "tokens asked for"),
+        Column("taken_token_count", pa.int64(), "tokens of the documents drawn, each as often as it is taken"),
+        Column("whole_epochs", pa.int64(), "how often every document is taken"),
+        Column("rate", pa.float64(), "documents whose draw is below it are taken once more"),
+        Column("is_limit", pa.bool_(), "whether this lot's limit on epochs is what keeps the phase from more tokens"),
+        Column("note", pa.string(), "why it misses its share by more than 0.1 %; empty where it does not"),
+    ),
+    key=("mixture", "lot"),
+)

@@ -49,7 +49,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the shards are made of. `policy_hash` is the policy that chose the documents."""
+    """What the shards are made of. `policy_hash` is the policy that chose the documents; `recipe` says how they were mixed.
+
+    `window` is the length of the longest sequence, in tokens. What has a default was not written by earlier versions.
+    """
 
     mixture: str
     policy_hash: str
@@ -58,6 +61,9 @@ class Manifest:
     end_token: str
     tokenizer_sha256: str
     splits: dict[str, Split]
+    policy: str = ""
+    recipe: str = ""
+    packing: str = ""
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:

@@ -73,6 +73,11 @@ class Stream:
             pa.concat_batches([self.documents, other.documents]),
         )
 
+    def before(self, cut: int) -> "Stream":
+        """The first `cut` tokens; a document ends there."""
+        rows = int(np.searchsorted(self.starts, cut))
+        return Stream(self.tokens[:cut], self.starts[:rows], self.documents.slice(0, rows))
+
     def after(self, cut: int) -> "Stream":
         """What follows the first `cut` tokens. Copies, so that the rest does not keep its batch alive."""
         first = int(np.searchsorted(self.starts, cut, side="right")) - 1 if len(self.tokens) > cut else len(self.starts)

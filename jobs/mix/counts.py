@@ -1,6 +1,6 @@
 """What the written sequences hold: counted from their pieces, so that nothing is claimed that is not there."""
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.runtime.errors import CountsError
@@ -32,6 +32,11 @@ def manifest_rows(tables: Tables, documents: DataFrame, phase: Phase, names: dic
     found = counted.join(there, BY).withColumn("epochs", F.col("document_count") / F.col("there"))
     found = found.withColumns({name: F.lit(value) for name, value in known.items()})
     return found.withColumn("window", F.lit(phase.window).cast("long")).select(*MANIFEST.names)
+
+
+def expected(copies: Column) -> list[Column]:
+    """Aggregates over documents: how many go into the sequences, and how many bytes, each document as often as it is taken."""
+    return [F.coalesce(F.sum(one.cast("long")), F.lit(0)) for one in (copies, copies * F.col("size_bytes"))]
 
 
 def check_counts(manifest: DataFrame, documents: int, size_bytes: int) -> None:

@@ -8,11 +8,12 @@ import pyarrow as pa
 
 from jobs.mix.group_files import write_group
 from jobs.mix.tokens import loaded, with_lists
+from udfs.best_fit import pack_best_fit
 from udfs.mixture import Phase
 from udfs.packing import pack, pack_groups
 
 GROUP = ("split", "hash_group")
-PACKERS = {"concatenate": pack}
+PACKERS = {"concatenate": pack, "best_fit": pack_best_fit}
 
 
 @dataclass

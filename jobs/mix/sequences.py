@@ -1,19 +1,21 @@
 """Tokenizes kept documents of all kinds and packs them into sequences, by a recipe.
 
 Reads   decide/kept, assemble/documents, ingest/contents, mix/tokenizers
-Writes  mix/sequences, mix/manifest; the rows of the mixture are replaced
+Writes  mix/lots, mix/sequences, mix/manifest; the rows of the mixture are replaced
 
 A document belongs to a fixed group by the hash of its key, and has a fixed place in the group's order. Packing never crosses a group, so
 the sequences do not depend on partitions, and new data changes only the groups that it falls into.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from jobs.mix.counts import check_counts, manifest_rows
+from jobs.mix.counts import check_counts, expected, manifest_rows
+from jobs.mix.drawing import drawn, once
 from jobs.mix.group_files import WRITTEN, data_file
 from jobs.mix.kept_documents import check_documents, kept_documents
 from jobs.mix.lots import with_fim, with_lots
@@ -21,17 +23,18 @@ from jobs.mix.pack import GROUP, Pack
 from jobs.mix.places import Order
 from jobs.mix.recipes import recipe
 from jobs.mix.tokens import token_runs, tokens_version
-from jobs.runtime.errors import CodemillError
+from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Job, Replace, ReplaceFiles, Write, parameter
+from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import task_count
 from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
 from schemas.ingest import CONTENTS
-from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
+from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 from schemas.spark import spark_schema
 from udfs.fim import marks_of
-from udfs.mixture import Phase
+from udfs.mixture import MixtureError, Phase, check_phase
 from udfs.tokenizer import TokenizerError, load
 
 
@@ -43,6 +46,8 @@ class SequencesParams:
     mixture: str = parameter("", "name of what comes out; default: the profile's, which `mix.shards` exports")
     window: int = parameter(0, "tokens of a sequence; 0: the recipe's", least=0)
     fim_rate: float = parameter(-1.0, "share of the documents that are filled in the middle; -1: the recipe's", least=-1, most=1)
+    total_tokens: int = parameter(0, "training tokens to take; 0: the recipe's, or as much as its shares leave", least=0)
+    leave_out_empty: bool = parameter(False, "whether shares of which there is nothing go to the others")
     packing: str = parameter("", "concatenate or best_fit; default: the recipe's")
     hash_groups: int = parameter(64, "fixed groups of documents; never change it in a lake that was trained on", least=1, most=100_000)
     seed: str = parameter("order", "of the order of documents")
@@ -53,10 +58,18 @@ class SequencesParams:
         return self.mixture or self.profile
 
     def phase(self) -> Phase:
-        """The recipe with what was asked for instead. Raises `UsageError`."""
+        """The recipe with what was asked for instead. Raises `UsageError` where it contradicts itself."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.mixture_name):
+            raise UsageError(f"mix.sequences.mixture={self.mixture}: expected letters, digits, dots, dashes and underscores")
         found = recipe(self.recipe)
         found = replace(found, packing=self.packing or found.packing, window=self.window or found.window)
-        return found if self.fim_rate < 0 else replace(found, fim_rate=self.fim_rate)
+        found = replace(found, total_tokens=self.total_tokens or found.total_tokens)
+        found = found if self.fim_rate < 0 else replace(found, fim_rate=self.fim_rate)
+        try:
+            check_phase(found)
+        except MixtureError as error:
+            raise UsageError(str(error)) from error
+        return found
 
 
 def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
@@ -65,18 +78,27 @@ def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     documents = with_fim(with_lots(kept_documents(tables, params.profile, params.layouts), phase), phase).persist()
     tables.account.read_rows, size = check_documents(tables, documents)
     version, order = tokens_version(tokenizer_sha256), Order(params.hash_groups, params.seed)
-    runs = token_runs(tables, documents, mixture, tokenizer_json, version).withColumn("epoch", F.lit(0))
-    tasks = min(2 * params.hash_groups, task_count(size, tables.cores))
-    in_document = ["kind", "candidate", "epoch", "token_offset"]
-    ordered = order.placed(runs).repartition(tasks, *GROUP).sortWithinPartitions(*GROUP, "place", *in_document)
-    pack = Pack(tokenizer_json, version, mixture, phase, tables.lake.path(SEQUENCES.name))
-    written = ordered.mapInArrow(pack, from_arrow_schema(WRITTEN)).collect()
+    runs = token_runs(tables, documents, mixture, tokenizer_json, version)
+    with Staging(tables.lake, tables.run) as staging:
+        if phase.is_whole:
+            taken = once(phase)
+        else:
+            runs = staging.keep(tables.spark, runs, "runs")
+            taken = drawn(runs, phase, params.leave_out_empty)
+        lots = [(mixture, *(row[name] for name in LOTS.names[1:])) for row in taken.rows]
+        yield Replace(LOTS, tables.spark.createDataFrame(lots, spark_schema(LOTS)), "mixture", mixture)
+        count, size = documents.agg(*expected(taken.copies())).first()  # type: ignore[misc]
+        tasks = min(2 * params.hash_groups, task_count(size, tables.cores))
+        in_document = ["kind", "candidate", "epoch", "token_offset"]
+        placed = order.placed(taken.repeated(runs)).repartition(tasks, *GROUP).sortWithinPartitions(*GROUP, "place", *in_document)
+        pack = Pack(tokenizer_json, version, mixture, phase, tables.lake.path(SEQUENCES.name))
+        written = placed.mapInArrow(pack, from_arrow_schema(WRITTEN)).collect()
     yield ReplaceFiles(SEQUENCES, [data_file(mixture, row) for row in written], "mixture", mixture)
-    # Counted once; a row for each split and language. Not persisted: another run in this session would be given the same rows.
+    # Counted once; a row for each split, kind and language. Not persisted: another run in this session would be given the same rows.
     names = {"mixture": mixture, "policy": params.profile, "tokenizer_sha256": tokenizer_sha256}
     counted = manifest_rows(tables, documents, phase, names).collect()
     manifest = tables.spark.createDataFrame(counted, spark_schema(MANIFEST))
-    check_counts(manifest, tables.account.read_rows, size)
+    check_counts(manifest, count, size)
     yield Replace(MANIFEST, manifest, "mixture", mixture)
 
 
@@ -97,7 +119,7 @@ JOB = Job(
     "mix.sequences",
     "tokenizes kept documents and packs them into sequences",
     reads=(KEPT, DOCUMENTS, CONTENTS, TOKENIZERS),
-    writes=(SEQUENCES, MANIFEST),
+    writes=(LOTS, SEQUENCES, MANIFEST),
     transform=transform,
     params=SequencesParams,
     check=SequencesParams.phase,

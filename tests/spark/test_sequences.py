@@ -1,5 +1,6 @@
 """Documents are tokenized once: packing again takes their tokens from the sequences, and nobody can tell."""
 
+import collections
 import dataclasses
 import hashlib
 import json
@@ -9,6 +10,7 @@ import pytest
 
 from jobs.assemble.documents import FILE_LAYOUT
 from jobs.mix import sequences, tokens
+from jobs.mix.recipes import RECIPES
 from jobs.mix.sequences import SequencesParams
 from jobs.runtime.errors import CodemillError
 from jobs.runtime.tables import Tables
@@ -16,9 +18,10 @@ from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
-from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
+from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 from schemas.spark import spark_schema
 from udfs.draws import uniform
+from udfs.mixture import Phase, Share
 from udfs.tokenizer import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, load, train
 
 # Documents that are texts of their own. Their candidates do not name them.
@@ -196,3 +199,72 @@ def test_what_cannot_be_mixed_is_told_before_anything_is_tokenized(lakes):
     put(tables, TOKENIZERS, [("default", "without", json.dumps(marks), 300, "given", 0, 0)])
     with pytest.raises(CodemillError, match="so no document can be filled in the middle"):
         packed(tables)
+
+
+OF_FILES = Share("file", 0.8, max_epochs=3, by="language", within=(("C", 0.25),))
+WEIGHED = Phase("weighed", 32, 0.3, (OF_FILES, Share("commit", 0.2, max_epochs=2)), packing="best_fit")
+LOT_OF = {("file", "C"): "file: C", ("file", "Python"): "file: others", ("commit", None): "commit"}
+
+
+def keep_two_kinds(tables, files, commits=30):
+    """Files of C and Python, and commits; one file in five is held out."""
+    common = {"policy": "demo", "policy_hash": "hash", "repository": "r", "path": "", "token_estimate": 1, "size_bytes": 1}
+    rows = [
+        common | {"kind": "file", "candidate": key(t), "language": ("C", "Python")[n % 3 > 0], "split": ("train", "held_out")[n % 5 == 4]}
+        for n, t in enumerate(files)
+    ]
+    texts = {f"r@{n}": f"Change number {n}\n" * (1 + n % 5) for n in range(commits)}
+    rows += [common | {"kind": "commit", "candidate": candidate, "split": "train"} for candidate in texts]
+    put(tables, KEPT, [tuple(row.get(name) for name in KEPT.names) for row in rows])
+    documents = [("file", key(text), FILE_LAYOUT, [key(text)], size([text]), None) for text in files]
+    put(tables, DOCUMENTS, documents + [("commit", one, "commit/1", [], size([text]), text) for one, text in texts.items()])
+
+
+def taken(tables):
+    """By (lot, candidate): how often it is there; by lot: tokens, as they lie in the sequences."""
+    lot_of = {row.candidate: LOT_OF[row.kind, row.language] for row in tables[KEPT].collect()}
+    epochs, tokens = collections.Counter(), collections.Counter()
+    for piece in (piece for row in tables[SEQUENCES].collect() if row.split == "train" for piece in row.pieces):
+        epochs[lot_of[piece.candidate], piece.candidate] += piece.token_offset == 0
+        tokens[lot_of[piece.candidate]] += piece.token_count
+    return epochs, tokens
+
+
+def test_a_recipe_is_met_and_its_draws_are_nested(lakes, monkeypatch):
+    monkeypatch.setitem(RECIPES, "weighed", WEIGHED)
+    tables, fresh, _ = lakes
+    params = dataclasses.replace(PARAMS, recipe="weighed")
+    keep_two_kinds(tables, TEXTS[1:50])
+    packed(tables, params)
+    before, _ = taken(tables)
+    keep_two_kinds(tables, TEXTS[1:])
+    found, _ = packed(tables, params)
+    epochs, tokens = taken(tables)
+    lots = {row.lot: row for row in tables[LOTS].collect()}
+    assert {name: row.taken_token_count for name, row in lots.items()} == tokens and len(tokens) == 3
+    total = sum(row.wanted_token_count for row in lots.values())
+    longest = max(size([text]) for text in TEXTS[1:])
+    for name, share in (("file: C", 0.2), ("file: others", 0.6), ("commit", 0.2)):
+        assert abs(tokens[name] - share * total) <= longest / 2
+        assert (lots[name].note == "") == (abs(tokens[name] / lots[name].wanted_token_count - 1) <= 0.001)
+    assert sum(row.is_limit for row in lots.values()) == 1 and max(epochs.values()) <= 3
+    for counted in (before, epochs):  # what is drawn is a question of the draw alone
+        for lot in lots:
+            ordered = sorted((uniform(pa.array([name]), "mixture")[0], count) for (of, name), count in counted.items() if of == lot)
+            assert [count for _, count in ordered] == sorted((count for _, count in ordered), reverse=True)
+    for (of, name), count in epochs.items():
+        assert count == lots[of].whole_epochs + (uniform(pa.array([name]), "mixture")[0] < lots[of].rate)
+    keep_two_kinds(fresh, TEXTS[1:])
+    partitions = fresh.spark.conf.get("spark.sql.shuffle.partitions")
+    fresh.spark.conf.set("spark.sql.shuffle.partitions", "5")
+    try:
+        assert packed(fresh, params)[0] == found
+    finally:
+        fresh.spark.conf.set("spark.sql.shuffle.partitions", partitions)
+    with pytest.raises(CodemillError, match="commit: 20,000 tokens are asked for"):
+        packed(tables, dataclasses.replace(params, total_tokens=100_000))
+    keep_two_kinds(tables, TEXTS[1:], commits=0)
+    with pytest.raises(CodemillError, match="asks for commit, of which there is nothing"):
+        packed(tables, params)
+    packed(tables, dataclasses.replace(params, leave_out_empty=True))
+    assert not taken(tables)[1]["commit"]

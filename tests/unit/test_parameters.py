@@ -13,6 +13,9 @@ from tests.lake_builder import LakeRows
     ("setting", "said"),
     [
         ("mix.sequences.window=-1", "mix.sequences.window=-1: expected at least 0"),
+        ("mix.sequences.mixture=a/b", "mix.sequences.mixture=a/b: expected letters, digits, dots"),
+        ("mix.sequences.packing=tight", "its packing is 'tight'; expected concatenate or best_fit"),
+        ("mix.sequences.total_tokens=5", "total_tokens is 5; it takes everything once"),
         ("mix.sequences.recipe=best", "there is no recipe 'best'. There are: continued, demo, regular"),
         ("mix.sequences.hash_groups=1_000_000", "mix.sequences.hash_groups=1000000: expected at least 1 and at most 100,000"),
         ("mix.tokenizer.vocabulary_size=256", "mix.tokenizer.vocabulary_size=256: expected at least 261"),
