@@ -126,8 +126,23 @@ def write_probe(root: Path, loss: Sequence[float], completions: dict[str, str]) 
     counts = {"steps": len(loss), "tokens": 1_024 * len(loss), "parameters": 1_000_000, "training_s": 0.1 * len(loss)}
     held_out = {"held_out_bits_per_byte": 2.875, "unigram_bits_per_byte": 4.718, "held_out_text_bytes": 50_000}
     (root / "train/probe").mkdir(parents=True, exist_ok=True)
-    metrics = json.dumps({"log": log, "completions": completions, **counts, **held_out})
+    metrics = json.dumps({"log": log, "completions": completions, **counts, **held_out, "phases": phases(), "fim": FIM})
     (root / "train/probe/metrics.json").write_text(metrics, encoding="utf-8")
+
+
+FIM = {"skipped": None, "documents": 8, "trained_on": 3, "bits_per_byte": 2.5, "without_suffix": 2.75, "in_another_document": 3.25}
+
+
+def phases() -> list[Row]:
+    """Two, of which the second alone has commits held out."""
+    bits = {"bits_per_byte": 2.875, "tokens": 9_000, "text_bytes": 25_000}
+    both: Row = {"steps": 30, "tokens": 30_720, "first_loss": 5.0, "final_loss": 2.5, "loss_by_kind": {"file": 2.5}}
+    held_out = {"model": bits, "unigram": 4.718, "by_kind": {"file": bits}, "by_language": {"unknown": bits}}
+    later = {**held_out, "by_kind": {"file": bits, "commit": bits}}
+    return [
+        {"name": "regular", "window": 128, "learning_rate": 0.01, **both, "held_out": held_out},
+        {"name": "continued", "window": 256, "learning_rate": 0.001, **both, "held_out": later},
+    ]
 
 
 def write_shards_manifest(root: Path, rows: LakeRows) -> None:

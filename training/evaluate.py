@@ -1,7 +1,7 @@
 """Bits per byte on held-out text: what a model needs for one UTF-8 byte, comparable across tokenizers.
 
 All nats of all held-out tokens, end-of-document tokens included, divided by ln 2 and by the bytes of the text. Windows do not overlap, so
-the first tokens of each see little context: the number is an upper bound.
+the first tokens of each see little context: the number is an upper bound, and a longer window alone makes it smaller.
 """
 
 import math
@@ -12,64 +12,97 @@ import pyarrow as pa
 import torch
 from transformers import LlamaForCausalLM
 
-from training.loader import IGNORED, Windows, sequences, windows_of
+from training.loader import Source, pools
+from training.losses import token_losses
+from training.pools import IGNORED, KINDS, Windows, stacked
+from training.processes import Processes
+from training.record import Bits, HeldOutBits
 from udfs.draws import uniform
-from udfs.manifest import Manifest
 from udfs.tokenizer import Tokenizer, encode
+
+_UNIGRAM_TOKENS = 64 << 20  # counted at most
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Windows of held-out text, and the bytes that their targets stand for."""
+    """Windows of held-out text, the bytes of each target ([windows, context]), and its language."""
 
     windows: Windows
-    tokens: int
-    text_bytes: int
+    target_bytes: np.ndarray
+    languages: np.ndarray
+
+    @property
+    def tokens(self) -> int:
+        return int((self.windows.targets != IGNORED).sum())
+
+    @property
+    def text_bytes(self) -> int:
+        return int(self.target_bytes.sum())
 
 
-def held_out(folder: str, manifest: Manifest, context: int, tokenizer: Tokenizer, tokens_asked: int, seed: str) -> HeldOut | None:
+def held_out(source: Source, token_bytes: np.ndarray, tokens_asked: int) -> HeldOut | None:
     """About `tokens_asked` tokens, in windows drawn one by one over the whole split: a repository counts as much as it has tokens.
 
     All windows where the split has no more tokens than asked; None where nothing is held out. Reads the split, one row group at a time.
     """
-    if "held_out" not in manifest.splits or not manifest.splits["held_out"].totals["text_bytes"]:
+    split = source.manifest.splits.get(source.split)
+    if split is None or not split.totals["text_bytes"] or not tokens_asked:
         return None
-    rate = tokens_asked / manifest.splits["held_out"].totals["tokens"]
-    inputs, targets = [], []
-    for number, table in enumerate(sequences(folder, manifest, "held_out", seed)):
-        windows = windows_of(table, context, tokenizer.end_id)
-        ids = pa.array([f"{number}/{row}" for row in range(len(windows.inputs))], pa.string())
-        is_drawn = uniform(ids, f"{seed}.windows") < rate
-        inputs.append(windows.inputs[is_drawn])
-        targets.append(windows.targets[is_drawn])
-    drawn = Windows(np.concatenate(inputs), np.concatenate(targets))
-    tokens = drawn.targets[drawn.targets != IGNORED]
-    text_bytes = int(tokenizer.token_bytes[tokens].sum())
-    return HeldOut(drawn, len(tokens), text_bytes) if text_bytes else None
+    rate = tokens_asked / split.totals["tokens"]
+    parts, languages = [], []
+    for number, pool in enumerate(pools(source)):
+        ids = pa.array([f"{number}/{window}" for window in range(len(pool.starts))], pa.string())
+        chosen = np.flatnonzero(uniform(ids, f"{source.seed}.windows") < rate)
+        parts.append(pool.windows(chosen, source.context, source.end_id))
+        languages.append(pool.languages[parts[-1].documents])  # padding gets some language, and is not counted
+    drawn = stacked(parts)
+    target_bytes = np.where(drawn.targets == IGNORED, 0, token_bytes[np.maximum(drawn.targets, 0)])
+    return HeldOut(drawn, target_bytes, np.concatenate(languages)) if target_bytes.any() else None
 
 
-def model_nats(model: LlamaForCausalLM, windows: Windows, batch_size: int) -> float:
-    """The sum of negative log likelihoods of all targets."""
-    nats = 0.0
+def model_nats(model: LlamaForCausalLM, windows: Windows, batch_size: int, attention: str | None, processes: Processes) -> np.ndarray:
+    """[windows, context]: the negative log likelihood of each target, 0 where none is. Processes share the windows."""
+    nats = torch.zeros(windows.targets.shape, dtype=torch.float64)
     model.eval()
     with torch.inference_mode():
-        for start in range(0, len(windows.inputs), batch_size):
-            inputs = torch.from_numpy(windows.inputs[start : start + batch_size])
-            targets = torch.from_numpy(windows.targets[start : start + batch_size])
-            logits = model(input_ids=inputs, use_cache=False).logits
-            losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="none")
-            nats += losses.double().sum().item()
+        for start in range(processes.rank * batch_size, len(windows), processes.count * batch_size):
+            rows = slice(start, start + batch_size)
+            nats[rows] = token_losses(model, windows[rows], attention, processes.device).double().cpu()
+    found: np.ndarray = processes.summed(nats.to(processes.device)).cpu().numpy()
+    return found
+
+
+def unigram_nats(source: Source, windows: Windows) -> np.ndarray:
+    """The same for a model that knows only how often each token stands in the source, plus one."""
+    counts = np.ones(source.manifest.vocabulary_size, dtype=np.int64)
+    for pool in pools(source):
+        counts += np.bincount(pool.tokens, minlength=len(counts))
+        if counts.sum() > _UNIGRAM_TOKENS:
+            break
+    nats: np.ndarray = np.where(windows.targets == IGNORED, 0.0, -np.log(counts / counts.sum())[np.maximum(windows.targets, 0)])
     return nats
 
 
-def unigram_nats(folder: str, manifest: Manifest, vocabulary_size: int, windows: Windows) -> float:
-    """The same sum for a model that knows only how often each token stands in the training shards, plus one."""
-    counts = np.ones(vocabulary_size, dtype=np.int64)
-    for table in sequences(folder, manifest, "train", "unigram"):
-        for chunk in table.column("tokens").chunks:
-            counts += np.bincount(chunk.flatten().to_numpy(), minlength=vocabulary_size)
-    targets = windows.targets[windows.targets != IGNORED]
-    return float(-np.log(counts / counts.sum())[targets].sum())
+def measured(sample: HeldOut, nats: np.ndarray, unigram: np.ndarray) -> HeldOutBits:
+    """Of all, of each kind and of each language. A part without a byte of text has no bits per byte and is left out."""
+    kinds = np.array(KINDS)[sample.windows.kinds]
+    return HeldOutBits(
+        _bits(sample, nats, sample.windows.targets != IGNORED),
+        bits_per_byte(float(unigram.sum()), sample.text_bytes),
+        _by_label(sample, nats, kinds),
+        _by_label(sample, nats, sample.languages),
+    )
+
+
+def _by_label(sample: HeldOut, nats: np.ndarray, labels: np.ndarray) -> dict[str, Bits]:
+    is_target = sample.windows.targets != IGNORED
+    masks = {str(label): is_target & (labels == label) for label in sorted(set(labels[is_target].tolist()))}
+    return {label: _bits(sample, nats, mask) for label, mask in masks.items() if sample.target_bytes[mask].any()}
+
+
+def _bits(sample: HeldOut, nats: np.ndarray, mask: np.ndarray) -> Bits:
+    text_bytes = int(sample.target_bytes[mask].sum())
+    return Bits(bits_per_byte(float(nats[mask].sum()), text_bytes), int(mask.sum()), text_bytes)
 
 
 def bits_per_byte(nats: float, text_bytes: int) -> float:
@@ -79,7 +112,7 @@ def bits_per_byte(nats: float, text_bytes: int) -> float:
 def completion(model: LlamaForCausalLM, tokenizer: Tokenizer, prompt: str, tokens_max: int) -> str:
     """The likeliest continuation, token by token. A prompt starts a document."""
     tokens, _ = encode(tokenizer, pa.array([prompt], pa.string()))
-    ids = torch.tensor([[tokenizer.end_id, *tokens[:-1].tolist()]])
+    ids = torch.tensor([[tokenizer.end_id, *tokens[:-1].tolist()]], device=model.device)
     room = min(tokens_max, model.config.max_position_embeddings - ids.shape[1])
     if room < 1:
         return ""

@@ -1,48 +1,54 @@
-"""The probe's model: a decoder of Llama-3 structure, and the folder that `transformers` loads it from."""
+"""The model: a decoder of Llama-3 structure, and the folder that `transformers` loads it from."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 from transformers.utils.logging import disable_progress_bar
 
+from training.shapes import ModelShape
 from udfs.folders import replaced
 from udfs.tokenizer import Tokenizer
 
 
-@dataclass(frozen=True)
-class ModelShape:
-    """Sizes of the decoder. Proportions follow the report's 8.2B model (section 2.3): four query heads share a key and value head there."""
-
-    hidden_size: int = 128
-    intermediate_size: int = 384
-    layers: int = 4
-    heads: int = 4
-    key_value_heads: int = 2
-    tie_embeddings: bool = True  # beside layers this small, a head of its own nearly doubles what the optimizer has to move
-
-
-def build_model(shape: ModelShape, tokenizer: Tokenizer, context: int, seed: int) -> LlamaForCausalLM:
-    """Random weights that depend on `seed` and `shape` alone; the global random state is left as it was."""
-    config = LlamaConfig(
-        vocab_size=tokenizer.vocabulary_size,
+def config_of(shape: ModelShape, vocabulary_size: int, window: int, rope_theta: float, **settings: Any) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=vocabulary_size,
         hidden_size=shape.hidden_size,
         intermediate_size=shape.intermediate_size,
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.key_value_heads,
-        max_position_embeddings=context,
+        max_position_embeddings=window,
+        rope_parameters={"rope_type": "default", "rope_theta": rope_theta},
         rms_norm_eps=1e-5,
         tie_word_embeddings=shape.tie_embeddings,
-        bos_token_id=tokenizer.end_id,
-        eos_token_id=tokenizer.end_id,
-        pad_token_id=tokenizer.padding_id,
+        **settings,
     )
+
+
+def build_model(shape: ModelShape, tokenizer: Tokenizer, window: int, rope_theta: float, seed: int) -> LlamaForCausalLM:
+    """Random weights that depend on `seed` and `shape` alone; the global random state is left as it was."""
+    ids = {"bos_token_id": tokenizer.end_id, "eos_token_id": tokenizer.end_id, "pad_token_id": tokenizer.padding_id}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LlamaForCausalLM(config)
+        return LlamaForCausalLM(config_of(shape, tokenizer.vocabulary_size, window, rope_theta, **ids))
+
+
+def set_positions(model: LlamaForCausalLM, window: int, rope_theta: float) -> None:
+    """Gives the model the window and RoPE's theta of another phase. Rotations are no weights: nothing that was learnt changes."""
+    config = model.config
+    config.max_position_embeddings = window
+    config.rope_parameters = {**config.rope_parameters, "rope_theta": rope_theta}
+    model.model.rotary_emb = LlamaRotaryEmbedding(config).to(model.device)
+
+
+def load_checkpoint(folder: str) -> LlamaForCausalLM:
+    disable_progress_bar()
+    return LlamaForCausalLM.from_pretrained(folder, local_files_only=True)
 
 
 def save_checkpoint(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:

@@ -1,106 +1,136 @@
-"""What a probe run is asked for and what it finds. No torch here: a run that is already there is recognised without it."""
+"""What a run finds, and where it writes it. No torch here: a run that is already there is recognised without it."""
 
 import hashlib
 import json
 import os
 import platform
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from training.plan import Plan
+
 METRICS_NAME = "metrics.json"
 CHECKPOINT_NAME = "checkpoint"
-VERSION = 2  # raised where the same parameters would give other numbers
-# Each ends where a token ends: the space before a name belongs to the name's token, so the model never saw "def " with a name after it.
-_PROMPTS = ("def __init__(self", "import", "class", "if __name__ ==", "#include <")
-
-
-@dataclass(frozen=True)
-class ProbeParams:
-    """What a probe run depends on. Times are seconds of wall clock."""
-
-    shards: str = field(metadata={"help": "folder with manifest.json: a path or a URI that Arrow knows"})
-    out: str = field(metadata={"help": "local folder for checkpoint/ and metrics.json"})
-    steps: int = field(default=420, metadata={"help": "optimizer steps"})
-    seconds_budget: float = field(default=75.0, metadata={"help": "training is planned to end within it, by fewer steps if need be"})
-    context: int = field(default=128, metadata={"help": "tokens a window; the manifest's window where that is shorter"})
-    batch_size: int = field(default=8, metadata={"help": "windows a step"})
-    learning_rate: float = field(default=1e-2, metadata={"help": "highest; a linear warm-up before it, a cosine to a tenth of it after"})
-    warmup_steps: int = field(default=20, metadata={"help": "steps of the warm-up"})
-    held_out_tokens: int = field(default=65_536, metadata={"help": "tokens evaluated, about: windows drawn over all that is held out"})
-    threads: int = field(default=os.cpu_count() or 1, metadata={"help": "of torch"})
-    seed: int = field(default=0, metadata={"help": "of the weights and of the order of windows"})
-    save_every_s: float = field(default=20.0, metadata={"help": "between saved states, from which a killed run goes on"})
-    completion_tokens: int = field(default=32, metadata={"help": "tokens of each completion"})
-    hidden_size: int = field(default=128, metadata={"help": "of the decoder"})
-    layers: int = field(default=2, metadata={"help": "of the decoder"})
-    prompts: tuple[str, ...] = field(default=_PROMPTS, metadata={"help": "texts to complete"})
-
-    def __post_init__(self) -> None:
-        for param in fields(self):
-            value = getattr(self, param.name)
-            if isinstance(value, int | float) and param.name not in ("seed", "completion_tokens") and value <= 0:
-                raise ValueError(f"{param.name} is {value}; it must be above 0")
+VERSION = 3  # raised where the same plan would give other numbers
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """`loss` is the mean since the line before, in nats per token; `tokens` and `seconds` count from the start."""
+    """Losses are means since the line before, in nats per token; `step`, `tokens` and `seconds` count from the start of the run."""
 
+    phase: str
     step: int
     loss: float
+    loss_by_kind: dict[str, float]
     learning_rate: float
     tokens: int
     seconds: float
 
 
 @dataclass(frozen=True)
-class ProbeResult:
-    """What metrics.json holds. Bits per byte are None where no text is held out; both are over the same tokens and bytes."""
+class Bits:
+    """What a model needs for a byte of text, over so many tokens and bytes."""
 
-    run: str
-    manifest_sha256: str
+    bits_per_byte: float
+    tokens: int
+    text_bytes: int
+
+
+@dataclass(frozen=True)
+class HeldOutBits:
+    """`unigram` is what a model needs that knows only how frequent each token is. Languages are `unknown` where shards do not say them."""
+
+    model: Bits
+    unigram: float
+    by_kind: dict[str, Bits]
+    by_language: dict[str, Bits]
+
+
+@dataclass(frozen=True)
+class FimCheck:
+    """Bits per byte of the true middles of held-out texts, each between its suffix and prefix, in the order suffix, prefix, middle.
+
+    `without_suffix`: the same middles after the same prefixes and an empty suffix. `in_another_document`: the same middles, each
+    between the suffix and prefix of another text. `trained_on` counts the documents with a middle that training saw: with none, the model
+    never learnt what the tokens mean, and nothing is to be expected. Figures are None where `skipped` says why.
+    """
+
+    skipped: str | None = None
+    documents: int = 0
+    middle_bytes: int = 0
+    trained_on: int = 0
+    bits_per_byte: float | None = None
+    without_suffix: float | None = None
+    in_another_document: float | None = None
+
+
+@dataclass(frozen=True)
+class PhaseResult:
+    """`tokens` are the phase's own. `loss_by_kind` is over the last fifth of its log lines. `held_out` is None where nothing is."""
+
+    name: str
     steps: int
     steps_asked: int
     tokens: int
-    parameters: int
+    window: int
+    learning_rate: float
     first_loss: float
     final_loss: float
+    loss_by_kind: dict[str, float]
+    training_s: float
+    held_out: HeldOutBits | None
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What metrics.json holds. The figures on held-out text are those after the last phase; None where no text is held out."""
+
+    run: str
+    manifests: dict[str, str]
+    steps: int
+    tokens: int
+    parameters: int
+    processes: int
+    device: str
+    first_loss: float
+    final_loss: float
+    phases: tuple[PhaseResult, ...]
     held_out_bits_per_byte: float | None
     unigram_bits_per_byte: float | None
     held_out_tokens: int
     held_out_text_bytes: int
+    fim: FimCheck
     completions: dict[str, str]
     training_s: float
     checkpoint: str
     versions: dict[str, str]
-    params: dict[str, Any]
+    plan: dict[str, Any]
     log: tuple[LogLine, ...]
 
 
-def run_id(params: ProbeParams, manifest_sha256: str) -> str:
-    """Names what the numbers depend on: not where the folders lie, nor how often states are saved."""
-    depends = {name: value for name, value in asdict(params).items() if name not in ("shards", "out", "save_every_s")}
-    return hashlib.sha256(json.dumps([VERSION, depends, manifest_sha256, library_versions()], sort_keys=True).encode()).hexdigest()
+def run_id(plan: Plan, manifests: dict[str, str]) -> str:
+    """Names what the numbers depend on: not where the folders lie, how often states are saved, or how many processes there are."""
+    phases = tuple(replace(phase, shards=None) for phase in plan.phases)
+    depends = asdict(replace(plan, phases=phases, save_every_s=1.0, kept_states=1))
+    return hashlib.sha256(json.dumps([VERSION, depends, manifests, library_versions()], sort_keys=True).encode()).hexdigest()
 
 
 def library_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in ("pyarrow", "tokenizers", "torch", "transformers")}}
 
 
-def write_result(result: ProbeResult, out: Path) -> None:
+def write_result(result: TrainResult, out: Path) -> None:
     written = out / f"{METRICS_NAME}.new"
     written.write_text(json.dumps(asdict(result), indent=2) + "\n")
     os.replace(written, out / METRICS_NAME)
 
 
-def finished(out: Path, run: str) -> ProbeResult | None:
-    """The result of this very run where it is there already, with its checkpoint."""
+def finished(out: Path, run: str) -> dict[str, Any] | None:
+    """The record of this very run where it is there already, with its checkpoint."""
     try:
-        record = json.loads((out / METRICS_NAME).read_bytes())
+        record: dict[str, Any] = json.loads((out / METRICS_NAME).read_bytes())
     except (OSError, ValueError):
         return None
-    if record.get("run") != run or not (out / CHECKPOINT_NAME).is_dir():
-        return None
-    return ProbeResult(**{**record, "log": tuple(LogLine(**line) for line in record["log"])})
+    return record if record.get("run") == run and (out / CHECKPOINT_NAME).is_dir() else None

@@ -3,7 +3,8 @@
 Reads   LAKE/mix/shards/
 Writes  LAKE/train/probe/: checkpoint, metrics, completions
 
-Runs `python -m training.probe` as a process of its own: the trainer reads the shards and nothing else, and its memory ends with it.
+Runs `python -m training train` as a process of its own: the trainer reads the shards and nothing else, and its memory ends with it. The
+plan `probe` has two short phases, the second with a longer window and a tenth of the rate.
 """
 
 import contextlib
@@ -24,19 +25,29 @@ from schemas.mix import MANIFEST, SEQUENCES
 
 @dataclass(frozen=True)
 class ProbeJobParams:
-    steps: int = parameter(420, "optimizer steps; fewer where the time does not allow them", least=1)
-    seconds_budget: float = parameter(75.0, "seconds of training", least=1)
+    steps: int = parameter(384, "optimizer steps, a twelfth of them in the second phase; fewer where the time does not allow them", least=2)
+    seconds_budget: float = parameter(75.0, "seconds of training, a fifth for the second phase", least=1)
 
 
 def transform(tables: Tables, params: ProbeJobParams) -> Iterator[Write]:
     with local_folders(tables.lake) as (shards, out):
-        command = [sys.executable, "-m", "training.probe", "--shards", shards, "--out", out]
-        command += ["--steps", str(params.steps), "--seconds-budget", str(params.seconds_budget)]
+        command = [sys.executable, "-m", "training", "train", "--plan", "probe", "--shards", shards, "--out", out]
+        command += [part for setting in settings(params) for part in ("--set", setting)]
         process = subprocess.run(command, stdout=sys.stderr, check=False)
         if process.returncode:
             by_hand = f" By hand: {' '.join(command)}" if tables.lake.is_local else ""
             raise CodemillError(f"the probe ended with status {process.returncode}; what it said is above.{by_hand}")
     yield from ()
+
+
+def settings(params: ProbeJobParams) -> list[str]:
+    continued = max(1, params.steps // 12)
+    return [
+        f"regular.steps={params.steps - continued}",
+        f"continued.steps={continued}",
+        f"regular.seconds_budget={0.8 * params.seconds_budget}",
+        f"continued.seconds_budget={0.2 * params.seconds_budget}",
+    ]
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from deltalake import write_deltalake
 from jobs.report.examples import EXAMPLES_PER_REASON, KEPT_EXAMPLES
 from jobs.report.facts import ReportFacts, collect
 from jobs.report.funnel import SIZE_BOUNDS_BYTES
+from jobs.report.probe import ProbeKind
 from jobs.report.runs import JobRun
 from jobs.report.tables import Missing
 from schemas import ALL_TABLES
@@ -275,3 +276,9 @@ def test_a_long_curve_is_thinned_and_a_loss_that_is_no_number_left_out(tmp_path:
     assert (probe.points[0].step, probe.points[-1].step) == (0, 4_999)
     assert not [point for point in probe.points if point.step == 7]
     assert (probe.steps, probe.held_out_bits_per_byte, probe.unigram_bits_per_byte) == (5_000, 2.875, 4.718)
+    assert [(phase.name, phase.window, phase.held_out_bits_per_byte) for phase in probe.phases] == [
+        ("regular", 128, 2.875),
+        ("continued", 256, 2.875),
+    ]
+    assert probe.kinds == (ProbeKind("commit", None, 2.875), ProbeKind("file", 2.5, 2.875))
+    assert probe.middles is not None and probe.middles.without_suffix == 2.75
