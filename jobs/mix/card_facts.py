@@ -146,9 +146,12 @@ def rejects(lake: Lake) -> list[Facts]:
 
 
 def last_runs(lake: Lake) -> list[Facts]:
-    """Each job's last run that did not fail, in order of their starts; those after the shards are not what they are made of."""
-    found = {run["job"]: run for run in runs(lake) if run["status"] != "failed" and not run["job"].startswith(("train.", "mix.exports"))}
-    return sorted(found.values(), key=lambda run: (run["started_at"], run["job"]))
+    """Each job's last run that did not fail, in the order of the pipeline. What runs after the shards is not what they are made of."""
+    from jobs.pipeline import JOBS  # which imports the job that imports this
+
+    found = {run["job"]: run for run in runs(lake) if run["status"] != "failed"}
+    names = [job.name for job in JOBS]
+    return [found[name] for name in names[: names.index("mix.shards") + 1] if name in found]
 
 
 def parameters(run: Facts) -> Facts:
