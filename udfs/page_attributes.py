@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from udfs.compiled import compiled
-from udfs.page_names import Names, hash_lower, is_digit, is_letter, is_space, lower, names_table, value_of
-from udfs.page_tags import TAG
 from udfs.page_marks import (
     ANSWER,
     ARIA_HIDDEN,
@@ -26,6 +24,8 @@ from udfs.page_marks import (
     SCORED,
     WHOLE,
 )
+from udfs.page_names import Names, hash_lower, is_digit, is_letter, is_space, lower, names_table, value_of
+from udfs.page_tags import TAG
 
 A = IntEnum("A", "CLASS ID ROLE HIDDEN ARIA_HIDDEN STYLE ITEMPROP ITEMTYPE DATA_SCORE DATA_LANG DATA_LANGUAGE LANG")
 

@@ -7,11 +7,11 @@ import numpy as np
 from udfs.compiled import compiled
 from udfs.page_attributes import attribute
 from udfs.page_code import longest_ticks, put_block
+from udfs.page_marks import ACCEPTED, ANSWER, CODE, DROPPED, HAS_BLOCK, HAS_BREAK, HAS_CODE, MATH, QUESTION, SCORED, VOTES
 from udfs.page_names import is_digit, is_space, name_hash
 from udfs.page_tables import end_cell, end_row, end_table, is_data_table, start_cell, start_row, start_table
 from udfs.page_tags import BLOCK, TAG, TEXT
 from udfs.page_tree import BITS, END, KIND, LAST, MAX_DEPTH, SIZE, START
-from udfs.page_marks import ACCEPTED, ANSWER, CODE, DROPPED, HAS_BLOCK, HAS_BREAK, HAS_CODE, MATH, QUESTION, SCORED, VOTES
 from udfs.page_writer import (
     BREAK,
     CODE_BYTES,

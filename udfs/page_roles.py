@@ -7,9 +7,6 @@ holds a code block is never dropped but where a class or role names it as naviga
 from typing import Any
 
 from udfs.compiled import compiled
-from udfs.page_names import is_space
-from udfs.page_tags import BLOCK, TAG, TEXT, UNSEEN
-from udfs.page_tree import BITS, END, KIND, LAST, LINKED, LINKS, PARENT, SIZE, START
 from udfs.page_marks import (
     ARIA_HIDDEN,
     BOILERPLATE,
@@ -28,6 +25,9 @@ from udfs.page_marks import (
     PANEL,
     VOTES,
 )
+from udfs.page_names import is_space
+from udfs.page_tags import BLOCK, TAG, TEXT, UNSEEN
+from udfs.page_tree import BITS, END, KIND, LAST, LINKED, LINKS, PARENT, SIZE, START
 
 STRICT, PLAIN = 1, 0
 SHORT_BYTES = 300  # a part with a weak sign and no more text than this is boilerplate

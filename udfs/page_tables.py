@@ -3,9 +3,9 @@
 from typing import Any
 
 from udfs.compiled import compiled
+from udfs.page_marks import CODE, DROPPED, HAS_CODE
 from udfs.page_tags import TAG, TEXT
 from udfs.page_tree import BITS, KIND, LAST, SIZE
-from udfs.page_marks import CODE, DROPPED, HAS_CODE
 from udfs.page_writer import (
     BREAK,
     COLUMNS_SEEN,

@@ -2,7 +2,7 @@
 
 Reads   ingest/files, ingest/repositories, ingest/contents, annotate/text_facts, annotate/syntax, annotate/duplicates,
         annotate/repository_duplicates, ingest/commits, annotate/commit_facts, ingest/pages, annotate/contamination,
-        annotate/benchmarks
+        annotate/benchmarks, annotate/page_models, annotate/page_judgements, annotate/page_hosts
 Writes  decide/features
 """
 
@@ -18,7 +18,18 @@ from jobs.annotate import commit_facts, syntax, text_facts
 from jobs.decide.page_features import UNKNOWN, page_facts, page_occurrences
 from jobs.runtime.job import Job, Snapshot, Write, parameter
 from jobs.runtime.tables import Tables
-from schemas.annotate import BENCHMARKS, COMMIT_FACTS, CONTAMINATION, DUPLICATES, REPOSITORY_DUPLICATES, SYNTAX, TEXT_FACTS
+from schemas.annotate import (
+    BENCHMARKS,
+    COMMIT_FACTS,
+    CONTAMINATION,
+    DUPLICATES,
+    PAGE_HOSTS,
+    PAGE_JUDGEMENTS,
+    PAGE_MODELS,
+    REPOSITORY_DUPLICATES,
+    SYNTAX,
+    TEXT_FACTS,
+)
 from schemas.decide import FEATURES, OCCURRENCE
 from schemas.ingest import COMMITS, CONTENTS, FILES, PAGES, REPOSITORIES
 from schemas.spark import spark_schema
@@ -62,7 +73,7 @@ def page_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
     found = page_occurrences(tables)
     hosts = held_out(found.select("repository", *UNKNOWN).dropDuplicates(["repository"]), params).select("repository", "is_held_out")
     rows = text_rows(tables, "page", best_occurrences(found.join(hosts, "repository")))
-    facts = page_facts(found, tables[CONTENTS].select("content_sha256", "size_bytes"))
+    facts = page_facts(tables, found, tables[CONTENTS].select("content_sha256", "size_bytes"))
     return rows.join(facts.withColumnRenamed("content_sha256", "candidate"), "candidate")
 
 
@@ -221,6 +232,9 @@ JOB = Job(
         PAGES,
         CONTAMINATION,
         BENCHMARKS,
+        PAGE_MODELS,
+        PAGE_JUDGEMENTS,
+        PAGE_HOSTS,
     ),
     writes=(FEATURES,),
     transform=transform,

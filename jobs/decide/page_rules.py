@@ -1,7 +1,7 @@
 """The rules of a policy on web pages: words, links, relevance, quality by the kind of site, and how many of a kind are taken.
 
-Relevance and quality are asked where models have judged the page (annotate/page_judgements). A page with code tags is relevant as it is; one
-without needs a model to say so.
+Relevance and quality are asked where models have judged the page (annotate/page_judgements). A page with code tags is relevant as it is;
+one without needs a model to say so.
 """
 
 from collections.abc import Callable

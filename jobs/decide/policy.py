@@ -72,7 +72,12 @@ class Policy:
     # The report asks another quality of each kind of site and takes another share of it, and gives no values: these are ours
     # (docs/decisions/0022).
     min_page_quality_percent: int = 30
-    min_page_quality_by_category: tuple[tuple[str, float], ...] = (("commerce", 60), ("forum", 20), ("news", 40), ("question_and_answer", 20))
+    min_page_quality_by_category: tuple[tuple[str, float], ...] = (
+        ("commerce", 60),
+        ("forum", 20),
+        ("news", 40),
+        ("question_and_answer", 20),
+    )
     page_rate_by_category: tuple[tuple[str, float], ...] = (("commerce", 0.2), ("news", 0.5))
     # Of the files that pass all else, by a scorer's judgement: the least score, and the share of the worst that is out (the report: about a
     # tenth). Neither is asked where no scorer has scored.
