@@ -1,7 +1,7 @@
 """Real web pages for the demo, without a network: what is documented on this machine, as sites, crawled into a web archive by wget.
 
-Each module of Python's library has a site made by pydoc, each installed distribution one of its description and its licences. A small
-proxy answers for all their names, so that wget sees many hosts.
+Each module of Python's library has a site made by pydoc, each installed distribution one of its description and one of its licences. A
+small proxy answers for all their names, so that wget sees many hosts.
 """
 
 import contextlib
@@ -33,14 +33,14 @@ def sites() -> dict[str, Site]:
     found: dict[str, Site] = {}
     for name in sorted(sys.stdlib_module_names - SKIPPED):
         if not name.startswith("_") and (page := module_page(name)):
-            found[f"{name.replace('_', '-').lower()}.python.example"] = {"/": index(name, ["/module.html"]), "/module.html": page}
+            found[f"docs.{name.replace('_', '-').lower()}.example"] = {"/": index(name, ["/module.html"]), "/module.html": page}
     for one in sorted(importlib.metadata.distributions(), key=lambda one: one.name.lower()):
         pages = dict(distribution_pages(one))
-        if pages:
-            found[f"{one.name.replace('_', '-').replace('.', '-').lower()}.packages.example"] = {
-                "/": index(one.name, sorted(pages)),
-                **pages,
-            }
+        name = one.name.replace("_", "-").replace(".", "-").lower()
+        for host, kind in ((f"pypi.{name}.example", "/readme"), (f"{name}.example", "/licence")):
+            site = {path: body for path, body in pages.items() if path.startswith(kind)}
+            if site:
+                found[host] = {"/": index(one.name, sorted(site)), **site}
     return found
 
 

@@ -10,6 +10,7 @@ from jobs.report.duplicates import Groups, Removed, collect_groups, collect_remo
 from jobs.report.examples import Example, ReasonExamples, ReasonRejects, collect_dropped, collect_kept, collect_rejects
 from jobs.report.funnel import Funnel, SizeBin, collect_funnel, collect_sizes
 from jobs.report.languages import Language, collect_languages
+from jobs.report.pages import Pages, collect_pages
 from jobs.report.probe import Probe, collect_probe
 from jobs.report.quality import Quality, collect_quality
 from jobs.report.runs import JobRun, collect_runs
@@ -25,7 +26,7 @@ class ReportFacts:
     """One value per section of the page; `Missing` where the lake does not have what it needs.
 
     `pairs` are None where the parameters of the search are not known, `quality` where no scorer was asked, `commits`
-    where no history was kept.
+    where no history was kept, `pages` where no archive was read.
     """
 
     lake_name: str
@@ -41,6 +42,7 @@ class ReportFacts:
     largest: tuple[LargeGroup, ...] | Missing
     quality: Quality | Missing | None
     commits: Commits | Missing | None
+    pages: Pages | Missing | None
     kept: tuple[Example, ...] | Missing
     dropped: tuple[ReasonExamples, ...] | Missing
     rejects: tuple[ReasonRejects, ...] | Missing
@@ -71,6 +73,7 @@ def collect(lake_path: str) -> ReportFacts:
         largest=collect_largest(tables, grouping, policy),
         quality=collect_quality(tables, policy),
         commits=collect_commits(tables, policy),
+        pages=collect_pages(tables, policy),
         kept=collect_kept(tables, policy),
         dropped=collect_dropped(tables, policy),
         rejects=collect_rejects(tables),

@@ -20,6 +20,7 @@ from jobs.report.estimates import Estimate
 from jobs.report.examples import ReasonExamples, ReasonRejects
 from jobs.report.facts import ReportFacts
 from jobs.report.funnel import SIZE_BOUNDS_BYTES, Funnel, SizeBin, Step
+from jobs.report.pages import SiteKind
 from jobs.report.probe import Probe
 from jobs.report.quality import CLASS_PERCENT, PARTS, LanguageQuality, Quality
 from jobs.report.runs import library_versions
@@ -36,6 +37,7 @@ SECTIONS = {
     "duplicates": "Duplicates",
     "quality": "Quality",
     "commits": "Commits",
+    "pages": "Web pages",
     "kept": "Kept",
     "dropped": "Dropped",
     "rejects": "Rejects",
@@ -95,6 +97,7 @@ def _environment() -> Environment:
         "flag_chart": flag_chart,
         "score_chart": score_chart,
         "score_bar": score_bar,
+        "site_bar": site_bar,
         "loss_curve": loss_curve,
         "bits_chart": bits_chart,
         "share_bar": share_bar,
@@ -153,6 +156,10 @@ def score_chart(found: Quality) -> Markup:
 
 def score_bar(one: LanguageQuality) -> Markup:
     return charts.stacked(f"Scores of {formats.shortened(one.language, 40)}", list(zip(PARTS, one.by_part, strict=True)))
+
+
+def site_bar(one: SiteKind) -> Markup:
+    return charts.stacked(f"Scores of {formats.shortened(one.name, 40)}", list(zip(PARTS, one.by_part, strict=True)))
 
 
 def share_bar(value: float) -> Markup:
