@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from jobs.commands import card, counts, dag, explain, label, report, run, score, scorer, trace, what_if, whereabouts
+from jobs.commands import card, counts, dag, explain, label, report, run, score, scorer, trace, verify, what_if, whereabouts
 from jobs.commands.options import Command
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import TOLD, UsageError
@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     explain.add(commands)
     trace.add(commands)
     whereabouts.add(commands)
+    verify.add(commands)
     report.add(commands)
     card.add(commands)
     label.add(commands)

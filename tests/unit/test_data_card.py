@@ -15,6 +15,7 @@ from jobs.mix.card_facts import card_facts, policy_values, without_folders
 from jobs.mix.shards import COLUMNS
 from schemas.lake import Lake
 from schemas.mix import SEQUENCES
+from tests.export_cases import export, sequences_of
 from tests.export_readers import Reader, reader
 from tests.lake_builder import POLICY, WINDOW, LakeRows, lake_rows, standard_library
 from udfs.data_card import markdown
@@ -154,3 +155,18 @@ def test_where_names_the_verdict_of_what_is_in_no_sequence(lake: Path, rows: Lak
     judged = [*rows.rows["decide/kept"], *rows.rows["decide/dropped"]]
     assert found == {("repository", repository)} | {("file", row["candidate"]) for row in judged if row["repository"] == repository}
     assert main(["where", "no such thing", "--lake", str(lake)]) == 1
+
+
+def test_verify_tells_whole_shards_from_damaged_ones(lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = lake / "mix" / "shards"
+    main(["card", "--lake", str(lake)])
+    assert main(["verify", str(folder)]) == 0
+    assert "is whole" in capsys.readouterr().out
+    export("flat", tmp_path / "flat", 300, [sequences_of([[1, 2, 0]], 2)])
+    assert main(["verify", str(tmp_path / "flat"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tokens"] == 3
+    (tmp_path / "flat" / "train" / "00000.bin").unlink()
+    assert main(["verify", str(tmp_path / "flat")]) == 1
+    assert "train/00000.bin is missing" in capsys.readouterr().err
+    assert main(["verify", str(tmp_path)]) == 1
+    assert "neither shards nor an export" in capsys.readouterr().err
