@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from jobs.commands import card, counts, dag, explain, label, mixture, report, run, score, scorer, trace, what_if, whereabouts
+from jobs.commands import card, counts, dag, explain, label, mixture, report, run, score, scorer, trace, verify, what_if, whereabouts
 from jobs.commands.options import Command
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import TOLD, UsageError
@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     trace.add(commands)
     whereabouts.add(commands)
     mixture.add(commands)
+    verify.add(commands)
     report.add(commands)
     card.add(commands)
     label.add(commands)

@@ -156,6 +156,15 @@ def read_export(folder: str) -> Export:
         raise ShardError(f"{folder} has no {MANIFEST_NAME}: it is no export, or its writing was not finished") from error
 
 
+def is_export(folder: str) -> bool:
+    """Whether the manifest there is of an export, and not of Parquet shards. Raises `ShardError` where there is none."""
+    filesystem, root = open_folder(folder)
+    try:
+        return b'"shards_sha256"' in filesystem.open_input_file(f"{root}/{MANIFEST_NAME}").readall()
+    except FileNotFoundError as error:
+        raise ShardError(f"{folder} has no {MANIFEST_NAME}: neither shards nor an export, or its writing was not finished") from error
+
+
 def verify_export(folder: str) -> Export:
     """Reads every file and returns the manifest; raises `ShardError` with every file that is missing, altered or not listed."""
     export = read_export(folder)

@@ -70,9 +70,9 @@ def export_format(tables: Tables, format: str, manifest: Manifest, facts: Facts)
         splits[name] = described(format, target.of(name), tuple(sorted(exported, key=lambda shard: shard.shard)))
     tables.account.read_rows += sum(shard.rows for split in splits.values() for shard in split.shards)
     tables.account.read_bytes += sum(shard.text_bytes for split in manifest.splits.values() for shard in split.shards)
-    facts = {name: getattr(manifest, name) for name in ("mixture", "policy_hash", "window", "vocabulary_size", "end_token")}
+    common = {name: getattr(manifest, name) for name in ("mixture", "policy_hash", "window", "vocabulary_size", "end_token")}
     sha256 = sha256_of(filesystem, f"{root}/{MANIFEST_NAME}")
-    export = Export(format, **facts, end_id=end_id, dtype=dtype, tokenizer_sha256=manifest.tokenizer_sha256,
+    export = Export(format, **common, end_id=end_id, dtype=dtype, tokenizer_sha256=manifest.tokenizer_sha256,
                     shards_sha256=sha256, splits=splits)  # fmt: skip
     write_card(folder, facts, of_export(facts, export))
     finish(folder, export, tokenizer_json)

@@ -16,6 +16,8 @@ from schemas.annotate import LABELS, SCORES
 from schemas.decide import GATES
 from schemas.lake import PROBE_METRICS, Lake
 from tests.e2e.lakes import SMALL, codemill, content, real_sources
+from udfs.export_formats import FORMATS
+from udfs.exports import verify_export
 from udfs.shards import verify
 
 ACCESS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -53,15 +55,19 @@ def endpoint(server, log):
 
 def test_a_lake_on_s3_holds_the_same_tables_and_shards_as_one_in_a_folder(bucket, spark, tmp_path):
     named = [part for source in real_sources(tmp_path) for part in ("--source", source)]
-    small = [*named, "--quiet", *SMALL, "--set", "train.probe.steps=5"]
+    small = [*named, "--quiet", *SMALL, "--set", "train.probe.steps=5", "--set", f"mix.exports.formats={','.join(FORMATS)}"]
     codemill("run", "--lake", f"{bucket}/lake", *small)
     assert main(["run", "--lake", str(tmp_path / "lake"), *small, "--until", "mix"]) == 0
     assert content(f"{bucket}/lake") == content(tmp_path / "lake")
     assert verify(f"{bucket}/lake/mix/shards") == verify(str(tmp_path / "lake" / "mix" / "shards"))
+    for folder in (f"mix/exports/{format}" for format in FORMATS):
+        assert verify_export(f"{bucket}/lake/{folder}") == verify_export(str(tmp_path / "lake" / folder))
     assert Lake.at(f"{bucket}/lake").read_json(PROBE_METRICS)["steps"] == 5
     for command in (
         ["counts"],
         ["explain", "decoder.py"],
+        ["where", "decoder.py"],
+        ["card"],
         ["decide", "--what-if", "max_error_share=0.5"],
         ["report", "--out", str(tmp_path / "r.html")],
         ["label", "--count", "100", "--shape", "natural", "--work", str(tmp_path / "work")],

@@ -121,6 +121,13 @@ def test_streaming_files_have_a_bounded_size_and_are_read_in_order(
     assert [sample["tokens"] for sample in streaming.read(tmp_path / "train")["samples"]] == [row["tokens"] for row in rows]
 
 
+@pytest.mark.parametrize("window", [255, 256, 65_535, 65_536])
+def test_streaming_reads_sequences_of_any_length(tmp_path: Path, streaming: Reader, window: int) -> None:
+    rows = sequences_of([[*(1 + token % 60_000 for token in range(window - 1)), END]] * 2, window)
+    export("mds", tmp_path, 60_001, [rows])
+    assert [sample["tokens"] for sample in streaming.read(tmp_path / "train")["samples"]] == [row["tokens"] for row in rows]
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_id_that_the_tokenizer_does_not_have_is_an_error(tmp_path: Path, format: str) -> None:
     with pytest.raises(ShardError, match="hold ids from 0 to 300; the tokenizer has 300"):

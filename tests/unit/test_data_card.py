@@ -1,0 +1,172 @@
+"""The data card says what tables and manifest hold, counted here anew, and its Croissant is read by Croissant's own library."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from jobs.cli import main
+from jobs.mix.card_facts import card_facts, policy_values, without_folders
+from jobs.mix.shards import COLUMNS
+from schemas.lake import Lake
+from schemas.mix import SEQUENCES
+from tests.export_cases import export, sequences_of
+from tests.export_readers import Reader, reader
+from tests.lake_builder import POLICY, WINDOW, LakeRows, lake_rows, standard_library
+from udfs.data_card import markdown
+from udfs.manifest import LanguageCounts, Manifest, Split
+from udfs.shards import write_manifest, write_shard
+
+TOKENIZER_JSON = '{"a tokenizer": true}'
+HOSTILE = "a | <b>\n# c"
+SCHEMA = pa.schema([SEQUENCES.arrow_schema.field(name) for name in COLUMNS])
+
+
+@pytest.fixture(scope="module")
+def rows() -> LakeRows:
+    found = lake_rows(standard_library(60))
+    for number, row in enumerate(found.rows["decide/kept"]):
+        row["licence"] = [None, "MIT", HOSTILE][number % 3]
+    for row in found.rows["mix/manifest"]:
+        row["tokenizer_sha256"] = hashlib.sha256(TOKENIZER_JSON.encode()).hexdigest()
+    for row in found.rows["ledger"]:
+        if row["job"] == "ingest.files":
+            row["parameters"] = json.dumps({"source": ["name=/home/somebody/secret/code", "/home/somebody/other/"]})
+    return found
+
+
+@pytest.fixture(scope="module")
+def lake(rows: LakeRows, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with real shards."""
+    root = rows.write(tmp_path_factory.mktemp("card") / "lake")
+    folder, splits = str(root / "mix" / "shards"), {}
+    for split in ("train", "held_out"):
+        held = [row for row in rows.rows["mix/sequences"] if row["split"] == split]
+        table = pa.Table.from_pylist([{name: row[name] for name in COLUMNS} for row in held], SCHEMA)
+        languages = {
+            row["language"]: LanguageCounts(row["document_count"], row["token_count"], row["text_bytes"])
+            for row in rows.rows["mix/manifest"]
+            if row["split"] == split
+        }
+        splits[split] = Split((write_shard(folder, f"{split}-00000.parquet", table.to_batches(), SCHEMA),), languages)
+    sha256 = hashlib.sha256(TOKENIZER_JSON.encode()).hexdigest()
+    write_manifest(folder, Manifest(POLICY, "0123456789abcdef", WINDOW, 257, "<|endoftext|>", sha256, splits), TOKENIZER_JSON)
+    return root
+
+
+@pytest.fixture(scope="module")
+def croissant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    with reader("croissant", tmp_path_factory.mktemp("reader")) as found:
+        yield found
+
+
+def test_the_card_counts_what_was_kept_and_dropped(lake: Path, rows: LakeRows) -> None:
+    facts, _ = card_facts(Lake.at(str(lake)))
+    kept = Counter((row["split"], row["language"] or "unknown", row["licence"] or "unknown") for row in rows.rows["decide/kept"])
+    assert {(row["split"], row["language"], row["licence"]): row["candidates"] for row in facts["kept"]} == kept
+    dropped = Counter(reason for row in rows.rows["decide/dropped"] for reason in row["reasons"])
+    assert {row["reason"]: row["candidates"] for row in facts["dropped"]} == dropped
+    by_repository = Counter(row["repository"] for row in rows.rows["decide/kept"])
+    assert {row["repository"]: row["candidates"] for row in facts["repositories"]} == by_repository
+    assert facts["splits"]["train"]["tokens"] == sum(len(r["tokens"]) for r in rows.rows["mix/sequences"] if r["split"] == "train")
+
+
+def test_croissants_own_library_finds_no_error_and_reads_every_sequence(lake: Path, rows: LakeRows, croissant: Reader) -> None:
+    assert main(["card", "--lake", str(lake)]) == 0
+    found = croissant.read(lake / "mix" / "shards" / "croissant.json")
+    assert found.get("error") is None and found["errors"] == []
+    recommended = {re.search(r'Property "(\S+)" is recommended', warning)[1].rpartition("/")[2] for warning in found["warnings"]}  # type: ignore[index]
+    assert recommended == {"citeAs", "datePublished", "license", "version"}
+    for split in ("train", "held_out"):
+        expected = [(r["sequence"], r["tokens"], r["text_bytes"]) for r in rows.rows["mix/sequences"] if r["split"] == split]
+        names = [f"{split}/{name}" for name in ("sequence", "tokens", "text_bytes")]
+        assert [tuple(row[name] for name in names) for row in found["records"][split]] == expected
+
+
+def test_the_card_tells_every_file_by_its_hash(lake: Path) -> None:
+    main(["card", "--lake", str(lake)])
+    card = json.loads((lake / "mix" / "shards" / "croissant.json").read_text())
+    files = {part["contentUrl"]: part["sha256"] for part in card["distribution"] if part["@type"] == "cr:FileObject"}
+    folder = lake / "mix" / "shards"
+    assert files == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
+    assert set(files) == {"tokenizer.json", "train-00000.parquet", "held_out-00000.parquet"}
+    assert "license" not in card  # of some files it is not known
+    lists = {field["@id"] for records in card["recordSet"] for field in records["field"] if field.get("repeated")}
+    assert lists == {"train/tokens", "held_out/tokens"}
+
+
+def test_nothing_that_a_name_holds_breaks_the_text_and_no_folder_of_a_disk_is_told(lake: Path) -> None:
+    main(["card", "--lake", str(lake), "--out", str(lake.parent / "card")])
+    text = (lake.parent / "card" / "data_card.md").read_text()
+    assert r"| file | a \| &lt;b> # c |" in text and "\n# c" not in text
+    everything = "".join(path.read_text() for path in (lake.parent / "card").iterdir())
+    assert "somebody" not in everything and ".../code" in everything and str(lake) not in everything
+    for line in (line for line in text.splitlines() if line.startswith("|---")):
+        header = text.splitlines()[text.splitlines().index(line) - 1]
+        assert header.count("|") == line.count("|")
+
+
+def test_a_card_is_the_same_when_written_again(lake: Path) -> None:
+    for name in ("one", "two"):
+        assert main(["card", "--lake", str(lake), "--out", str(lake.parent / name)]) == 0
+    for path in (lake.parent / "one").iterdir():
+        assert path.read_bytes() == (lake.parent / "two" / path.name).read_bytes()
+
+
+def test_values_of_a_policy_are_told_only_where_its_hash_is_theirs(lake: Path) -> None:
+    facts, _ = card_facts(Lake.at(str(lake)))
+    assert facts["policy_values"] is None
+    assert "The values of the policy are known by their hash alone." in markdown(facts)
+    ledger = [{"job": "decide.verdicts", "parameters": json.dumps({"profile": "demo", "policy": ["min_stars=5"]})}]
+    from jobs.decide.profiles import PolicyParams
+
+    changed = PolicyParams("demo", ("min_stars=5",)).resolved()
+    found = policy_values("demo", changed.hash, ledger)
+    assert found is not None and found["min_stars"] == 5
+
+
+def test_a_lake_without_shards_has_no_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Lake.at(str(tmp_path / "lake")).create()
+    assert main(["card", "--lake", str(tmp_path / "lake")]) == 1
+    assert "`codemill mix.shards --lake" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [("/a/b", ".../b"), ("1/4", "1/4"), (["x=/a/b/"], [".../b"]), ("demo", "demo"), (3, 3), ("s3://bucket/key", ".../key")],
+)
+def test_of_a_path_the_end_is_told(value: object, told: object) -> None:
+    assert without_folders(value) == told
+
+
+def test_where_names_the_verdict_of_what_is_in_no_sequence(lake: Path, rows: LakeRows, capsys: pytest.CaptureFixture[str]) -> None:
+    dropped = next(row for row in rows.rows["decide/dropped"] if "near_duplicate" not in row["reasons"])
+    assert main(["where", f"{dropped['repository']}/{dropped['path']}", "--lake", str(lake)]) == 0
+    said = capsys.readouterr().out
+    assert f"dropped by policy demo because of {', '.join(dropped['reasons'])}" in said and "in 0 sequences" in said
+    repository = rows.rows["decide/kept"][0]["repository"]
+    assert main(["where", repository, "--lake", str(lake), "--json"]) == 0
+    found = {(one["kind"], one["candidate"]) for one in json.loads(capsys.readouterr().out)["candidates"]}
+    judged = [*rows.rows["decide/kept"], *rows.rows["decide/dropped"]]
+    assert found == {("repository", repository)} | {("file", row["candidate"]) for row in judged if row["repository"] == repository}
+    assert main(["where", "no such thing", "--lake", str(lake)]) == 1
+
+
+def test_verify_tells_whole_shards_from_damaged_ones(lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = lake / "mix" / "shards"
+    main(["card", "--lake", str(lake)])
+    assert main(["verify", str(folder)]) == 0
+    assert "is whole" in capsys.readouterr().out
+    export("flat", tmp_path / "flat", 300, [sequences_of([[1, 2, 0]], 2)])
+    assert main(["verify", str(tmp_path / "flat"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tokens"] == 3
+    (tmp_path / "flat" / "train" / "00000.bin").unlink()
+    assert main(["verify", str(tmp_path / "flat")]) == 1
+    assert "train/00000.bin is missing" in capsys.readouterr().err
+    assert main(["verify", str(tmp_path)]) == 1
+    assert "neither shards nor an export" in capsys.readouterr().err
