@@ -104,8 +104,8 @@ _PACKAGE = np.frombuffer(b"package", np.uint8)
 
 @compiled
 def _is_word(text: Bytes, place: int, word: Bytes, kinds: Bytes) -> bool:
-    """Whether the word stands at `place`, alone."""
-    if not _is_at(text, place, word) or (place > 0 and (kinds[text[place - 1]] != _OTHER or text[place - 1] == _DOT)):
+    """Whether the word stands at `place`, alone. A dot may stand before it: `from .import name`."""
+    if not _is_at(text, place, word) or (place > 0 and kinds[text[place - 1]] != _OTHER):
         return False
     return place + len(word) == len(text) or kinds[text[place + len(word)]] == _OTHER
 
