@@ -1,8 +1,8 @@
 """Which file of a repository a Python import means.
 
 A folder with `__init__.py` is a package; what holds the topmost package of a chain is a source root, and so are the top of the repository
-and folders called src, lib or python. An absolute import is looked for in the importer's own root (of a script, which is in no package, that
-is its folder), then in the other roots, nearest first. Folders without `__init__.py` are namespace packages below a root. An import is of
+and folders called src, lib or python. An absolute import is looked for in the importer's own root (that of a script, in no package, is
+its folder), then in the other roots, nearest first. Folders without `__init__.py` are namespace packages below a root. An import is of
 the module that it names; that its parent packages are run first makes no edge, else every package were one cycle.
 """
 
