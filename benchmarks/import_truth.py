@@ -6,7 +6,7 @@ Precision and recall of pairs (file, file that it needs):
 - Python: the standard library's `modulefinder` reads the byte code of a package and looks its imports up in real folders. As here, the
   edge leads to the module that is named, and not to the packages that hold it.
 - C: `gcc -MM` names all that a file includes, directly or not, so the pairs are those of the closure. It follows one branch of each
-  condition, and we follow all.
+  condition, and we follow all; so a second line follows only the includes that gcc reads (`gcc -E -dI`).
 - Java: `jdeps` reads class files. What they do not hold (constants that were copied, imports that only a comment uses) it cannot see.
 
 Without arguments: packages of this Python, and the headers of Python and NumPy.
@@ -14,17 +14,19 @@ Without arguments: packages of this Python, and the headers of Python and NumPy.
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import sysconfig
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from modulefinder import Module, ModuleFinder
+from modulefinder import ModuleFinder
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
+from udfs.c_headers import CHeaders
 from udfs.import_graph import ImportGraph, import_graph
 from udfs.imports import imports_of
 from udfs.languages import language_of
@@ -82,9 +84,9 @@ class _Finder(ModuleFinder):
         super().__init__(path=[str(root)])
         self._tops = tops
         self.edges: set[tuple[str, str]] = set()
-        self._scanned: list[Module] = []
+        self._scanned: list[Any] = []
 
-    def find_module(self, name: str, path: Any, parent: Module | None = None) -> Any:
+    def find_module(self, name: str, path: Any, parent: Any = None) -> Any:
         if path is None and name not in self._tops:
             raise ImportError(name)
         try:
@@ -92,19 +94,19 @@ class _Finder(ModuleFinder):
         except AttributeError:  # of a folder without __init__.py, which it does not know
             raise ImportError(name) from None
 
-    def scan_code(self, co: CodeType, m: Module) -> None:
+    def scan_code(self, co: CodeType, m: Any) -> None:
         self._scanned.append(m)
         super().scan_code(co, m)
         self._scanned.pop()
 
-    def _safe_import_hook(self, name: str, caller: Module | None, fromlist: list[str] | None, level: int = -1) -> None:
+    def _safe_import_hook(self, name: str, caller: Any, fromlist: list[str] | None, level: int = -1) -> None:
         super()._safe_import_hook(name, caller, fromlist, level=level)  # type: ignore[misc]
+        finder: Any = self  # what follows is as in its import_hook, but asks once more what was found
         try:
-            head, tail = self.find_head_package(self.determine_parent(caller, level=level), name)  # type: ignore[attr-defined]
-            found = self.load_tail(head, tail)  # type: ignore[attr-defined]
+            found = finder.load_tail(*finder.find_head_package(finder.determine_parent(caller, level=level), name))
         except (ImportError, SyntaxError):
             return
-        members = [self.modules.get(f"{found.__name__}.{member}") for member in fromlist or ()]
+        members = [finder.modules.get(f"{found.__name__}.{member}") for member in fromlist or ()]
         for module in [member or found for member in members] or [found]:
             if module.__file__ and self._scanned and self._scanned[-1].__file__:
                 self.edges.add((self._scanned[-1].__file__, module.__file__))
@@ -112,12 +114,12 @@ class _Finder(ModuleFinder):
 
 def python_truth(root: Path, paths: Iterable[str]) -> tuple[Edges, set[str]]:
     """Edges by `modulefinder`, and the files that it could read; those of folders that are no packages it cannot."""
-    finder = _Finder(root, {path.partition("/")[0].removesuffix(".py") for path in paths})
+    finder: Any = _Finder(root, {path.partition("/")[0].removesuffix(".py") for path in paths})
     sys.setrecursionlimit(20_000)
     for path in sorted(paths):
         parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
         try:
-            finder.import_hook(".".join(parts))  # type: ignore[attr-defined]
+            finder.import_hook(".".join(parts))
         except (ImportError, SyntaxError, ValueError):
             continue
     found = (module.__file__ for module in finder.modules.values() if module.__file__)
@@ -134,34 +136,61 @@ def python_agreement(root: Path, folder: Path) -> Agreement:
     return agreement(folder.name, len(both), ours, {(a, b) for a, b in truth if a in both and b in both})
 
 
-def c_agreement(root: Path, includes: Iterable[str]) -> Agreement:
-    """Of the closure, over the files that gcc can preprocess."""
+def c_agreements(root: Path, includes: Iterable[str]) -> list[Agreement]:
+    """Of the closure, over the files that gcc can preprocess: along all includes, and along those in branches that gcc takes."""
     texts = texts_below(root, root, [".c", ".h"])
     paths, graph = graph_of(texts)
-    ours: Edges = set()
-    truth: Edges = set()
-    read = 0
+    headers = CHeaders(paths)
+    named = {path: imports_of(texts[path], "C")[0] for path in paths}
     options = [option for include in includes for option in ("-I", str(root / include))]
+    ours, taken, truth, taken_truth = Edges(), Edges(), Edges(), Edges()
+    read = preprocessed = 0
     for node, path in enumerate(paths):
-        command = ["gcc", "-MM", "-MG", *options, str(root / path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = _gcc(["-MM", "-MG", *options, str(root / path)])
         if done.returncode:
             continue
         read += 1
-        seen = done.stdout.partition(":")[2].replace("\\\n", " ").split()
-        inside = {Path(one).resolve() for one in seen}
-        truth |= {(path, one.relative_to(root).as_posix()) for one in inside if one.is_relative_to(root) and one != (root / path).resolve()}
-        ours |= {(path, paths[target]) for target in _reached(graph, node)}
-    return agreement(root.name, read, ours, truth)
+        seen = {Path(one).resolve() for one in done.stdout.partition(":")[2].replace("\\\n", " ").split()}
+        pairs = {(path, one.relative_to(root).as_posix()) for one in seen if one.is_relative_to(root) and one != (root / path).resolve()}
+        truth |= pairs
+        ours |= {(path, paths[target]) for target in _reached(node, lambda one: graph.targets[one])}
+        whole = _gcc(["-E", "-dI", *options, str(root / path)])
+        if whole.returncode:  # a header of another project is not there, and gcc reads no further
+            continue
+        preprocessed += 1
+        active, taken_truth = _taken(root, whole.stdout), taken_truth | pairs
+
+        def targets(one: int, active: Edges = active) -> list[int]:
+            found = (headers.resolve(one, name) for name in named[paths[one]] if (paths[one], name) in active)
+            return [files[0] for files in found if files]
+
+        taken |= {(path, paths[target]) for target in _reached(node, targets)}
+    return [agreement(root.name, read, ours, truth), agreement(f"{root.name}, taken", preprocessed, taken, taken_truth)]
 
 
-def _reached(graph: ImportGraph, node: int) -> set[int]:
-    seen, open_ = {node}, [node]
-    while open_:
-        for target in graph.targets[open_.pop()]:
+def _gcc(options: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["gcc", *options], capture_output=True, encoding="utf-8", errors="replace", check=False)
+
+
+def _taken(root: Path, preprocessed: str) -> Edges:
+    """(file, what it includes) of the directives that gcc reads."""
+    found, current = Edges(), ""
+    for line in preprocessed.splitlines():
+        if mark := re.match(r'# \d+ "([^"]*)"', line):
+            place = Path(mark[1]).resolve()
+            current = place.relative_to(root).as_posix() if place.is_relative_to(root) else ""
+        elif current and (directive := re.match(r'#\s*(?:include|include_next|import)\s*("[^"]+"|<[^>]+>)', line)):
+            found.add((current, directive[1]))
+    return found
+
+
+def _reached(node: int, targets: Callable[[int], Iterable[int]]) -> set[int]:
+    seen, left = {node}, [node]
+    while left:
+        for target in targets(left.pop()):
             if target not in seen:
                 seen.add(target)
-                open_.append(target)
+                left.append(target)
     return seen - {node}
 
 
@@ -205,7 +234,8 @@ def main() -> None:
         found.append(("Python", python_agreement(root, folder)))
     for one in c:
         folder, *includes = one.split(":")
-        found.append(("C", c_agreement(Path(folder).resolve(), includes)))
+        every, taken = c_agreements(Path(folder).resolve(), includes)
+        found += [("C", every), ("C, taken", taken)]
     for one in arguments.java:
         sources, classes = one.split(":")
         with zipfile.ZipFile(sources) as archive:
@@ -220,7 +250,7 @@ def print_table(found: list[tuple[str, Agreement]]) -> None:
         mine = [one for kind, one in found if kind == language]
         total = Agreement("all", *(sum(getattr(one, name) for one in mine) for name in ("files", "both", "ours_alone", "truth_alone")))
         for one in [*mine, total]:
-            print(f"{language:<7}{one.name:<28}{one.files:>7,} files {one.both + one.truth_alone:>8,} pairs", end="")
+            print(f"{language:<10}{one.name:<28}{one.files:>7,} files {one.both + one.truth_alone:>8,} pairs", end="")
             print(
                 f"   precision {one.precision:.4f}   recall {one.recall:.4f}   {one.ours_alone} ours alone, {one.truth_alone} theirs alone"
             )

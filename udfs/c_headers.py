@@ -47,7 +47,9 @@ class CHeaders:
         beside = self._index.get(posixpath.normpath(joined(folder, name))) if is_quoted else None
         if beside is not None:
             return (beside,)
-        name = posixpath.normpath(name).lstrip("./")
+        name = posixpath.normpath(name)
+        while name.startswith("../"):
+            name = name[3:]
         candidates = {}
         for node in self._by_name.get(name.rpartition("/")[2], ()):
             path = self._paths[node]

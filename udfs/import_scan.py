@@ -99,13 +99,14 @@ def _after_raw_string(text: Bytes, place: int) -> int:
 _IMPORT = np.frombuffer(b"import", np.uint8)
 _FROM = np.frombuffer(b"from", np.uint8)
 _INCLUDE = np.frombuffer(b"include", np.uint8)
+_NEXT = np.frombuffer(b"_next", np.uint8)
 _PACKAGE = np.frombuffer(b"package", np.uint8)
 
 
 @compiled
 def _is_word(text: Bytes, place: int, word: Bytes, kinds: Bytes) -> bool:
-    """Whether the word stands at `place`, alone."""
-    if not _is_at(text, place, word) or (place > 0 and (kinds[text[place - 1]] != _OTHER or text[place - 1] == _DOT)):
+    """Whether the word stands at `place`, alone. A dot may stand before it: `from .import name`."""
+    if not _is_at(text, place, word) or (place > 0 and kinds[text[place - 1]] != _OTHER):
         return False
     return place + len(word) == len(text) or kinds[text[place + len(word)]] == _OTHER
 
@@ -149,9 +150,12 @@ def c_includes(text: Bytes, kinds: Bytes, found: Places) -> int:
             place += 1
             while place < len(text) and (text[place] == ord(" ") or text[place] == ord("\t")):
                 place += 1
-            if _is_at(text, place, _INCLUDE) or _is_at(text, place, _IMPORT):
-                while place < len(text) and kinds[text[place]] != _OTHER:
-                    place += 1
+            start = place
+            while place < len(text) and kinds[text[place]] != _OTHER:
+                place += 1
+            size = place - start
+            is_include = _is_at(text, start, _INCLUDE) and (size == len(_INCLUDE) or (size == 12 and _is_at(text, start + 7, _NEXT)))
+            if is_include or (size == len(_IMPORT) and _is_at(text, start, _IMPORT)):
                 found[count, 0], found[count, 1] = place, -1
                 count += 1
                 while place < len(text) and text[place] != _NEWLINE:

@@ -62,9 +62,10 @@ def imports_batch(texts: pa.Array, languages: pa.Array) -> pa.RecordBatch:
 
 
 def _python(text: bytes, places: Places) -> Iterator[bytes]:
-    for place, start in places.tolist():
+    ends = [*places[1:, 0].tolist(), len(text)]  # an import holds no other, and work stays linear
+    for (place, start), end in zip(places.tolist(), ends, strict=False):
         module = _FROM.fullmatch(text, start, place) if start >= 0 and place - start < _STATEMENT_BYTES else None
-        names = _NAMES.match(text, place, place + _STATEMENT_BYTES)
+        names = _NAMES.match(text, place, min(end, place + _STATEMENT_BYTES))
         assert names is not None
         inside = names.group(1)
         listed = names.group(2) if inside is None else _COMMENT.sub(b"", inside)
@@ -85,7 +86,7 @@ def _java(text: bytes, places: Places) -> Iterator[bytes]:
                 yield kind + _BLANKS.sub(b"", named.group(2))
         else:
             words.add(word)
-    types = (found.group() for found in map(_TYPE.match, words) if found)
+    types = (found.group() for found in map(_TYPE.match, words) if found and not found.group().startswith((b"this.", b"super.")))
     yield from sorted({b"name " + found for found in types if b"_" not in found or not found.isupper()})
 
 

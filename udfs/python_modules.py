@@ -1,17 +1,18 @@
 """Which file of a repository a Python import means.
 
 A folder with `__init__.py` is a package; what holds the topmost package of a chain is a source root, and so are the top of the repository
-and folders called src, lib or python. An absolute import is looked for beside a script (a file in no package), then in the importer's own
-root, then in the other roots, nearest first. Folders without `__init__.py` are namespace packages below a root. An import is of
+and folders called src, lib or python. An absolute import is looked for in the importer's own root (that of a script, in no package, is
+its folder), then in the other roots, nearest first. Folders without `__init__.py` are namespace packages below a root. An import is of
 the module that it names; that its parent packages are run first makes no edge, else every package were one cycle.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
 
-from udfs.nearness import MOST_CANDIDATES, folder_of, joined, shared_parts
+from udfs.nearness import folder_of, joined, shared_parts
 
 SUFFIXES = (".py", ".pyi", ".pyw")  # of two files of one module the first counts
+MOST_ROOTS = 64  # that have a module of one name, besides an importer's own; the first by path
 ROOT_NAMES = frozenset({"src", "lib", "Lib", "python"})
 # Top-level modules of CPython 3.8 to 3.13: never a file of another root, however it is called.
 _STANDARD = """
@@ -49,7 +50,7 @@ class PythonModules:
         self._own_roots = own
         above = {root for folder, root in own.items() if root != folder}
         self._roots = self._tops({""} | above | {folder for name in self._files for folder in _named_roots(name)})
-        self._ranked = lru_cache(1 << 16)(self._ranked_roots)
+        self._others = lru_cache(1 << 16)(self._other_roots)
 
     def _root(self, folder: str) -> str:
         while folder in self._packages:
@@ -66,14 +67,12 @@ class PythonModules:
                 rest = part
                 if folder in roots:
                     found.setdefault(rest, set()).add(folder)
-        return {name: sorted(folders)[:MOST_CANDIDATES] for name, folders in found.items()}
+        return {name: sorted(folders)[:MOST_ROOTS] for name, folders in found.items()}
 
-    def _ranked_roots(self, folder: str, top: str) -> tuple[str, ...]:
-        """Where a module may lie whose name begins with `top`, for an importer in `folder`: its own places first."""
-        root = self._own_roots[folder]
-        own = (folder, root) if folder not in self._packages else (root,)
+    def _other_roots(self, folder: str, top: str) -> tuple[str, ...]:
+        """Where else a module may lie whose name begins with `top`, nearest first."""
         others = () if top in STANDARD else self._roots.get(top, ())
-        return tuple(dict.fromkeys([*own, *sorted(others, key=lambda other: (-shared_parts(folder, other), other.count("/"), other))]))
+        return tuple(sorted(others, key=lambda other: (-shared_parts(folder, other), other.count("/"), other)))
 
     def resolve(self, importer: int, name: str) -> tuple[int, ...]:
         """The file that an import means, then others that it could have meant; empty where it is none of the repository."""
@@ -90,7 +89,9 @@ class PythonModules:
             return () if found is None else (found,)
         if not parts:
             return ()
-        places = (self._below(root, parts, member) for root in self._ranked(folder, parts[0]))
+        if (own := self._below(self._own_roots[folder], parts, member)) is not None:
+            return (own,)
+        places = (self._below(root, parts, member) for root in self._others(folder, parts[0]))
         return tuple(dict.fromkeys(place for place in places if place is not None))
 
     def _below(self, root: str, parts: Sequence[str], member: str) -> int | None:
