@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import subprocess
@@ -203,3 +204,13 @@ def test_truncation_and_padding_in_a_given_file_are_not_obeyed() -> None:
     loaded = load(model.to_str())
     text = "one two three four five six seven"
     assert loaded.model.decode(ids_of(loaded, text)[:-1]) == text
+
+
+@given(st.lists(st.text(max_size=60) | st.sampled_from(["<|endoftext|>", "a<[fim-suffix]>b", "  \n\n\t x", "e\u0301"]), max_size=8))
+def test_the_compiled_tokenizer_has_the_ids_of_the_library(trained: Tokenizer, texts: list[str]) -> None:
+    pytest.importorskip("gigatoken")
+    assert trained.compiled is not None
+    texts = [text.encode("utf-8", "replace").decode() for text in texts] + TEXTS[:3]
+    plain = dataclasses.replace(trained, compiled=None)
+    for one, other in zip(encode(trained, pa.array(texts)), encode(plain, pa.array(texts)), strict=True):
+        assert one.tolist() == other.tolist()
