@@ -204,8 +204,8 @@ def gains(said: DataFrame, one: HighQualitySet, cuts: Cuts, least_percent: int) 
     sums = {
         "files": count(is_train), "tokens": total("token_estimate", is_train),
         "set_files": count(is_train & is_found), "set_tokens": total("token_estimate", is_train & is_found),
-        "held_out_seeds": count(seed), "held_out_scored": count(is_shown & scored), "held_out_score": total("score", is_shown),
-        "held_out_best": count(is_shown & (F.col("score") >= (cuts.best or 0))),
+        "validation_seeds": count(seed), "validation_scored": count(is_shown & scored), "validation_score": total("score", is_shown),
+        "validation_best": count(is_shown & (F.col("score") >= (cuts.best or 0))),
         "found_scored": count(is_shown & is_found & scored), "found_score": total("score", is_shown & is_found),
         "found_best": count(is_shown & is_found & (F.col("score") >= (cuts.best or 0))),
         "found_poor": count(is_shown & is_found & (F.col("score") < (cuts.poor or 0))),
@@ -222,19 +222,19 @@ def told(found: dict[str, int], least_percent: int) -> dict[str, Any]:
 
     return {
         "set": {name: found[name] for name in ("files", "tokens", "set_files", "set_tokens")},
-        "held_out": {
-            "seeds": found["held_out_seeds"],
-            "seed_recall": share(f"seeds_{least_percent}", "held_out_seeds"),
-            "scored": found["held_out_scored"],
-            "best_share": share("held_out_best", "held_out_scored"),
-            "mean_score": share("held_out_score", "held_out_scored"),
+        "validation": {
+            "seeds": found["validation_seeds"],
+            "seed_recall": share(f"seeds_{least_percent}", "validation_seeds"),
+            "scored": found["validation_scored"],
+            "best_share": share("validation_best", "validation_scored"),
+            "mean_score": share("validation_score", "validation_scored"),
             "found_scored": found["found_scored"],
             "found_best_share": share("found_best", "found_scored"),
             "found_poor_share": share("found_poor", "found_scored"),
             "found_mean_score": share("found_score", "found_scored"),
         },
         "curve": [
-            {"percent": percent, "seed_recall": share(f"seeds_{percent}", "held_out_seeds"), "files": found[f"files_{percent}"]}
+            {"percent": percent, "seed_recall": share(f"seeds_{percent}", "validation_seeds"), "files": found[f"files_{percent}"]}
             for percent in CURVE
         ],
     }
