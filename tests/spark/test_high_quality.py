@@ -43,7 +43,7 @@ def lake(tables, scorer=None):
         if key in contents:
             continue
         contents[key] = {"content_sha256": key, "text": text, "size_bytes": len(text.encode())}
-        repository = f"r{place * 7 % REPOSITORIES}"
+        repository = f"r{place // 2 % REPOSITORIES}"
         row = {"kind": "file", "candidate": key, "repository": repository, "path": path, "policy": "demo", "policy_hash": "h"}
         row |= {
             "language": "Python" if path.endswith(".py") else "JSON",
@@ -88,7 +88,7 @@ def test_rounds_add_what_they_find_and_the_set_is_documented_code(tables):
     assert cards[-1]["set"]["set_files"] == sum(row["split"] == "train" for row in members)
     assert all(row.percent >= 50 and 1 <= row.round <= 2 for row in found.values())
     validation = cards[-1]["validation"]
-    assert validation["seed_recall"] > 0.8 and validation["found_poor_share"] < 0.1 < validation["best_share"]
+    assert validation["seed_recall"] > 0.6 and validation["found_poor_share"] < 0.1 < validation["best_share"]
     assert validation["found_best_share"] > validation["best_share"] and validation["found_mean_score"] > validation["mean_score"]
 
     assert models["notebooks", 0].reason == "few_seeds" and models["notebooks", 0].model is None
@@ -114,8 +114,13 @@ def test_without_a_scorer_the_rubric_rates_a_sample_and_no_set_leaves_nothing(ta
 
 @pytest.mark.parametrize(
     "params",
-    [{"sets": ("best",)}, {"rule": ("general.best_share=2",)}, {"rule": ("general.name=x",)}, {"sets": ("general",), "rule": ("notebooks.best_share=0.1",)}],
-)  # fmt: skip
+    [
+        {"sets": ("best",)},
+        {"rule": ("general.best_share=2",)},
+        {"rule": ("general.name=x",)},
+        {"sets": ("general",), "rule": ("notebooks.best_share=0.1",)},
+    ],
+)
 def test_a_wrong_set_or_rule_is_refused(params):
     with pytest.raises(UsageError, match=r"there is no high-quality set|rule .*: expected"):
         HighQualityParams(**params).checked()

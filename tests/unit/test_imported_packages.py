@@ -72,7 +72,7 @@ def test_documentation_strings_are_those_that_the_parser_finds():
         ("JavaScript", "import x, {y} from 'react';\nrequire(\"node:fs\");\nimport './own';\nimport('@s/pack/part')", "@s/pack fs react"),
         ("TypeScript", "import type {\n  A,\n} from 'vue/types'\nexport * from \"../up\"\nexport { b } from 'lodash'", "lodash vue"),
         ("Go", 'package a\nimport "fmt"\nimport (\n\tx "net/http"\n\t"github.com/a/b/c"\n\t"./own"\n)\n', "fmt github.com/a/b net/http"),
-        ("Rust", "use std::collections::HashMap;\nuse serde::{A, B};\npub use super::x;\nextern crate rand;", "rand serde std::collections"),
+        ("Rust", "use std::collections::Map;\nuse serde::{A};\npub use super::x;\nextern crate rand;", "rand serde std::collections"),
         ("C++", '#include <vector>\n # include <boost/graph/x.hpp>\n#include "own.h"\n#include <stdio.h>', "boost stdio vector"),
         ("Java", "package a.b;\nimport java.util.List;\nimport static org.junit.A.*;", "java.util org.junit"),
         ("Kotlin", "import kotlin.math.abs\nimport io.ktor.server.engine.*", "io.ktor kotlin.math"),
