@@ -5,14 +5,17 @@ import json
 import sysconfig
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from jobs.decide import high_quality
 from jobs.decide.high_quality import HighQualityParams
+from jobs.decide.high_quality_population import VALIDATION_SEED
 from jobs.runtime.errors import UsageError
 from schemas.decide import FEATURES, HIGH_QUALITY, HIGH_QUALITY_MODELS, KEPT
 from schemas.ingest import CONTENTS
 from schemas.spark import spark_schema
+from udfs.draws import uniform
 
 LIBRARY = Path(sysconfig.get_path("stdlib"))
 HELD_OUT, REPOSITORIES = 5, 16
@@ -72,6 +75,10 @@ def run(tables, **params):
     return found, models
 
 
+def draws(rows):
+    return uniform(pa.array([row["repository"] for row in rows]), VALIDATION_SEED)
+
+
 def test_rounds_add_what_they_find_and_the_set_is_documented_code(tables):
     kept = lake(tables, scorer="s")
     found, models = run(tables, sets=("general", "notebooks"), rounds=2, rule=("general.best_share=0.3",))
@@ -80,6 +87,9 @@ def test_rounds_add_what_they_find_and_the_set_is_documented_code(tables):
     assert taught[0]["added"] == taught[0]["found_poor"] == 0 < taught[0]["seed"] and taught[0]["uncommented"] > 0
     assert taught[1]["added"] > 0 and taught[1]["seed"] == taught[0]["seed"]
     assert len({models["general", number].model for number in (1, 2)}) == 2
+    teaches = {row["repository"]: draw >= 0.2 for row, draw in zip(kept.values(), draws(kept.values()), strict=True)}
+    teachers = sum(teaches[row["repository"]] and row["split"] == "train" and row["path"].endswith(".py") for row in kept.values())
+    assert 2 < sum(teaches.values()) < REPOSITORIES and sum(cards[0]["roles"].values()) == teachers  # no other repository is looked at
 
     members = [kept[candidate] for name, candidate in found if name == "general"]
     assert len(members) == len(found) > 80
