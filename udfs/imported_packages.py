@@ -37,7 +37,7 @@ _SCRIPT = re.compile(
     r"""["'](?:node:)?(@[\w.-]+/[\w.-]+|[\w][\w.-]*)""",
     re.MULTILINE,
 )
-_GO_BLOCK = re.compile(r"^import[ \t]*(?:\(([^)]*)\)|(?:[\w.]+[ \t]+)?(\"[^\"\n]+\"))", re.MULTILINE)
+_GO_BLOCK = re.compile(r"^import[ \t]*(?:\(([^()]*)\)|(?:[\w.]+[ \t]+)?(\"[^\"\n]+\"))", re.MULTILINE)
 _QUOTED = re.compile(r'"([^"\n]+)"')
 
 

@@ -18,8 +18,10 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.decide import high_quality_rounds
 from jobs.decide.high_quality_population import population
-from jobs.decide.high_quality_rounds import Round, Rounds, card_json, members, predicted, train_rounds
+from jobs.decide.high_quality_rounds import Round, Rounds, card_json, predicted, train_rounds
+from jobs.decide.high_quality_seeds import members
 from jobs.decide.high_quality_sets import SETS, HighQualitySet, chosen
 from jobs.runtime.job import Job, Replace, Write, parameter, parameters_json, short_hash
 from jobs.runtime.staging import Staging
@@ -112,7 +114,7 @@ def make(
 
 
 def rule_hash_of(one: HighQualitySet, params: HighQualityParams, scorer: str) -> str:
-    modules = (notebooks, imported_packages, docstrings, quality_classifier)
+    modules = (high_quality_rounds, notebooks, imported_packages, docstrings, quality_classifier)
     versions = [str(module.VERSION) for module in modules] + [version("fasttext-community")]
     return short_hash(one.hash, parameters_json(params.training), str(params.validation_rate), scorer, *versions)
 

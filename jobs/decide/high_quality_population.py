@@ -77,10 +77,10 @@ def population(tables: Tables, profile: str, rated_files: int, validation_rate: 
         "comment_share",
     )
     rows = kept.join(occurrences(tables), ["candidate", "repository", "path"], "left").select(*columns)
-    placed = rows.join(located(tables[CONTENTS]), rows["candidate"] == F.col("content_sha256")).drop("size_bytes").persist()
-    files, unscored = placed.agg(F.count("*"), F.count(F.when(F.col("score").isNull(), 1))).first()  # type: ignore[misc]
-    size = kept.agg(F.coalesce(F.sum("size_bytes"), F.lit(0))).first()[0]  # type: ignore[index]
-    tables.account.read_rows, tables.account.read_bytes = files, size
+    placed = rows.join(located(tables[CONTENTS]), rows["candidate"] == F.col("content_sha256")).drop("size_bytes")
+    sizes = (F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)), F.count(F.when(F.col("score_percent").isNull(), 1)))
+    tables.account.read_rows, size, unscored = kept.agg(*sizes).first()  # type: ignore[misc]
+    tables.account.read_bytes = size
     reading = Reading(rated_files / max(unscored, 1), validation_rate)
     return map_texts(placed, partial(read_files, reading=reading), from_arrow_schema(POPULATION), task_count(size, tables.cores))
 

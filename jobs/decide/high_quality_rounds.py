@@ -15,15 +15,21 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from jobs.decide.high_quality_gains import gains
 from jobs.decide.high_quality_population import POPULATION
+from jobs.decide.high_quality_seeds import Cuts, cuts_of, is_seed, is_taught
 from jobs.decide.high_quality_sets import HighQualitySet
 from udfs.quality_classifier import TrainingParams, model_hash, percents, train
 
+VERSION = 1
 FEWEST = 20  # positives, and negatives: with less no model is trained
 TRAINED = pa.schema([("model", pa.binary())])
-PREDICTED = pa.schema([*(POPULATION.field(name) for name in POPULATION.names if name != "words"),
-                       pa.field("percent", pa.int64()), pa.field("round", pa.int64())])  # fmt: skip
-CURVE = (10, 20, 30, 40, 50, 60, 70, 80, 90)
+PREDICTED = pa.schema(
+    [
+        *(POPULATION.field(name) for name in POPULATION.names if name != "words"),
+        *(pa.field(name, pa.int64()) for name in ("percent", "most_percent", "round")),
+    ]
+)
 ROLES = ("seed", "added", "random", "uncommented", "found_poor")
 
 
@@ -41,15 +47,6 @@ class Rounds:
 
 
 @dataclass(frozen=True)
-class Cuts:
-    """Least scores of what is among the best, and of what is not poor; None where nothing has a score."""
-
-    best: int | None
-    poor: int | None
-    scored: int
-
-
-@dataclass(frozen=True)
 class Round:
     """`number` from 1; 0 with a `reason` where no model could be trained."""
 
@@ -63,40 +60,12 @@ class Round:
         return model_hash(self.model) if self.model else None
 
 
-def members(population: DataFrame, one: HighQualitySet) -> DataFrame:
-    rows = population.where(F.col("is_notebook") == one.population_is_notebooks)
-    return rows.where(F.col("language").isin(*one.population_languages)) if one.population_languages else rows
-
-
-def is_taught() -> Column:
-    return (F.col("split") == "train") & ~F.col("is_validation")
-
-
-def cuts_of(rows: DataFrame, one: HighQualitySet) -> Cuts:
-    """Over the scored members that may teach: the best are at most their share, the poor at least theirs less who ties with the cut."""
-    counted = {row.score: row["count"] for row in rows.where(is_taught() & F.col("score").isNotNull()).groupBy("score").count().collect()}
-    counts = np.array([counted.get(score, 0) for score in range(101)])
-    if not counts.sum():
-        return Cuts(None, None, 0)
-    at_least = np.cumsum(counts[::-1])[::-1] / counts.sum()
-    reached = np.flatnonzero(at_least <= one.best_share)
-    best = int(reached[0]) if len(reached) else 101
-    poor = int(np.flatnonzero(1 - np.append(at_least[1:], 0) >= one.poor_share)[0])
-    return Cuts(max(best, 1), min(poor, best), int(counts.sum()))
-
-
-def is_seed(one: HighQualitySet, cuts: Cuts) -> Column:
-    if cuts.best is None:
-        return F.lit(False)
-    found = (F.col("score") >= cuts.best) & F.col("comment_share").between(one.min_comment_share, one.max_comment_share)
-    if one.seed_packages:
-        found = found & F.arrays_overlap("packages", F.array(*map(F.lit, one.seed_packages)))
-    return F.coalesce(found, F.lit(False))
-
-
 def roles(one: HighQualitySet, cuts: Cuts, rounds: Rounds) -> dict[str, Column]:
-    """What a row could teach, by ROLES; the first that applies counts. `percent` is what the round before gave, null in the first."""
-    score, percent = F.col("score"), F.col("percent")
+    """What a row could teach, by ROLES; the first that applies counts.
+
+    `most_percent` is the most that any round before gave, null in the first: what was found once stays found, so that rounds add up.
+    """
+    score, percent = F.col("score"), F.col("most_percent")
     is_found = F.coalesce(percent >= rounds.least_percent, F.lit(False))
     is_poor = F.coalesce(score < (cuts.poor or 0), F.lit(False))
     conditions = {
@@ -139,7 +108,7 @@ def train_rounds(rows: DataFrame, one: HighQualitySet, rounds: Rounds, keep: Any
     cuts = cuts_of(rows, one)
     made: list[Round] = []
     said: DataFrame | None = None
-    narrow = rows.drop("words").withColumns({"percent": F.lit(None).cast("long"), "round": F.lit(None).cast("long")})
+    narrow = rows.drop("words").withColumn("most_percent", F.lit(None).cast("long"))
     for number in range(1, rounds.rounds + 1):
         seen = narrow if said is None else said
         conditions = roles(one, cuts, rounds)
@@ -175,7 +144,7 @@ def train_one(
 
 
 def predicted(rows: DataFrame, models: list[bytes], least_percent: int) -> DataFrame:
-    """Rows of PREDICTED: `percent` by the last model, `round` the first whose model gives `least_percent`, null for none."""
+    """Rows of PREDICTED: `percent` by the last model, `round` the first whose model gives `least_percent` (null for none)."""
 
     def predict(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -183,61 +152,10 @@ def predicted(rows: DataFrame, models: list[bytes], least_percent: int) -> DataF
             found = np.array([percents(model, lines) for model in models])
             is_found = found >= least_percent
             first = pa.array(is_found.argmax(axis=0) + 1, pa.int64(), mask=~is_found.any(axis=0))
-            columns = [batch.column(name) for name in PREDICTED.names[:-2]]
-            yield pa.RecordBatch.from_arrays([*columns, pa.array(found[-1]), first], schema=PREDICTED)
+            columns = [batch.column(name) for name in PREDICTED.names[:-3]]
+            yield pa.RecordBatch.from_arrays([*columns, pa.array(found[-1]), pa.array(found.max(axis=0)), first], schema=PREDICTED)
 
     return rows.mapInArrow(predict, from_arrow_schema(PREDICTED))
-
-
-def gains(said: DataFrame, one: HighQualitySet, cuts: Cuts, least_percent: int) -> dict[str, Any]:
-    """What the model finds: in the repositories that taught nothing, and in all that may be trained on."""
-    is_train, is_found, scored = F.col("split") == "train", F.col("percent") >= least_percent, F.col("score").isNotNull()
-    is_shown = is_train & F.col("is_validation")
-    seed = is_shown & is_seed(one, cuts)
-
-    def count(condition: Column) -> Column:
-        return F.count(F.when(condition, 1))
-
-    def total(name: str, condition: Column) -> Column:
-        return F.coalesce(F.sum(F.when(condition, F.col(name))), F.lit(0))
-
-    sums = {
-        "files": count(is_train), "tokens": total("token_estimate", is_train),
-        "set_files": count(is_train & is_found), "set_tokens": total("token_estimate", is_train & is_found),
-        "held_out_seeds": count(seed), "held_out_scored": count(is_shown & scored), "held_out_score": total("score", is_shown),
-        "held_out_best": count(is_shown & (F.col("score") >= (cuts.best or 0))),
-        "found_scored": count(is_shown & is_found & scored), "found_score": total("score", is_shown & is_found),
-        "found_best": count(is_shown & is_found & (F.col("score") >= (cuts.best or 0))),
-        "found_poor": count(is_shown & is_found & (F.col("score") < (cuts.poor or 0))),
-        **{f"seeds_{percent}": count(seed & (F.col("percent") >= percent)) for percent in (*CURVE, least_percent)},
-        **{f"files_{percent}": count(is_train & (F.col("percent") >= percent)) for percent in CURVE},
-    }  # fmt: skip
-    found = said.agg(*(column.alias(name) for name, column in sums.items())).first().asDict()  # type: ignore[union-attr]
-    return told(found, least_percent)
-
-
-def told(found: dict[str, int], least_percent: int) -> dict[str, Any]:
-    def share(part: str, whole: str) -> float | None:
-        return round(found[part] / found[whole], 4) if found[whole] else None
-
-    return {
-        "set": {name: found[name] for name in ("files", "tokens", "set_files", "set_tokens")},
-        "held_out": {
-            "seeds": found["held_out_seeds"],
-            "seed_recall": share(f"seeds_{least_percent}", "held_out_seeds"),
-            "scored": found["held_out_scored"],
-            "best_share": share("held_out_best", "held_out_scored"),
-            "mean_score": share("held_out_score", "held_out_scored"),
-            "found_scored": found["found_scored"],
-            "found_best_share": share("found_best", "found_scored"),
-            "found_poor_share": share("found_poor", "found_scored"),
-            "found_mean_score": share("found_score", "found_scored"),
-        },
-        "curve": [
-            {"percent": percent, "seed_recall": share(f"seeds_{percent}", "held_out_seeds"), "files": found[f"files_{percent}"]}
-            for percent in CURVE
-        ],
-    }
 
 
 def card_json(round: Round, facts: dict[str, Any]) -> str:

@@ -66,9 +66,13 @@ def test_a_notebook_of_nbformat_3_has_worksheets_headings_and_inputs():
     ]
     found = read_notebook(json.dumps({"nbformat": 3, "metadata": {}, "worksheets": [{"cells": cells[:2]}, {"cells": cells[2:]}]}))
     assert found.text.split("\n\n") == [
-        "## Sums", "```python\n1 + 1\n```", "```output\n2\n```", "```python\nplot()\n```", "```python\n1 / 0\n```",
+        "## Sums",
+        "```python\n1 + 1\n```",
+        "```output\n2\n```",
+        "```python\nplot()\n```",
+        "```python\n1 / 0\n```",
         "```output\nE: no\n```\n",
-    ]  # fmt: skip
+    ]
     assert found.left_out_outputs == 1
 
 
