@@ -231,7 +231,7 @@ def _decide(lake: LakeRows, texts: dict[str, str]) -> None:
         common = {"kind": "file", "candidate": key, "size_bytes": size, "token_estimate": size + 1}
         held_out = any(one["repository"] == HELD_OUT for one in found)
         cheap = {name: facts[key][name] for name in ("line_count", "longest_line_bytes", "alphanumeric_share", "has_generated_mark")}
-        where = {"is_held_out": held_out, "occurrence_count": len(found), "occurrences": found[:32]}
+        where = {"benchmark_count": 0, "is_held_out": held_out, "occurrence_count": len(found), "occurrences": found[:32]}
         lake.add("decide/features", **common, **cheap, **where, has_text_facts=True)
         verdict = common | {name: first[name] for name in ("repository", "path", "language")}
         reasons = _reasons(cheap, first)
