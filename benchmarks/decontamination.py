@@ -13,6 +13,7 @@ import re
 import subprocess
 import sysconfig
 import tempfile
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def main() -> None:
         variant()  # compiles
     found = np.asarray(contamination(part, wanted[LOADED])["match_count"]) > 0
     assert found.tolist() == plain_search(part, grams), "the plain search finds other texts"
-    seconds = interleaved(variants, arguments.rounds)
+    seconds = interleaved(variants, arguments.rounds, time.process_time)
     size, part_size = int(offsets[-1]), int(text_buffers(part)[1][-1])
     speeds = {name: (part_size if name == "a Python set" else size) / 1e6 / spent for name, spent in seconds.items()}
     speeds |= peer(part, benchmarks(cut, LOADED), part_size)
