@@ -1,10 +1,7 @@
 """The tables of the lake. Import a table from its phase's module; `ALL_TABLES` is every one of them."""
 
 from schemas.annotate import (
-    BENCHMARK_ITEMS,
-    BENCHMARKS,
     COMMIT_FACTS,
-    CONTAMINATION,
     DUPLICATE_PAIRS,
     DUPLICATES,
     LABELS,
@@ -16,6 +13,7 @@ from schemas.annotate import (
     TEXT_FACTS,
 )
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
+from schemas.contamination import BENCHMARK_ITEMS, BENCHMARKS, CONTAMINATION
 from schemas.decide import CUTS, DROPPED, FEATURES, GATES, KEPT
 from schemas.ingest import COMMITS, CONTENTS, FILES, FINGERPRINTS, HISTORIES, PAGES, REJECTS, REPOSITORIES
 from schemas.ledger import LEDGER

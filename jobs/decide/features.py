@@ -16,7 +16,8 @@ from pyspark.sql.types import BooleanType, StructField, StructType
 from jobs.annotate import commit_facts, syntax, text_facts
 from jobs.runtime.job import Job, Snapshot, Write, parameter
 from jobs.runtime.tables import Tables
-from schemas.annotate import BENCHMARKS, COMMIT_FACTS, CONTAMINATION, DUPLICATES, REPOSITORY_DUPLICATES, SYNTAX, TEXT_FACTS
+from schemas.annotate import COMMIT_FACTS, DUPLICATES, REPOSITORY_DUPLICATES, SYNTAX, TEXT_FACTS
+from schemas.contamination import BENCHMARKS, CONTAMINATION
 from schemas.decide import FEATURES, OCCURRENCE
 from schemas.ingest import COMMITS, CONTENTS, FILES, REPOSITORIES
 from schemas.spark import spark_schema

@@ -11,7 +11,7 @@ from jobs.commands.benchmark_lines import benchmarks_told, matches_of
 from jobs.commands.run import set_for_all
 from jobs.pipeline import JOBS, job_named, parameters
 from jobs.runtime.errors import UsageError
-from schemas.annotate import BENCHMARKS, CONTAMINATION
+from schemas.contamination import BENCHMARKS, CONTAMINATION
 from schemas.lake import Lake
 
 MATCH = {"benchmark": "HumanEval", "item": "HumanEval/0", "ngram": "for idx elem in", "offset_bytes": 1234}
