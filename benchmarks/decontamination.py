@@ -13,6 +13,7 @@ import re
 import subprocess
 import sysconfig
 import tempfile
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def main() -> None:
         variant()  # compiles
     found = np.asarray(contamination(part, wanted[LOADED])["match_count"]) > 0
     assert found.tolist() == plain_search(part, grams), "the plain search finds other texts"
-    seconds = interleaved(variants, arguments.rounds)
+    seconds = interleaved(variants, arguments.rounds, time.process_time)
     size, part_size = int(offsets[-1]), int(text_buffers(part)[1][-1])
     speeds = {name: (part_size if name == "a Python set" else size) / 1e6 / spent for name, spent in seconds.items()}
     speeds |= peer(part, benchmarks(cut, LOADED), part_size)
@@ -63,7 +64,8 @@ def main() -> None:
         print(f"  {speed:8.1f} MB/s  {name}")
     print(f"  of the alternatives' texts {sum(found):,} of {len(found):,} share an n-gram")
     for count, one in wanted.items():
-        print(f"  {count} sets: {len(one.grams.hashes):,} n-grams, tables of {one.grams.size_bytes / 1e6:.0f} MB")
+        size_mb = one.grams.size_bytes / 1e6
+        print(f"  {count} sets: {len(one.items):,} problems, {len(one.grams.hashes):,} n-grams, tables of {size_mb:.0f} MB")
     best = max((name for name in speeds if "codemill" not in name and name != "words alone"), key=lambda name: speeds[name])
     given = f"{len(texts):,} real files, {size / 1e6:.0f} MB, {LOADED} benchmarks of {len(wanted[LOADED].grams.hashes):,} n-grams"
     ours, limit = speeds[f"codemill, {LOADED} sets"], ("the words' hashes alone", speeds["words alone"])
@@ -90,7 +92,7 @@ def split(size: int) -> tuple[list[str], list[str]]:
 
 def benchmarks(cut: list[str], count: int) -> list[Benchmark]:
     """HumanEval, and pieces of files for the others, each once; not their first pages, where licences are."""
-    starts = range(4 * PROBLEM_CHARACTERS, 1 << 20, 4 * PROBLEM_CHARACTERS)
+    starts = range(4 * PROBLEM_CHARACTERS, 1 << 20, PROBLEM_CHARACTERS)
     pieces = (text[start : start + PROBLEM_CHARACTERS] for text in cut for start in starts if start < len(text))
     found = [Benchmark("HumanEval", tuple((row["task_id"], row["prompt"] + row["canonical_solution"]) for row in problems()))]
     for number in range(1, count):

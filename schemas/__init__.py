@@ -1,10 +1,7 @@
 """The tables of the lake. Import a table from its phase's module; `ALL_TABLES` is every one of them."""
 
 from schemas.annotate import (
-    BENCHMARK_ITEMS,
-    BENCHMARKS,
     COMMIT_FACTS,
-    CONTAMINATION,
     DUPLICATE_PAIRS,
     DUPLICATES,
     IMPORTS,
@@ -20,6 +17,7 @@ from schemas.annotate import (
     TEXT_FACTS,
 )
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, NOTEBOOKS, REPOSITORY_CONTEXTS, REPOSITORY_PARTS
+from schemas.contamination import BENCHMARK_ITEMS, BENCHMARKS, CONTAMINATION
 from schemas.decide import CUTS, DROPPED, FEATURES, GATES, HIGH_QUALITY, HIGH_QUALITY_MODELS, KEPT
 from schemas.ingest import COMMITS, CONTENTS, FILES, FINGERPRINTS, HISTORIES, PAGES, REJECTS, REPOSITORIES
 from schemas.ledger import LEDGER

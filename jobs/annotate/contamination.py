@@ -23,7 +23,7 @@ from jobs.runtime.job import Insert, Job, Replace, Write, parameter, short_hash
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import located
 from jobs.sources.benchmarks import read_benchmarks
-from schemas.annotate import BENCHMARK_ITEMS, BENCHMARKS, CONTAMINATION
+from schemas.contamination import BENCHMARK_ITEMS, BENCHMARKS, CONTAMINATION
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from schemas.spark import spark_schema

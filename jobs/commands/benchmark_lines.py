@@ -4,7 +4,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from schemas.annotate import BENCHMARKS, CONTAMINATION
+from schemas.contamination import BENCHMARKS, CONTAMINATION
 from schemas.lake import Lake
 
 

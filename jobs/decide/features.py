@@ -19,9 +19,7 @@ from jobs.decide.page_features import UNKNOWN, page_facts, page_occurrences
 from jobs.runtime.job import Job, Snapshot, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.annotate import (
-    BENCHMARKS,
     COMMIT_FACTS,
-    CONTAMINATION,
     DUPLICATES,
     PAGE_HOSTS,
     PAGE_JUDGEMENTS,
@@ -30,6 +28,7 @@ from schemas.annotate import (
     SYNTAX,
     TEXT_FACTS,
 )
+from schemas.contamination import BENCHMARKS, CONTAMINATION
 from schemas.decide import FEATURES, OCCURRENCE
 from schemas.ingest import COMMITS, CONTENTS, FILES, PAGES, REPOSITORIES
 from schemas.spark import spark_schema

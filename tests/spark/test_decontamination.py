@@ -8,7 +8,7 @@ from jobs.decide import features
 from jobs.decide.features import FeaturesParams
 from jobs.ingest import files
 from jobs.ingest.files import IngestParams
-from schemas.annotate import BENCHMARKS, CONTAMINATION
+from schemas.contamination import BENCHMARKS, CONTAMINATION
 from schemas.decide import FEATURES
 from tests.real_benchmark import human_eval_file, problems
 

@@ -36,6 +36,7 @@ def candidate(draw, kind, number, groups):
         "has_generated_mark": False,
         "duplicate_group": group,
         "duplicate_group_size": 2,
+        "benchmark_count": 0,
         "is_held_out": draw.random() < 0.1,
         "occurrence_count": 1,
         "occurrences": [known | {"repository": f"r{number}", "path": "p", "error_bytes_share": 0.0, "syntax_flaw_count": 0}],

@@ -8,7 +8,7 @@ import time
 import pyarrow as pa
 import pytest
 
-from schemas.annotate import CONTAMINATION
+from schemas.contamination import CONTAMINATION
 from tests.real_benchmark import problems
 from udfs.contamination import MATCH, MOST_MATCHES, WIDTH, Benchmark, contamination, wanted_of
 

@@ -35,6 +35,7 @@ def features(rows, held_out=frozenset(), group=7):
             "has_generated_mark": False,
             "duplicate_group": group,
             "duplicate_group_size": len(rows),
+            "benchmark_count": 0,
             "is_held_out": place in held_out,
             "occurrence_count": 1,
             "occurrences": [{"repository": "r", "language": "C", "syntax_status": "parsed", "error_bytes_share": 0.0} | row],
