@@ -115,6 +115,11 @@ def is_changed(lake: Lake, params: ContaminationParams) -> bool:
     return {version(benchmarks)} != {row["version"] for row in remembered_rows(lake)} and bool(benchmarks)
 
 
+def idle(lake: Lake, params: ContaminationParams) -> str | None:
+    is_asked = params.benchmark not in ((), NONE) or lake.has_rows(BENCHMARKS)
+    return None if is_asked else "no benchmark is named, nothing is compared, the policy asks nothing"
+
+
 JOB = Job(
     "annotate.contamination",
     "finds what texts share with benchmarks, where some are named",
@@ -125,4 +130,5 @@ JOB = Job(
     version=words.VERSION + ngrams.VERSION,
     check=ContaminationParams.checked,
     is_changed=is_changed,
+    idle=idle,
 )
