@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from jobs.commands import counts, dag, explain, label, report, run, score, scorer, trace, what_if
+from jobs.commands import counts, dag, explain, label, page_models, report, run, score, scorer, trace, what_if
 from jobs.commands.options import Command
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import TOLD, UsageError
@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     report.add(commands)
     label.add(commands)
     scorer.add(commands)
+    page_models.add(commands)
     dag.add(commands)
     return top
 
