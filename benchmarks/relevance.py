@@ -1,9 +1,9 @@
 """The judgement of pages beside bare fastText on the same strings.
 
-`python -m benchmarks.relevance [--megabytes N]`. MB of page text a second and core. Both are given the words of every page and ask the same
-three models; ours gives Arrow columns of whole percents, the alternative what `predict` gives, one list a batch. Also said: what it costs to
-make the words, and the speed from stored pages to rows with that included. Pages are made of the standard library and installed packages;
-the models are trained on some of them first.
+`python -m benchmarks.relevance [--megabytes N]`. MB of page text a second and core. Both are given the words of every page and ask the
+same three models; ours gives Arrow columns of whole percents, the alternative what `predict` gives, one list a batch. Also said: the speed
+from stored pages to rows, the making of the words included. Pages are made of the standard library and installed packages; the models are
+trained on some of them first.
 """
 
 import argparse
@@ -52,9 +52,8 @@ def main() -> None:
     seconds = interleaved(variants, arguments.rounds, time.process_time)
     speeds = {name: size / 1e6 / spent for name, spent in seconds.items()}
     share = seconds["bare predict"] / seconds["from pages"]
-    print(
-        f"  from pages, {size / 1e6:.0f} MB of which {words / 1e6:.0f} MB are words: {speeds['from pages']:.1f} MB/s, {share:.2f} of bare predict"
-    )
+    words_of = f"{size / 1e6:.0f} MB of which {words / 1e6:.0f} MB are words"
+    print(f"  from pages, {words_of}: {speeds['from pages']:.1f} MB/s, {share:.2f} of bare predict")
     best = ("fastText predict of the same three models on the same strings", speeds["bare predict"])
     given = f"{len(pages):,} pages, {size / 1e6:.0f} MB, three models, one core"
     report(result("relevance", "MB/s", speeds["codemill"], best, best, given))
