@@ -8,7 +8,23 @@ import os
 import sys
 from collections.abc import Sequence
 
-from jobs.commands import card, counts, dag, explain, label, mixture, report, run, score, scorer, trace, verify, what_if, whereabouts
+from jobs.commands import (
+    card,
+    counts,
+    dag,
+    explain,
+    label,
+    mixture,
+    page_models,
+    report,
+    run,
+    score,
+    scorer,
+    trace,
+    verify,
+    what_if,
+    whereabouts,
+)
 from jobs.commands.options import Command
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import TOLD, UsageError
@@ -58,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     card.add(commands)
     label.add(commands)
     scorer.add(commands)
+    page_models.add(commands)
     dag.add(commands)
     return top
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version as library_version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -113,33 +114,42 @@ def labels_of(model: Any) -> list[str]:
     return sorted(label.removeprefix(PREFIX) for label in model.get_labels())
 
 
-def chances(model: Any, texts: list[str], label: str) -> np.ndarray:
-    """The model's probability of one label, for each line."""
-    wanted = PREFIX + label
-    found, values = model.predict(texts, k=-1) if texts else ([], [])
-    pairs = zip(found, values, strict=True)
-    return np.array([dict(zip(names, chances, strict=True)).get(wanted, 0.0) for names, chances in pairs], float)
+def chances(model: Any, texts: list[str], most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """(positions in `labels_of`, probabilities), each texts by labels, the likeliest first; `most` labels of each text, or all.
+
+    A line of which fastText knows nothing, not even its end, has probabilities of 0.
+    """
+    place = {PREFIX + label: position for position, label in enumerate(labels_of(model))}
+    count = min(most or len(place), len(place))
+    names, values = model.predict(texts, k=count) if texts else ([], [])
+    if any(len(one) != count for one in names):
+        short = [count - len(one) for one in names]
+        names = [[*one, *[PREFIX + labels_of(model)[0]] * lack] for one, lack in zip(names, short, strict=True)]
+        values = [np.concatenate([one, np.zeros(lack)]) for one, lack in zip(values, short, strict=True)]
+    found = np.fromiter(map(place.__getitem__, chain.from_iterable(names)), np.int64, count * len(texts))
+    return found.reshape(-1, count), (np.concatenate(values) if texts else np.zeros(0)).reshape(-1, count).astype(float)
 
 
 def relevance_percents(model: Any, texts: list[str]) -> np.ndarray:
     """0 to 100, rising with the model's odds that a page is about code; 50 where they are even. No probability: see ODDS_POWER."""
-    chance = np.clip(chances(model, texts, RELEVANT), 1e-6, 1 - 1e-6)
-    odds = (chance / (1 - chance)) ** ODDS_POWER
+    labels, values = chances(model, texts)
+    is_relevant = labels == labels_of(model).index(RELEVANT)
+    odds = (np.maximum((values * is_relevant).sum(axis=1), 1e-6) / np.maximum((values * ~is_relevant).sum(axis=1), 1e-6)) ** ODDS_POWER
     return _percents(odds / (1 + odds))
 
 
 def most_likely(model: Any, texts: list[str]) -> tuple[list[str], np.ndarray]:
     """The first label of each line, and its probability in percent."""
-    found, values = model.predict(texts, k=1) if texts else ([], [])
-    return [names[0].removeprefix(PREFIX) for names in found], _percents(np.array([chance[0] for chance in values], float))
+    names = labels_of(model)
+    labels, values = chances(model, texts, 1)
+    return [names[label] for label in labels[:, 0]], _percents(values[:, 0])
 
 
 def quality_percents(model: Any, texts: list[str]) -> np.ndarray:
     """The mean rating, 0 to 10, over the model's probabilities of whole ratings, times ten."""
-    found, values = model.predict(texts, k=-1) if texts else ([], [])
-    pairs = zip(found, values, strict=True)
-    ratings = [sum(int(n.removeprefix(PREFIX)) * c for n, c in zip(names, chances, strict=True)) / sum(chances) for names, chances in pairs]
-    return _percents(np.array(ratings, float) / 10)
+    ratings = np.array([int(label) for label in labels_of(model)])
+    labels, values = chances(model, texts)
+    return _percents((values * ratings[labels]).sum(axis=1) / np.maximum(values.sum(axis=1), 1e-9) / 10)
 
 
 def _percents(shares: np.ndarray) -> np.ndarray:

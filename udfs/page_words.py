@@ -21,12 +21,11 @@ VERSION = 1
 LONGEST_BYTES = 48
 MOST_BYTES = 8192  # of the line: of a longer page the first words
 
-_KINDS = np.zeros(256, np.uint8)  # 1: part of a word
-_LOWER = np.arange(256, dtype=np.uint8)
-for _byte in range(256):
-    _KINDS[_byte] = chr(_byte).isalnum() if _byte < 128 else 1
-    if _byte < 128:
-        _LOWER[_byte] = ord("0") if chr(_byte).isdigit() else ord(chr(_byte).lower())
+_SIGN, _PART, _SPECIAL, _WIDE = range(4)  # what ends a word; ASCII letters and digits; what needs a look; characters beyond ASCII
+_KINDS = np.array([_PART if chr(byte).isalnum() else _SIGN for byte in range(128)] + [_WIDE] * 128, np.uint8)
+_KINDS[list(b"_\\+#]\n")] = _SPECIAL
+# What is written for a byte: a space for a sign.
+_WRITTEN = np.array([48 if chr(byte).isdigit() else ord(chr(byte).lower()) if chr(byte).isalnum() else 32 for byte in range(128)], np.uint8)
 
 
 def page_words(titles: pa.Array, texts: pa.Array, most_bytes: int = MOST_BYTES) -> pa.Array:
@@ -35,79 +34,88 @@ def page_words(titles: pa.Array, texts: pa.Array, most_bytes: int = MOST_BYTES) 
     text_data, text_ends = text_buffers(texts)
     sizes = np.diff(title_ends) + np.diff(text_ends)
     room = np.minimum(most_bytes, sizes + sizes // 3 + 2) + LONGEST_BYTES + 2  # a space more per character of three bytes at most
-    line, ends = _lines(title_data, title_ends, text_data, text_ends, room, most_bytes, _KINDS, _LOWER)
+    line, ends = _lines(title_data, title_ends, text_data, text_ends, room, most_bytes, _KINDS, _WRITTEN)
     buffers = [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(line[: ends[-1]].copy())]
     return pa.StringArray.from_buffers(len(texts), *buffers[1:])
 
 
 @compiled
-def _lines(title_data: Any, title_ends: Any, text_data: Any, text_ends: Any, room: Any, most: Any, kinds: Any, lower: Any) -> Any:
+def _lines(title_data: Any, title_ends: Any, text_data: Any, text_ends: Any, room: Any, most: Any, kinds: Any, written: Any) -> Any:
     rows = len(room)
     out = np.empty(room.sum(), np.uint8)
     ends = np.zeros(rows + 1, np.int64)
     for row in range(rows):
         begin = ends[row]
-        place = _words(title_data, title_ends[row], title_ends[row + 1], False, out, begin, begin, most, kinds, lower)
-        place = _words(text_data, text_ends[row], text_ends[row + 1], True, out, begin, place, most, kinds, lower)
+        place = _words(title_data, title_ends[row], title_ends[row + 1], False, out, begin, begin, most, kinds, written)
+        place = _words(text_data, text_ends[row], text_ends[row + 1], True, out, begin, place, most, kinds, written)
         ends[row + 1] = max(begin, place - 1)  # without the last space
     return out, ends
 
 
 @compiled
-def _words(data: Any, at: Any, end: Any, has_fences: Any, out: Any, begin: Any, place: Any, most: Any, kinds: Any, lower: Any) -> Any:
-    """Writes words, a space behind each, from `place` on; returns where it stopped."""
-    word = place
-    is_line_start = True
-    while at < end and word - begin < most:
-        if is_line_start and has_fences:
-            at = _after_block(data, at, end)
-            is_line_start = False
-            continue
+def _words(data: Any, at: Any, end: Any, has_fences: Any, out: Any, begin: Any, place: Any, most: Any, kinds: Any, written: Any) -> Any:
+    """Writes words, a space behind each, from `place` on; returns where it stopped.
+
+    `run` is the bytes of the word that is being written, 0 between words; one over LONGEST_BYTES stays at its first bytes and is taken back
+    at its end. Letters and signs take the same way, without a branch at the end of a word, which would be guessed wrong.
+    """
+    run = 0
+    at = _after_block(data, at, end) if has_fences else at
+    while at < end and place - run - begin < most:
         byte = data[at]
-        step, is_own = 1, False
-        keeps = kinds[byte] == 1
-        if byte >= 0xC2:
-            step = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            is_own = 0xE3 <= byte <= 0xE9
-            keeps = not _is_sign(data, at, end, byte)
-        elif byte == 95 or (byte == 92 and at + 1 < end and data[at + 1] == 95):  # `_`, perhaps escaped
-            keeps = place > word
-            at += byte == 92
-        elif byte == 43 or byte == 35:  # `+`, `#`
-            keeps = place > word and (at + 1 == end or kinds[data[at + 1]] == 0)
-        if keeps and place == word and byte == 104 and _is_address(data, at, end):
-            while at < end and data[at] > 32 and data[at] != 41:
+        kind = kinds[byte]
+        if kind <= _PART:
+            if run == 0 and byte == 104 and _is_address(data, at, end):
+                while at < end and data[at] > 32 and data[at] != 41:
+                    at += 1
+                continue
+            out[place] = written[byte]
+            if run > LONGEST_BYTES:
+                place, run = (place, run) if kind == _PART else (place - LONGEST_BYTES, 0)
+            else:
+                place += kind | (run > 0)
+                run = (run + 1) * kind
+                place -= run > LONGEST_BYTES
+            at += 1
+            continue
+        size, is_inside, is_own = 1, False, False
+        if kind == _WIDE:
+            size = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            is_inside = not _is_sign(data, at, end, byte)
+            is_own = is_inside and 0xE3 <= byte <= 0xE9
+        else:
+            after = data[at + 1] if at + 1 < end else 32
+            if byte == 92 and after == 95:  # an escaped `_`
                 at += 1
-            continue
-        if keeps and not is_own:
-            for part in range(at, min(at + step, end)):
-                if place - word <= LONGEST_BYTES:
-                    out[place] = lower[data[part]]
-                    place += 1
-            at += step
-            continue
-        place = word = _closed(out, word, place)
-        if keeps:
-            for part in range(at, min(at + step, end)):
-                out[place] = data[part]
-                place += 1
-            place = word = _closed(out, word, place)
-        is_line_start = byte == 10
-        if byte == 93 and at + 1 < end and data[at + 1] == 40:  # `](`: the target of a link
+                byte = after
+            is_last = (byte == 43 or byte == 35) and (kinds[after] == _SIGN or kinds[after] == _SPECIAL)  # `+`, `#`
+            is_inside = run > 0 and (byte == 95 or is_last)
+        if is_own or not is_inside:
+            place, run = _closed(out, place, run), 0
+        if is_inside:
+            for part in range(at, min(at + size, end)):
+                if run <= LONGEST_BYTES:
+                    out[place] = data[part]
+                    place += run < LONGEST_BYTES
+                    run += 1
+        if is_own:
+            place, run = _closed(out, place, run), 0
+        at += size
+        if byte == 93 and at < end and data[at] == 40:  # `](`: the target of a link
             while at < end and data[at] != 41 and data[at] != 10:
                 at += 1
-        else:
-            at += step
-    return _closed(out, word, place)
+        elif byte == 10 and has_fences:
+            at = _after_block(data, at, end)
+    return _closed(out, place, run)
 
 
 @compiled
-def _closed(out: Any, word: Any, place: Any) -> Any:
-    """Ends a word with a space; takes one that is too long, or none, back."""
-    if place == word or place - word > LONGEST_BYTES:
-        return word
+def _closed(out: Any, place: Any, run: Any) -> Any:
+    """Ends a word with a space; takes one that is too long back."""
+    if run > LONGEST_BYTES:
+        return place - LONGEST_BYTES
     out[place] = 32
-    return place + 1
+    return place + (run > 0)
 
 
 @compiled
@@ -137,6 +145,8 @@ def _fence(data: Any, at: Any, end: Any) -> Any:
     """(mark, length, where it ends) of the fence that a line begins with; length 0 for none."""
     while at < end and (data[at] == 32 or data[at] == 9):
         at += 1
+    if at == end or (data[at] != 96 and data[at] != 126):
+        return np.uint8(0), 0, at
     start = at
     while at < end and (data[at] == 96 or data[at] == 126) and data[at] == data[start]:
         at += 1
@@ -154,9 +164,9 @@ def _line_end(data: Any, at: Any, end: Any) -> Any:
 def _after_block(data: Any, at: Any, end: Any) -> Any:
     """Where reading goes on at the start of a line: behind a fenced block if one begins here (an open one reaches to the end)."""
     mark, length, after = _fence(data, at, end)
-    stop = _line_end(data, after, end)
     if length == 0:
         return at
+    stop = _line_end(data, after, end)
     for place in range(after, stop):
         if mark == 96 and data[place] == 96:  # ```x``` is inline code
             return at

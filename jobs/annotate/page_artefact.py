@@ -12,7 +12,7 @@ from typing import Any
 from jobs.runtime.errors import UsageError
 from udfs.page_categories import CATEGORIES
 from udfs.page_evaluation import RATINGS
-from udfs.page_models import IRRELEVANT, MODELS, RELEVANT, PageModels, labels_of
+from udfs.page_models import IRRELEVANT, MODELS, RELEVANT, PageModels, labels_of, load
 
 CARD = "card.json"
 _LABELS = {
@@ -37,10 +37,10 @@ def read_folder(folder: Path) -> tuple[PageModels, dict[str, Any]]:
     models = PageModels(threshold, **{name: (folder / f"{name}.bin").read_bytes() for name in MODELS})
     for name in MODELS:
         try:
-            found = set(labels_of(models.loaded[name]))
+            found = set(labels_of(load(getattr(models, name))))
         except ValueError as error:
             raise UsageError(f"{folder / name}.bin is no fastText model: {error}") from error
-        if not found <= _LABELS[name] or (name == "relevance" and found != _LABELS[name]):
+        if not found <= _LABELS[name] or (name == "relevance" and found != _LABELS[name]):  # classes that no page had are not known
             raise UsageError(f"{folder / name}.bin knows {', '.join(sorted(found))}; expected {', '.join(sorted(_LABELS[name]))}")
     return models, card
 

@@ -10,8 +10,9 @@ from jobs.annotate import page_judgements, page_models
 from jobs.annotate.page_artefact import read_folder, write_folder
 from jobs.annotate.page_judgements import PageJudgementsParams
 from jobs.annotate.page_models import PageModelsParams
+from jobs.cli import main
 from jobs.runtime.errors import UsageError
-from schemas.annotate import PAGE_HOSTS, PAGE_JUDGEMENTS, PAGE_MODELS
+from schemas.annotate import DUPLICATES, PAGE_HOSTS, PAGE_JUDGEMENTS, PAGE_MODELS
 from schemas.ingest import CONTENTS, PAGES
 from schemas.spark import spark_schema
 from tests.page_corpus import pages
@@ -89,3 +90,36 @@ def test_pages_are_judged_by_models_that_no_held_out_host_taught(tables, tmp_pat
     (tmp_path / "models/quality.bin").write_bytes(b"no model")
     with pytest.raises(UsageError, match=r"quality\.bin is no fastText model"):
         read_folder(tmp_path / "models")
+
+
+def test_of_near_duplicates_one_page_is_taken_and_a_held_out_one_first(tables):
+    found = pages(60)[1::6]
+    put(tables, found)
+    key = [row.content_sha256 for row in tables[PAGES].orderBy("record").select("content_sha256").collect()]
+    groups = [(key[n], "v", n, n, group, 2, 1.0) for n, group in ((0, 7), (1, 7), (2, 8), (3, 8))]
+    duplicates = tables.spark.createDataFrame(groups, spark_schema(DUPLICATES))
+    duplicates.write.format("delta").save(tables.lake.spark_path(DUPLICATES.name))
+    hosts = [page.host for page in found]
+    for rate in (0.0, 0.5):
+        params = PageModelsParams(held_out_rate=rate)
+        held_out = {row.host for row in page_models.held_out_hosts(tables, params).where("is_held_out").collect()}
+        chosen = {int(row.record[-4:]): row for row in page_models.candidates(tables, params).collect()}
+        assert len(chosen) == len(found) - 2 and set(range(4, len(found))) <= chosen.keys()
+        for group in ((0, 1), (2, 3)):
+            (one,) = set(group) & chosen.keys()
+            assert one == min(group, key=lambda n: (hosts[n] not in held_out, hosts[n], n))
+        assert all(row.is_held_out == (row.host in held_out) for row in chosen.values())
+    assert 0 < len(held_out) < len(hosts)
+
+
+def test_the_card_is_printed_and_the_models_are_written_out(tables, tmp_path, capsys):
+    assert main(["page-models", "--lake", tables.lake.root]) == 1
+    assert "has no models 'default'" in capsys.readouterr().err
+    found = pages(420)
+    put(tables, found)
+    run(tables)
+    assert main(["page-models", "--lake", tables.lake.root, "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    models, card = read_folder(tmp_path / "out")
+    assert printed.startswith(f"# Models of pages {models.model_hash[:16]}") and card["model_hash"] == models.model_hash
+    assert (tmp_path / "out/card.md").read_text() == printed.removesuffix("\n")

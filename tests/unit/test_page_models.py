@@ -87,6 +87,9 @@ def test_a_page_that_writes_a_label_does_not_teach_it() -> None:
 
 def test_relevance_rises_with_the_odds_and_is_50_where_they_are_even() -> None:
     class Model:
+        def get_labels(self) -> list[str]:
+            return ["__label__not_code", "__label__code"]
+
         def predict(self, texts: list[str], k: int) -> tuple[list[list[str]], list[list[float]]]:
             chances = [float(text) for text in texts]
             return [["__label__not_code", "__label__code"]] * len(texts), [[1 - chance, chance] for chance in chances]
