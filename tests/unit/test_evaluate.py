@@ -8,11 +8,17 @@ from training.evaluate import HeldOut, held_out, measured
 from training.loader import Source
 from training.pools import IGNORED, KINDS, Windows
 from udfs.manifest import LanguageCounts, Manifest, Split
-from udfs.packing import PIECE
 from udfs.shards import ROW_GROUP_ROWS, write_shard
 
 SEQUENCES, WINDOW = 1000, 10
 TOKENS = SEQUENCES * WINDOW
+# What the loader needs of a piece; shards have more.
+PIECE = pa.struct(
+    [
+        *[pa.field(name, pa.string(), False) for name in ("kind", "candidate")],
+        *[pa.field(name, pa.int64(), False) for name in ("token_offset", "token_count", "text_bytes")],
+    ]
+)
 TOKEN_BYTES = np.arange(TOKENS + 1) % 5  # token n stands for n % 5 bytes
 # As shards have them where pieces name their language.
 LANGUAGE_PIECE = pa.struct([*PIECE, pa.field("language", pa.string())])

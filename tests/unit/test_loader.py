@@ -12,10 +12,16 @@ from training.errors import PlanError
 from training.loader import Batches, Source, joined_sequences, pools, positions_of
 from training.pools import IGNORED, KINDS, Windows, pool_of
 from udfs.manifest import Manifest, ShardError, Split
-from udfs.packing import PIECE
 from udfs.shards import ROW_GROUP_ROWS, write_shard
 
 END = 0
+# What the loader needs of a piece; shards have more.
+PIECE = pa.struct(
+    [
+        *[pa.field(name, pa.string(), False) for name in ("kind", "candidate")],
+        *[pa.field(name, pa.int64(), False) for name in ("token_offset", "token_count", "text_bytes")],
+    ]
+)
 SCHEMA = pa.schema(
     [
         pa.field("sequence", pa.string(), False),
@@ -96,6 +102,12 @@ def test_joined_neighbours_make_one_document_of_two_parts_of_it_and_only_of_them
     assert windows.documents.tolist() == [[0, 0, 0, 0, 1, 1, 2, 2]]
     assert windows.inputs.tolist() == [[END, 1, 2, 3, 9, 1, 2, 4]]
     assert all_windows(rows, 4, joined=2, pieces=pieces).targets.tolist() == [[1, 2, 3, 9], [1, 2, 4, 9]]
+
+
+def test_a_document_that_is_repeated_right_after_itself_is_another_one() -> None:
+    rows = [{"kind": "file", "candidate": "a", "token_offset": at, "token_count": 2, "epoch": epoch} for epoch, at in ((0, 0), (1, 2))]
+    repeated = pa.table({"tokens": [[1, 2, 1, 2]], "pieces": [rows]})
+    assert pool_of([repeated], 4).documents.tolist() == [0, 0, 1, 1]
 
 
 def test_neighbours_are_not_joined_across_row_groups() -> None:
