@@ -41,7 +41,7 @@ demo: setup
 	$(BIN)/python -m jobs.demo
 
 # Lint, format, types and import boundaries, then every test but the long proofs. Two processes: one alone waits for Spark's small jobs.
-test: check zip s3 .venv-airflow/.stamp
+test: check zip s3 .venv-airflow/.stamp .venv-readers/.stamp
 	$(BIN)/python -m pytest -m 'not proof' -n 2 --dist loadfile --no-loadscope-reorder tests
 
 check: setup
@@ -78,6 +78,13 @@ wheel: setup
 	$(UV) pip sync -q --python .venv-peers/bin/python --require-hashes benchmarks/peers/requirements.lock
 	@touch $@
 
+# The readers of other trainers, for the tests of the exports: 55 MB. torch and all else that they ask for is that of .venv, by a path file.
+.venv-readers/.stamp: .venv/.stamp tests/readers/requirements.lock
+	$(UV) venv -q --allow-existing --python $(BIN)/python .venv-readers
+	$(UV) pip sync -q --python .venv-readers/bin/python --require-hashes tests/readers/requirements.lock
+	purelib='import sysconfig; print(sysconfig.get_path("purelib"))'; $(BIN)/python -c "$$purelib" > "$$(.venv-readers/bin/python -c "$$purelib")/venv.pth"
+	@touch $@
+
 # Airflow on this machine, with the DAG ready to trigger.
 airflow: setup zip .venv-airflow/.stamp
 	.venv-airflow/bin/python airflow_dags/local.py
@@ -87,7 +94,8 @@ lock:
 	grep -v '^#' requirements-uv.lock | grep == | sed 's/ .*//' | $(LOCK) - -o requirements-uv.lock
 	$(LOCK) airflow_dags/requirements.in -o airflow_dags/requirements.lock
 	$(LOCK) benchmarks/peers/requirements.in -o benchmarks/peers/requirements.lock
+	$(LOCK) --no-deps tests/readers/requirements.in -o tests/readers/requirements.lock
 	grep -v '^#' requirements-java.lock | grep == | sed 's/ .*//' | $(LOCK) - -o requirements-java.lock
 
 clean:
-	rm -rf build .venv .venv-airflow .venv-peers
+	rm -rf build .venv .venv-airflow .venv-peers .venv-readers

@@ -19,9 +19,10 @@ JOBS = json.loads(Path(__file__).with_name("jobs.json").read_text())["jobs"]
 TARGET = targets.chosen()
 PLACE = "^([a-z][a-z0-9+.-]*:)?/"  # an absolute path or a URI: a task has no working directory that a user could know
 SOURCE = PLACE.replace("^", "^([^=]+=)?")
+BENCHMARK = SOURCE + "|^none$"
 
 ABOUT = """
-Code files in, training shards and a trained probe out. One task per job; each reads and writes tables of one lake.
+Code files, commits and web pages in, training shards and a trained probe out. One task per job; each reads and writes tables of one lake.
 
 **Trigger** it with the lake and the sources. A second run into the same lake does only what is new; a task that is retried or cleared
 continues where it was, under the same run in the ledger (`codemill counts --lake LAKE`).
@@ -49,8 +50,21 @@ PARAMS = {
         pattern=PLACE,
         description="A manifest (JSON Lines) that names the sources with their facts. Where given, the sources above are not used.",
     ),
+    "archives": Param(
+        [],
+        type="array",
+        items={"type": "string", "pattern": SOURCE.replace("^([^=]+=)?", "^([^=]+=|@)?")},
+        description="Web archives (.warc, .warc.gz, .warc.zst), one a line: PATH, NAME=PATH, a folder or s3:// address, @LIST.",
+    ),
     "profile": Param(
         "demo", type="string", pattern="^[A-Za-z_][A-Za-z0-9_]*$", examples=["demo", "paper"], description="The policy's profile."
+    ),
+    "benchmarks": Param(
+        [],
+        type="array",
+        items={"type": "string", "pattern": BENCHMARK},
+        description="Benchmarks whose texts must not be in training, one a line: PATH, NAME=PATH or PATH?text=FIELD,FIELD, as Spark's "
+        "driver sees them. Without any those that the lake remembers; `none` forgets them.",
     ),
     "scorer": Param(
         None,
@@ -83,11 +97,19 @@ def ledger_run(run_id: str) -> str:
     return re.sub(r"[^A-Za-z0-9:+_.-]", "-", run_id)
 
 
+def archives(params: Mapping[str, Any]) -> list[str]:
+    return [part for archive in params["archives"] for part in ("--archive", archive)]
+
+
 def sources(params: Mapping[str, Any]) -> list[str]:
     if params["manifest"]:
         return ["--manifest", params["manifest"]]
+    if not params["sources"] and params["archives"]:
+        return ["--allow-none", "true"]
     if not params["sources"]:
-        raise AirflowFailException("Nothing to ingest: `sources` is empty and there is no `manifest`. Trigger the DAG with one of them.")
+        raise AirflowFailException(
+            "Nothing to ingest: `sources` and `archives` are empty and there is no `manifest`. Trigger the DAG with one of them."
+        )
     return [part for source in params["sources"] for part in ("--source", source)]
 
 
@@ -99,6 +121,10 @@ def arguments(job: Mapping[str, Any]) -> Callable[[Any], list[str]]:
         given = [job["name"], "--lake", params["lake"], "--run", ledger_run(context["run_id"]), "--profile", params["profile"]]
         if job["name"] == "ingest.files":
             return given + sources(params)
+        if job["name"] == "ingest.pages":
+            return given + archives(params)
+        if job["name"] == "annotate.contamination":
+            return given + [part for benchmark in params["benchmarks"] for part in ("--benchmark", benchmark)]
         if job["engine"] == "worker" and params["scorer"]:
             return [*given, "--model", params["scorer"], "--wait-s", str(WAIT_S)]
         scorer = params["scorer_version"] or params["scorer"]

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from jobs.commands import counts, dag, explain, label, report, run, score, scorer, trace, what_if
+from jobs.commands import card, counts, dag, explain, label, mixture, report, run, score, scorer, trace, what_if, whereabouts
 from jobs.commands.options import Command
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import TOLD, UsageError
@@ -51,7 +51,10 @@ def parser() -> argparse.ArgumentParser:
     counts.add(commands)
     explain.add(commands)
     trace.add(commands)
+    whereabouts.add(commands)
+    mixture.add(commands)
     report.add(commands)
+    card.add(commands)
     label.add(commands)
     scorer.add(commands)
     dag.add(commands)

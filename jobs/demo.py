@@ -1,7 +1,8 @@
 """The demo: the whole pipeline on real code found on this machine. `python -m jobs.demo`.
 
-Input: Python's standard library as an archive, installed distributions as folders (a bounded choice by hash of their names), and the
-history of the git repository that this file lies in, where there is one. Nobody wrote any of it for this.
+Input: Python's standard library as an archive, installed distributions as folders (a bounded choice by hash of their names), the
+history of the git repository that this file lies in, where there is one, and what is documented on this machine as web pages, where there
+is wget to crawl them. Nobody wrote any of it for this.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobs.cli import main as codemill
+from jobs.demo_site import crawl
 from jobs.report.write import write_report
 
 TOTAL_BYTES = 28 << 20
@@ -96,7 +98,11 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     manifest = out / "sources.jsonl"
     manifest.write_text("".join(json.dumps(line) + "\n" for line in sources(out, arguments.repository)))
-    status = codemill(["run", "--lake", str(out / "lake"), "--manifest", str(manifest), "--profile", "demo"])
+    archive = crawl(out / "pages.warc.gz")
+    if archive is None:
+        print("demo: there is no wget on this machine, so the demo has no web pages", file=sys.stderr)
+    given = ["--archive", str(archive)] if archive else []
+    status = codemill(["run", "--lake", str(out / "lake"), "--manifest", str(manifest), *given, "--profile", "demo"])
     if status:
         return status
     report = write_report(str(out / "lake"), out / "report.html")

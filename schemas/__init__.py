@@ -1,10 +1,17 @@
 """The tables of the lake. Import a table from its phase's module; `ALL_TABLES` is every one of them."""
 
 from schemas.annotate import (
+    BENCHMARK_ITEMS,
+    BENCHMARKS,
     COMMIT_FACTS,
+    CONTAMINATION,
     DUPLICATE_PAIRS,
     DUPLICATES,
+    IMPORTS,
     LABELS,
+    PAGE_HOSTS,
+    PAGE_JUDGEMENTS,
+    PAGE_MODELS,
     REPOSITORY_DUPLICATES,
     REPOSITORY_PAIRS,
     SCORES,
@@ -12,11 +19,11 @@ from schemas.annotate import (
     SYNTAX,
     TEXT_FACTS,
 )
-from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
-from schemas.decide import CUTS, DROPPED, FEATURES, GATES, KEPT
+from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, NOTEBOOKS, REPOSITORY_CONTEXTS, REPOSITORY_PARTS
+from schemas.decide import CUTS, DROPPED, FEATURES, GATES, HIGH_QUALITY, HIGH_QUALITY_MODELS, KEPT
 from schemas.ingest import COMMITS, CONTENTS, FILES, FINGERPRINTS, HISTORIES, PAGES, REJECTS, REPOSITORIES
 from schemas.ledger import LEDGER
-from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
+from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 
 ALL_TABLES = (
     REPOSITORIES,
@@ -29,12 +36,19 @@ ALL_TABLES = (
     PAGES,
     TEXT_FACTS,
     SYNTAX,
+    IMPORTS,
     SIGNATURES,
     DUPLICATES,
     DUPLICATE_PAIRS,
     REPOSITORY_DUPLICATES,
     REPOSITORY_PAIRS,
     COMMIT_FACTS,
+    CONTAMINATION,
+    BENCHMARKS,
+    BENCHMARK_ITEMS,
+    PAGE_MODELS,
+    PAGE_JUDGEMENTS,
+    PAGE_HOSTS,
     LABELS,
     SCORES,
     FEATURES,
@@ -42,10 +56,16 @@ ALL_TABLES = (
     CUTS,
     KEPT,
     DROPPED,
+    HIGH_QUALITY,
+    HIGH_QUALITY_MODELS,
     DOCUMENTS,
     COMMIT_CONTEXTS,
+    NOTEBOOKS,
+    REPOSITORY_CONTEXTS,
+    REPOSITORY_PARTS,
     TOKENIZERS,
     SEQUENCES,
+    LOTS,
     MANIFEST,
     LEDGER,
 )

@@ -49,6 +49,19 @@ SYNTAX = Table(
     timings=("parse_us",),
 )
 
+IMPORTS = Table(
+    name="annotate/imports",
+    meaning="what a text imports, per language that it occurs as (Python, Java, C, C++, CUDA); a row annotator",
+    columns=(
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        Column("language", pa.string(), "as in ingest/files"),
+        _VERSION,
+        Column("imports", pa.list_(pa.string()), "in the order of the text, each once, in the words of udfs/imports.py"),
+        Column("is_cut", pa.bool_(), "whether there are more than are listed"),
+    ),
+    key=("content_sha256", "language", "version"),
+)
+
 SIGNATURES = Table(
     name="annotate/signatures",
     meaning="MinHash signature of a text's token shingles, whatever its language; a row annotator",
@@ -154,6 +167,112 @@ COMMIT_FACTS = Table(
         Column("patch_bytes", pa.int64(), "of the patch without lines of context; null where it was not made", True),
     ),
     key=("repository", "commit", "version"),
+)
+
+MATCH = pa.struct(
+    [
+        pa.field("benchmark", pa.string(), False),
+        pa.field("item", pa.string(), False),
+        pa.field("ngram", pa.string(), False),  # its words in lower case, one space between them, cut where it is very long
+        pa.field("offset_bytes", pa.int64(), False),  # of its first word in the text
+    ]
+)
+
+CONTAMINATION = Table(
+    name="annotate/contamination",
+    meaning="what a text shares with benchmarks; a row annotator, without rows where no benchmark was ever named",
+    columns=(
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        _VERSION,
+        Column("matches", pa.list_(MATCH), "at most 16, by place: of each item of a benchmark the first n-gram that is shared"),
+        Column("match_count", pa.int64(), "words of the text where a shared n-gram begins; 0 where it shares none"),
+    ),
+    key=("content_sha256", "version"),
+    checks=(Check("matches_are_counted", "size(matches) <= match_count and (size(matches) = 0) = (match_count = 0)"),),
+)
+
+BENCHMARKS = Table(
+    name="annotate/benchmarks",
+    meaning="the benchmarks that texts are compared with now; one version, that of annotate/contamination",
+    columns=(
+        Column("benchmark", pa.string(), "its name, as given or of its file"),
+        _VERSION,
+        Column("sha256", pa.string(), "of its items, as in annotate/benchmark_items"),
+        Column("item_count", pa.int64(), "its problems"),
+        Column("ignored_count", pa.int64(), "of them, those with fewer words than an n-gram: nothing can be found of them"),
+        Column("ngram_count", pa.int64(), "distinct n-grams that are looked for"),
+    ),
+    key=("benchmark", "version"),
+    checks=(Check("ignored_are_items", "ignored_count between 0 and item_count"),),
+)
+
+BENCHMARK_ITEMS = Table(
+    name="annotate/benchmark_items",
+    meaning="texts of every benchmark that was ever named: later runs compare new texts with them without the file",
+    columns=(
+        Column("sha256", pa.string(), "of the benchmark's items together"),
+        Column("position", pa.int64(), "in the benchmark, from 0"),
+        Column("item", pa.string(), "name of the problem"),
+        Column("text", pa.string(), "what a model must not have seen: the problem and its solution"),
+    ),
+    key=("sha256", "position"),
+)
+
+PAGE_MODELS = Table(
+    name="annotate/page_models",
+    meaning="models that judge pages, trained once on this lake and then frozen, or brought by the user",
+    columns=(
+        Column("name", pa.string(), "what a run asks for; `default` where it asks for nothing"),
+        Column("model_hash", pa.string(), "of the three models, the threshold, and how they are applied"),
+        Column("origin", pa.string(), "trained or given"),
+        Column("relevance_model", pa.binary(), "fastText: whether a page is about code"),
+        Column("category_model", pa.binary(), "fastText: the category of its site"),
+        Column("quality_model", pa.binary(), "fastText: the rating of the oracle, a class per whole one"),
+        Column("threshold_percent", pa.int32(), "relevance_percent from which a page is taken to be about code"),
+        Column("recall_wanted", pa.float64(), "that the threshold was chosen for, on the validation hosts"),
+        Column("train_hosts", pa.int64(), "hosts that taught"),
+        Column("validation_hosts", pa.int64(), "hosts that chose the threshold and measured"),
+        Column("train_pages", pa.int64(), "pages that taught"),
+        Column("card_json", pa.string(), "what it was trained on and how good it is"),
+        Column("card_markdown", pa.string(), "the same for people"),
+    ),
+    key=("name",),
+    checks=(Check("threshold_is_a_percent", "threshold_percent between 0 and 100"),),
+)
+
+PAGE_JUDGEMENTS = Table(
+    name="annotate/page_judgements",
+    meaning="what models say of a page by the words of its title and text; a row annotator",
+    columns=(
+        Column("record", pa.string(), "key of ingest/pages"),
+        _VERSION,
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        Column(
+            "relevance_percent", pa.int32(), "0 to 100, rises with the odds that it is about code; the threshold is in annotate/page_models"
+        ),
+        Column("category", pa.string(), "of the page's site, by this page alone: one of udfs.page_categories.CATEGORIES"),
+        Column("category_percent", pa.int32(), "how sure the classifier is, 0 to 100"),
+        Column("quality_percent", pa.int32(), "0 to 100: the oracle's rating as predicted, times ten"),
+    ),
+    key=("record", "version"),
+    checks=(
+        Check("are_percents", "relevance_percent between 0 and 100 and category_percent between 0 and 100"),
+        Check("quality_is_a_percent", "quality_percent between 0 and 100"),
+    ),
+)
+
+PAGE_HOSTS = Table(
+    name="annotate/page_hosts",
+    meaning="of what kind a host's site is: the category of most of its pages, by how sure these are; a corpus annotator of one version",
+    columns=(
+        Column("host", pa.string(), "as in ingest/pages"),
+        _VERSION,
+        Column("page_count", pa.int64(), "pages of the host that were judged"),
+        Column("category", pa.string(), "with the largest sum of category_percent; of equal ones the first by name"),
+        Column("category_share", pa.float64(), "of that sum in the sum of all categories"),
+    ),
+    key=("host", "version"),
+    checks=(Check("has_pages", "page_count > 0"), Check("share_is_a_share", "category_share between 0 and 1")),
 )
 
 LABEL_STATUSES = ("rated", "unusable", "failed")

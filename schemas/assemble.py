@@ -9,11 +9,11 @@ DOCUMENTS = Table(
     meaning="what becomes training text: references to texts, or a text. A function of candidate and layout alone, not of a policy",
     columns=(
         Column("kind", pa.string(), "as in decide/kept"),
-        Column("candidate", pa.string(), "as in decide/kept"),
+        Column("candidate", pa.string(), "as in decide/kept; of a part of a repository: `repository#part`"),
         Column("layout", pa.string(), "name and version of how its parts are put together"),
         Column("contents", pa.list_(pa.string()), "content_sha256 of its texts, in order; empty where it is a text of its own"),
         Column("size_bytes", pa.int64(), "of all its texts"),
-        Column("text", pa.string(), "of a commit; null where it is made of contents", True),
+        Column("text", pa.string(), "of a commit, a notebook, or a part of a repository; null where it is made of contents", True),
     ),
     key=("kind", "candidate", "layout"),
 )
@@ -43,4 +43,70 @@ COMMIT_CONTEXTS = Table(
         Column("cuts", pa.list_(pa.string()), "what of the context was cut or left out for the budget: readme, tree, changed, found"),
     ),
     key=("repository", "commit", "layout"),
+)
+
+NOTEBOOKS = Table(
+    name="assemble/notebooks",
+    meaning="what is in the document of a notebook, or why it has none",
+    columns=(
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        Column("layout", pa.string(), "as in assemble/documents"),
+        Column("reason", pa.string(), "why there is no document, of udfs.notebooks.REASONS; where it is not null, the facts are", True),
+        Column("language", pa.string(), "the kernel's, in lower case, as the notebook names it", True),
+        Column("markdown_cells", pa.int64(), "that are in the document", True),
+        Column("code_cells", pa.int64(), "that are in the document", True),
+        Column("left_out_cells", pa.int64(), "raw ones, and those of white space", True),
+        Column("left_out_outputs", pa.int64(), "that gave no text: images, widgets, the stream of errors", True),
+        Column("markdown_bytes", pa.int64(), "of the document", True),
+        Column("code_bytes", pa.int64(), "of the document, fences included", True),
+        Column("output_bytes", pa.int64(), "of the document, fences included", True),
+    ),
+    key=("content_sha256", "layout"),
+)
+
+REPOSITORY_CONTEXTS = Table(
+    name="assemble/repository_contexts",
+    meaning="what became of a repository that a policy keeps: its graph of imports and its parts, or why it has no document",
+    columns=(
+        Column("repository", pa.string(), "key of ingest/repositories"),
+        Column("layout", pa.string(), "as in assemble/documents"),
+        Column(
+            "reason", pa.string(), "no_files, too_few_files, low_score or too_large: why there is no document; null where there is", True
+        ),
+        Column("file_count", pa.int64(), "files of it whose contents may be shown"),
+        Column("size_bytes", pa.int64(), "of their texts"),
+        Column("mean_score_percent", pa.float64(), "of the files that have a score; null where none has", True),
+        Column("resolved_imports", pa.int64(), "that name a file of the repository"),
+        Column("unresolved_imports", pa.int64(), "that name none: other packages, and files that are not kept"),
+        Column("ambiguous_imports", pa.int64(), "of the resolved: several files fit, and the nearest was taken"),
+        Column("edge_count", pa.int64(), "pairs of files of which one imports the other"),
+        Column("island_count", pa.int64(), "weakly connected components"),
+        Column("cycle_count", pa.int64(), "strongly connected components of several files"),
+        Column("cycle_files", pa.int64(), "files in cycles"),
+        Column("largest_cycle", pa.int64(), "files in the largest cycle"),
+        Column("part_count", pa.int64(), "documents that it became"),
+        Column("cut_files", pa.int64(), "files that are longer than a document and were cut"),
+        Column("crossing_edges", pa.int64(), "edges between files of different parts"),
+    ),
+    key=("repository", "layout"),
+)
+
+REPOSITORY_PARTS = Table(
+    name="assemble/repository_parts",
+    meaning="which files stand in the documents of a repository, in order",
+    columns=(
+        Column("repository", pa.string(), "key of ingest/repositories"),
+        Column("layout", pa.string(), "as in assemble/documents"),
+        Column("part", pa.int64(), "from 0; the document's candidate is `repository#part`"),
+        Column("position", pa.int64(), "in the document, from 0"),
+        Column("path", pa.string(), "as in ingest/files"),
+        Column("language", pa.string(), "as in ingest/files", True),
+        Column("content_sha256", pa.string(), "key of ingest/contents"),
+        Column("size_bytes", pa.int64(), "of the whole text"),
+        Column("piece", pa.int64(), "from 1, of a file that is longer than a document; else 1"),
+        Column("pieces", pa.int64(), "of the file; 1 where it is whole"),
+        Column("island", pa.int64(), "weakly connected component, numbered in the order of the documents"),
+        Column("cycle", pa.int64(), "the same of a strongly connected component of several files; null in none", True),
+    ),
+    key=("repository", "layout", "part", "position"),
 )

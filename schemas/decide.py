@@ -25,8 +25,10 @@ FEATURES = Table(
     name="decide/features",
     meaning="all that policies read of a candidate, in one narrow row",
     columns=(
-        Column("kind", pa.string(), "file, repository or commit; later page"),
-        Column("candidate", pa.string(), "kind file: content_sha256; kind repository: its name; kind commit: `repository@commit`"),
+        Column("kind", pa.string(), "file, repository, commit or page"),
+        Column(
+            "candidate", pa.string(), "kinds file and page: content_sha256; kind repository: its name; kind commit: `repository@commit`"
+        ),
         Column("size_bytes", pa.int64(), "of the text; of a repository: of its distinct texts; of a commit: of message and patch"),
         Column("token_estimate", pa.int64(), "tokens, from bytes per token of its language until mix has counted them"),
         Column("has_text_facts", pa.bool_(), "whether annotate/text_facts has seen it"),
@@ -46,12 +48,23 @@ FEATURES = Table(
         ),
         Column("containment", pa.float64(), "share of its files' groups that the container has", True),
         Column("flags", pa.list_(pa.string()), "of a commit: see annotate/commit_facts; null for what is none", True),
-        Column("is_held_out", pa.bool_(), "whether one of its occurrences is in a held-out repository"),
-        Column("occurrence_count", pa.int64(), "repositories that hold it, however many are listed; 1 for a repository"),
+        Column("word_count", pa.int64(), "of a page: see ingest/pages; null for what is none", True),
+        Column("link_share", pa.float64(), "of a page: words inside links as a share of its words", True),
+        Column("code_share", pa.float64(), "of a page: bytes of code as a share of its text", True),
+        Column("has_code_tags", pa.bool_(), "of a page: see ingest/pages", True),
+        Column("relevance_percent", pa.int64(), "of a page: see annotate/page_judgements; null where no model has judged it", True),
+        Column("relevance_least_percent", pa.int64(), "the threshold that the models came with", True),
+        Column("page_category", pa.string(), "of a page: that of its host, see annotate/page_hosts", True),
+        Column("page_quality_percent", pa.int64(), "of a page: see annotate/page_judgements", True),
+        Column("benchmark_count", pa.int64(), "benchmarks that its text has to be compared with; 0 where none is named, or it is no text"),
+        Column("contamination_count", pa.int64(), "match_count of annotate/contamination; null where it was not compared", True),
+        Column("is_held_out", pa.bool_(), "whether one of its occurrences is in a held-out repository, or on a held-out host"),
+        Column("occurrence_count", pa.int64(), "repositories or hosts that hold it, however many are listed; 1 for a repository"),
         Column(
             "occurrences",
             pa.list_(OCCURRENCE),
-            "at most 32, one per repository and language, best first by a total order; that of a repository or commit has an empty path",
+            "at most 32, one per repository and language, best first by a total order; that of a repository or commit has an empty "
+            "path, that of a page its host as repository and its address as path",
         ),
     ),
     key=("kind", "candidate"),
@@ -130,4 +143,38 @@ DROPPED = Table(
     ),
     key=("kind", "candidate", "policy"),
     checks=(Check("has_a_reason", "size(reasons) > 0"),),
+)
+
+HIGH_QUALITY = Table(
+    name="decide/high_quality",
+    meaning="which kept files are in which high-quality set: a row is membership",
+    columns=(
+        Column("kind", pa.string(), "as in decide/kept; file"),
+        Column("candidate", pa.string(), "as in decide/kept"),
+        Column("policy", pa.string(), "the profile's name"),
+        Column("set", pa.string(), "a name of jobs.decide.high_quality_sets"),
+        Column("percent", pa.int64(), "how like the set's positives it is, by the model of the last round"),
+        Column("round", pa.int64(), "the first round whose model found it"),
+        Column("model", pa.string(), "hash of the last round's model"),
+    ),
+    key=("kind", "candidate", "policy", "set"),
+    checks=(Check("percent_is_in_range", "percent between 0 and 100"),),
+)
+
+HIGH_QUALITY_MODELS = Table(
+    name="decide/high_quality_models",
+    meaning="the classifiers behind the sets, one per round: frozen, until they are asked for anew; or why a set has none",
+    columns=(
+        Column("policy", pa.string(), "the profile's name"),
+        Column("set", pa.string(), "a name of jobs.decide.high_quality_sets"),
+        Column("round", pa.int64(), "from 1; 0 where no model could be trained"),
+        Column("rule_hash", pa.string(), "of the set's rule and of what trains it: another rule trains another model"),
+        Column("reason", pa.string(), "why there is none: few_seeds or few_negatives; null where there is", True),
+        Column("model", pa.binary(), "as fastText writes it", True),
+        Column("model_hash", pa.string(), "of the model", True),
+        Column("least_percent", pa.int64(), "what a member must reach"),
+        Column("card", pa.string(), "JSON: what it was trained on, and what the round gained"),
+    ),
+    key=("policy", "set", "round"),
+    checks=(Check("model_or_reason", "(reason is null) = (model is not null)"),),
 )

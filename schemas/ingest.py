@@ -136,6 +136,7 @@ PAGES = Table(
         Column("extractor", pa.string(), "version of what made the text"),
         Column("title", pa.string(), "empty where there is none"),
         Column("html_language", pa.string(), "as the page says, such as en or de-CH", True),
+        Column("is_truncated", pa.bool_(), "whether the archive holds less of the page than was sent, or says so"),
         Column("has_code_tags", pa.bool_(), "whether <pre> or <code> holds text: the report's two streams"),
         Column("code_block_count", pa.int64(), "fenced blocks of the text"),
         Column("code_bytes", pa.int64(), "inside its blocks and inline code"),

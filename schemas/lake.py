@@ -159,6 +159,10 @@ class Lake:
         batches = list(self.scan(table, columns, where))
         return pa.Table.from_batches(batches) if batches else schema.empty_table()
 
+    def has_rows(self, table: Table, where: object = None) -> bool:
+        """Whether there is one; looks no further than the first."""
+        return any(batch.num_rows for batch in self.scan(table, list(table.key), where))
+
     def read_json(self, name: str) -> Any:
         """A JSON file of the lake; None where there is none."""
         filesystem, root = self.filesystem()

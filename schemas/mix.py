@@ -27,6 +27,9 @@ PIECE = pa.struct(
         pa.field("token_offset", pa.int64(), False),  # of the piece inside its document
         pa.field("token_count", pa.int64(), False),  # the document's end token, if the piece holds it, included
         pa.field("text_bytes", pa.int64(), False),  # UTF-8 bytes that the piece's tokens stand for
+        pa.field("is_fim", pa.bool_(), False),  # whether the document was filled in the middle: suffix, prefix, middle
+        pa.field("epoch", pa.int32(), False),  # 0 where the document is read for the first time, 1 the second ...
+        pa.field("text_hash", pa.string(), False),  # first 16 digits of the SHA-256 of the document's text
     ]
 )
 
@@ -35,11 +38,11 @@ SEQUENCES = Table(
     meaning="packed token sequences: the truth of which mix/shards is an export",
     columns=(
         Column("sequence", pa.string(), "`<mixture>/<split>/<hash_group>/<position>`"),
-        Column("mixture", pa.string(), "name of what was mixed: the policy's name for now"),
+        Column("mixture", pa.string(), "name of what was mixed: the policy's name, unless it was given one"),
         Column("split", pa.string(), "train or held_out"),
         Column("hash_group", pa.int32(), "fixed group of documents by hash; packing never crosses it"),
         Column("position", pa.int32(), "of the sequence inside its group, from 0"),
-        Column("tokens", pa.list_(pa.int32()), "at most the window; only the last of a group is shorter"),
+        Column("tokens", pa.list_(pa.int32()), "at most the window; concatenated, only the last of a group is shorter"),
         Column("pieces", pa.list_(PIECE), "documents inside, in order; their token counts add up to the length of tokens"),
         Column("text_bytes", pa.int64(), "UTF-8 bytes that its tokens stand for: what bits per byte divides by"),
         Column("tokens_version", pa.string(), "hash of the tokenizer and of how it is applied: the same text has the same tokens"),
@@ -51,15 +54,47 @@ SEQUENCES = Table(
 
 MANIFEST = Table(
     name="mix/manifest",
-    meaning="what the sequences are made of, by split and language",
+    meaning="what the sequences are made of, by split, kind and language",
     columns=(
         Column("mixture", pa.string(), "as in mix/sequences"),
+        Column("policy", pa.string(), "whose kept documents were mixed"),
+        Column("recipe", pa.string(), "by which they were mixed (jobs/mix/recipes.py)"),
+        Column("packing", pa.string(), "concatenate or best_fit"),
+        Column("window", pa.int64(), "tokens of a sequence, at most"),
         Column("split", pa.string(), "as in mix/sequences"),
+        Column("kind", pa.string(), "as in decide/kept"),
         Column("language", pa.string(), "of the documents; `none` where it is unknown"),
-        Column("document_count", pa.int64(), "documents"),
-        Column("token_count", pa.int64(), "tokens, end tokens included"),
-        Column("text_bytes", pa.int64(), "UTF-8 bytes of their texts"),
+        Column("document_count", pa.int64(), "documents, each as often as it is repeated"),
+        Column("distinct_document_count", pa.int64(), "documents, each once"),
+        Column("fim_document_count", pa.int64(), "of document_count, those that are filled in the middle"),
+        Column("cut_document_count", pa.int64(), "of document_count, those that lie in more than one sequence"),
+        Column("token_count", pa.int64(), "tokens, end tokens and marks included"),
+        Column("text_bytes", pa.int64(), "UTF-8 bytes of their texts, each as often as it is repeated"),
+        Column("epochs", pa.float64(), "how often each token that there is was taken, on average; less than 1 where only a part was"),
         Column("tokenizer_sha256", pa.string(), "as in mix/tokenizers"),
     ),
-    key=("mixture", "split", "language"),
+    key=("mixture", "split", "kind", "language"),
+)
+
+LOTS = Table(
+    name="mix/lots",
+    meaning="what a recipe asked for and what was drawn, written before the sequences; no rows where each document is taken once",
+    columns=(
+        Column("mixture", pa.string(), "as in mix/sequences"),
+        Column("lot", pa.string(), "documents that are weighed together: a share of the recipe, or a part of it"),
+        Column("recipe", pa.string(), "as in mix/manifest"),
+        Column("kind", pa.string(), "as in decide/kept"),
+        Column("share", pa.float64(), "of the phase's tokens, as asked for"),
+        Column("max_epochs", pa.float64(), "how often a document may be taken"),
+        Column("document_count", pa.int64(), "training documents that there are"),
+        Column("token_count", pa.int64(), "their tokens"),
+        Column("epochs", pa.float64(), "how often their tokens are to be taken"),
+        Column("wanted_token_count", pa.int64(), "tokens asked for"),
+        Column("taken_token_count", pa.int64(), "tokens of the documents drawn, each as often as it is taken"),
+        Column("whole_epochs", pa.int64(), "how often every document is taken"),
+        Column("rate", pa.float64(), "documents whose draw is below it are taken once more"),
+        Column("is_limit", pa.bool_(), "whether this lot's limit on epochs is what keeps the phase from more tokens"),
+        Column("note", pa.string(), "why it misses its share by more than 0.1 %; empty where it does not"),
+    ),
+    key=("mixture", "lot"),
 )

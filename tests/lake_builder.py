@@ -345,11 +345,20 @@ def _mix(lake: LakeRows, texts: dict[str, str]) -> None:
         lake.add(
             "mix/manifest",
             mixture=POLICY,
+            policy=POLICY,
+            recipe="demo",
+            packing="concatenate",
+            window=WINDOW,
             split=split,
+            kind="file",
             language=language,
             document_count=documents,
+            distinct_document_count=documents,
+            fim_document_count=0,
+            cut_document_count=0,
             token_count=count,
             text_bytes=size,
+            epochs=1.0,
             tokenizer_sha256="ab" * 32,
         )
 

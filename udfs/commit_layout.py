@@ -64,10 +64,10 @@ class CommitDocument:
     changes: tuple[PathChange, ...]
 
 
-def section(kind: str, text: str, path: str | None = None) -> str:
-    """A section with its head. An empty text has no line."""
+def section(kind: str, text: str, path: str | None = None, note: str = "") -> str:
+    """A section with its head, which holds a note before the path where there is one. An empty text has no line."""
     is_cut = bool(text) and not text.endswith("\n")
-    head = f"{MARK} {kind}{'!' if is_cut else ''}" + (f" {written_path(path)}" if path is not None else "")
+    head = f"{MARK} {kind}{'!' if is_cut else ''}" + (f" {note}" if note else "") + (f" {written_path(path)}" if path is not None else "")
     escaped = text
     if MARK in text:  # most texts have none
         escaped = "".join("\\" + line if _ESCAPED.match(line) else line for line in lines_of(text))
@@ -136,7 +136,7 @@ def _sections(text: str) -> Iterator[tuple[str, str | None, str]]:
     kind, is_cut, path, body = "", False, None, list[str]()
     for line in lines_of(text):
         if not line.startswith(MARK):
-            body.append(line[1:] if line.startswith("\\") and _ESCAPED.match(line) else line)
+            body.append(unescaped(line))
             continue
         if kind:
             yield kind, path, _joined(body, is_cut)
@@ -144,9 +144,13 @@ def _sections(text: str) -> Iterator[tuple[str, str | None, str]]:
         if len(head) < 2:
             raise LayoutError(f"{line[:80]!r} is no head of a section")
         kind, is_cut, body = head[1].rstrip("!"), head[1].endswith("!"), []
-        path = _read_path(head[2]) if len(head) > 2 else None
+        path = read_path(head[2]) if len(head) > 2 else None
     if kind:
         yield kind, path, _joined(body, is_cut)
+
+
+def unescaped(line: str) -> str:
+    return line[1:] if line.startswith("\\") and _ESCAPED.match(line) else line
 
 
 def _joined(body: list[str], is_cut: bool) -> str:
@@ -154,7 +158,7 @@ def _joined(body: list[str], is_cut: bool) -> str:
     return text[:-1] if is_cut else text
 
 
-def _read_path(text: str) -> str:
+def read_path(text: str) -> str:
     return str(json.loads(text)) if text.startswith('"') else text
 
 
@@ -179,7 +183,7 @@ def _change(line: str, bodies: Mapping[str, tuple[str | None, list[Edit]]]) -> P
     mode = None
     if _MODE.match(rest):
         mode, _, rest = rest.partition(" ")
-    old, path = _two_paths(rest) if kind == "rename" else (None, _read_path(rest))
+    old, path = _two_paths(rest) if kind == "rename" else (None, read_path(rest))
     text, edits = bodies.get(path, (None, []))
     return PathChange(kind, path, old, mode, text, tuple(edits))
 
@@ -188,9 +192,9 @@ def _two_paths(text: str) -> tuple[str, str]:
     """Neither holds ` => ` outside of quotes."""
     if text.startswith('"'):
         old, end = json.JSONDecoder().raw_decode(text)
-        return str(old), _read_path(text[end:].removeprefix(" => "))
+        return str(old), read_path(text[end:].removeprefix(" => "))
     old, _, path = text.partition(" => ")
-    return old, _read_path(path)
+    return old, read_path(path)
 
 
 Snapshot = Mapping[str, tuple[str, str]]

@@ -39,8 +39,8 @@ SUFFIXES: dict[str, str] = {
     "Haskell": ".hs .hs-boot .hsc",
     "Idris": ".idr .lidr",
     "Isabelle": ".thy",
-    "JSON": ".avsc .geojson .gltf .har .json .json-tmlanguage .json.example .jsonl .mcmeta .sarif .tfstate .tfstate.backup .topojson "
-    ".webmanifest .yyp",
+    "JSON": ".avsc .geojson .gltf .har .ipynb .json .json-tmlanguage .json.example .jsonl .mcmeta .sarif .tfstate .tfstate.backup "
+    ".topojson .webmanifest .yyp",
     "Java": ".jav .java .jsh",
     "Java Server Pages": ".jsp .jspf .jspx",
     "JavaScript": "._js .bones .cjs .es6 .jake .javascript .js .jsb .jscad .jsfl .jslib .jsm .jspre .jss .jsx "

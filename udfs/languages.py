@@ -8,7 +8,7 @@ import re
 from udfs.language_rules import RULES, Case, Rule
 from udfs.language_table import INTERPRETERS, NAMES, PREFIXES, SUFFIXES
 
-VERSION = 1
+VERSION = 2
 HEAD_BYTES = 4096
 
 LANGUAGES: tuple[str, ...] = tuple(sorted(SUFFIXES))

@@ -1,7 +1,7 @@
 """The manifest of a shard folder: what the shards are made of, and the hash of each."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 FORMAT_VERSION = 1
@@ -24,7 +24,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class LanguageCounts:
-    """What one language brings to a split; tokens include end tokens."""
+    """What one language or kind brings to a split: documents as often as they are repeated; tokens include end tokens."""
 
     documents: int
     tokens: int
@@ -35,6 +35,7 @@ class LanguageCounts:
 class Split:
     shards: tuple[Shard, ...]
     languages: dict[str, LanguageCounts]
+    kinds: dict[str, LanguageCounts] = field(default_factory=dict)
 
     @property
     def totals(self) -> dict[str, int]:
@@ -48,7 +49,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the shards are made of. `policy_hash` is the policy that chose the documents."""
+    """What the shards are made of. `policy_hash` is the policy that chose the documents; `recipe` says how they were mixed.
+
+    `window` is the length of the longest sequence, in tokens. What has a default was not written by earlier versions.
+    """
 
     mixture: str
     policy_hash: str
@@ -57,6 +61,9 @@ class Manifest:
     end_token: str
     tokenizer_sha256: str
     splits: dict[str, Split]
+    policy: str = ""
+    recipe: str = ""
+    packing: str = ""
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
@@ -81,4 +88,6 @@ class Manifest:
 
 def _split_of(record: dict[str, Any]) -> Split:
     shards = tuple(Shard(**shard) for shard in record["shards"])
-    return Split(shards, {name: LanguageCounts(**counts) for name, counts in record["languages"].items()})
+    by_language, by_kind = record["languages"], record.get("kinds", {})
+    counted = [{name: LanguageCounts(**counts) for name, counts in found.items()} for found in (by_language, by_kind)]
+    return Split(shards, *counted)

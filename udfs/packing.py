@@ -9,7 +9,7 @@ The result depends on the order of the documents and on the window, not on how t
 Only the last sequence of a group is shorter than the window. Memory: one batch and one window.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -25,8 +25,13 @@ PIECE = pa.struct(
         pa.field("token_offset", pa.int64(), False),
         pa.field("token_count", pa.int64(), False),
         pa.field("text_bytes", pa.int64(), False),
+        pa.field("is_fim", pa.bool_(), False),
+        pa.field("epoch", pa.int32(), False),
+        pa.field("text_hash", pa.string(), False),
     ]
 )
+# What tells one document from another, and is the same in all its pieces.
+DOCUMENT = ("kind", "candidate", "is_fim", "epoch", "text_hash")
 # `position` counts the sequences of a group from 0. The columns are those of the table of sequences that packing can know.
 PACKED = pa.schema(
     [
@@ -38,8 +43,11 @@ PACKED = pa.schema(
 )
 
 
+Packer = Callable[[Iterable[pa.RecordBatch], int, np.ndarray], Iterator[pa.RecordBatch]]
+
+
 @dataclass(frozen=True)
-class _Stream:
+class Stream:
     """A stretch of tokens and the documents in it. `starts[i]` is where document i starts, negative where it started in an earlier batch.
 
     A document that came in several runs stands here as often, with the same start.
@@ -47,35 +55,38 @@ class _Stream:
 
     tokens: np.ndarray
     starts: np.ndarray
-    kinds: pa.Array
-    candidates: pa.Array
+    documents: pa.RecordBatch  # columns of DOCUMENT
 
     @classmethod
-    def of(cls, batch: pa.RecordBatch) -> "_Stream":
+    def of(cls, batch: pa.RecordBatch) -> "Stream":
         lists = batch.column("tokens")
         if lists.null_count or lists.flatten().null_count:
             raise ValueError("a document has null tokens")
         counts = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
         starts = np.cumsum(counts) - counts - np.asarray(batch.column("token_offset"))
-        return cls(lists.flatten().to_numpy(), starts, batch.column("kind"), batch.column("candidate"))
+        return cls(lists.flatten().to_numpy(), starts, batch.select(list(DOCUMENT)))
 
-    def followed_by(self, other: "_Stream") -> "_Stream":
-        return _Stream(
+    def followed_by(self, other: "Stream") -> "Stream":
+        return Stream(
             np.concatenate([self.tokens, other.tokens]),
             np.concatenate([self.starts, other.starts + len(self.tokens)]),
-            pa.concat_arrays([self.kinds, other.kinds]),
-            pa.concat_arrays([self.candidates, other.candidates]),
+            pa.concat_batches([self.documents, other.documents]),
         )
 
-    def after(self, cut: int) -> "_Stream":
+    def before(self, cut: int) -> "Stream":
+        """The first `cut` tokens; a document ends there."""
+        rows = int(np.searchsorted(self.starts, cut))
+        return Stream(self.tokens[:cut], self.starts[:rows], self.documents.slice(0, rows))
+
+    def after(self, cut: int) -> "Stream":
         """What follows the first `cut` tokens. Copies, so that the rest does not keep its batch alive."""
         first = int(np.searchsorted(self.starts, cut, side="right")) - 1 if len(self.tokens) > cut else len(self.starts)
         kept = pa.array(np.arange(first, len(self.starts)))
-        return _Stream(self.tokens[cut:].copy(), self.starts[first:] - cut, self.kinds.take(kept), self.candidates.take(kept))
+        return Stream(self.tokens[cut:].copy(), self.starts[first:] - cut, self.documents.take(kept))
 
 
 def pack(batches: Iterable[pa.RecordBatch], window: int, token_bytes: np.ndarray) -> Iterator[pa.RecordBatch]:
-    """Packs one group: rows (kind, candidate, token_offset, tokens) in their final order in, rows of `PACKED` out.
+    """Packs one group: rows (the columns of DOCUMENT, token_offset, tokens) in their final order in, rows of `PACKED` out.
 
     A row is a whole document (`token_offset` 0) or a run of one, whose runs follow each other without gap. The tokens of a document
     include its end token; a document without tokens leaves no piece. `token_bytes[id]` is the number of UTF-8 bytes that a token stands
@@ -83,10 +94,10 @@ def pack(batches: Iterable[pa.RecordBatch], window: int, token_bytes: np.ndarray
     """
     if window < 1:
         raise ValueError(f"the window is {window} tokens; at least 1 is needed")
-    rest: _Stream | None = None
+    rest: Stream | None = None
     position = 0
     for batch in batches:
-        stream = _Stream.of(batch) if rest is None else rest.followed_by(_Stream.of(batch))
+        stream = Stream.of(batch) if rest is None else rest.followed_by(Stream.of(batch))
         sequences = len(stream.tokens) // window
         if sequences:
             yield _packed(stream, np.arange(sequences + 1) * window, position, token_bytes)
@@ -96,10 +107,12 @@ def pack(batches: Iterable[pa.RecordBatch], window: int, token_bytes: np.ndarray
         yield _packed(rest, np.array([0, len(rest.tokens)]), position, token_bytes)
 
 
-def pack_groups(batches: Iterable[pa.RecordBatch], by: tuple[str, ...], window: int, token_bytes: np.ndarray) -> Iterator[pa.RecordBatch]:
+def pack_groups(
+    batches: Iterable[pa.RecordBatch], by: tuple[str, ...], window: int, token_bytes: np.ndarray, packer: Packer = pack
+) -> Iterator[pa.RecordBatch]:
     """Packs a stream of whole groups, one after the other: rows of one group stand together. The columns `by` come first in the output."""
     for group, runs in groupby(_runs(batches, by), key=itemgetter(0)):
-        for packed in pack(map(itemgetter(1), runs), window, token_bytes):
+        for packed in packer(map(itemgetter(1), runs), window, token_bytes):
             keys = [pa.repeat(value, packed.num_rows) for value in group]
             yield pa.RecordBatch.from_arrays([*keys, *packed.columns], [*by, *PACKED.names])
 
@@ -116,30 +129,39 @@ def _runs(batches: Iterable[pa.RecordBatch], by: tuple[str, ...]) -> Iterator[tu
                 yield tuple(batch.column(name)[start] for name in by), batch.slice(start, end - start)
 
 
-def _packed(stream: _Stream, bounds: np.ndarray, position: int, token_bytes: np.ndarray) -> pa.RecordBatch:
+def _packed(stream: Stream, bounds: np.ndarray, position: int, token_bytes: np.ndarray) -> pa.RecordBatch:
     """The tokens up to `bounds[-1]` as sequences: sequence i is `tokens[bounds[i]:bounds[i + 1]]`."""
     end = int(bounds[-1])
-    tokens = stream.tokens[:end]
+    starts = np.unique(np.concatenate([bounds[:-1], stream.starts[(stream.starts > 0) & (stream.starts < end)]]))
+    document = np.searchsorted(stream.starts, starts, side="right") - 1
+    pieces = Pieces(stream.documents.take(pa.array(document)), starts - stream.starts[document], np.append(starts, end))
+    return sequences_of(stream.tokens[:end], pieces, bounds, position, token_bytes)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Pieces that follow each other: piece i is `tokens[bounds[i]:bounds[i + 1]]`, and starts at `offsets[i]` of row i of `documents`."""
+
+    documents: pa.RecordBatch
+    offsets: np.ndarray
+    bounds: np.ndarray
+
+
+def sequences_of(tokens: np.ndarray, pieces: Pieces, bounds: np.ndarray, position: int, token_bytes: np.ndarray) -> pa.RecordBatch:
+    """Rows of `PACKED`: sequence i is `tokens[bounds[i]:bounds[i + 1]]`; no piece lies in two."""
     bytes_before = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(token_bytes[tokens], dtype=np.int64)])
-    piece_starts = np.unique(np.concatenate([bounds[:-1], stream.starts[(stream.starts > 0) & (stream.starts < end)]]))
-    piece_ends = np.append(piece_starts[1:], end)
-    document = np.searchsorted(stream.starts, piece_starts, side="right") - 1
-    pieces = pa.StructArray.from_arrays(
-        [
-            stream.kinds.take(pa.array(document)),
-            stream.candidates.take(pa.array(document)),
-            pa.array(piece_starts - stream.starts[document]),
-            pa.array(piece_ends - piece_starts),
-            pa.array(bytes_before[piece_ends] - bytes_before[piece_starts]),
-        ],
-        fields=list(PIECE),
-    )
-    piece_bounds = np.searchsorted(piece_starts, bounds)
+    starts, ends = pieces.bounds[:-1], pieces.bounds[1:]
+    columns = {name: pieces.documents.column(name) for name in DOCUMENT} | {
+        "token_offset": pa.array(pieces.offsets),
+        "token_count": pa.array(ends - starts),
+        "text_bytes": pa.array(bytes_before[ends] - bytes_before[starts]),
+    }
+    rows = pa.StructArray.from_arrays([columns[field.name] for field in PIECE], fields=list(PIECE))
     return pa.RecordBatch.from_arrays(
         [
             pa.array(np.arange(position, position + len(bounds) - 1, dtype=np.int32)),
             pa.ListArray.from_arrays(pa.array(bounds, pa.int32()), pa.array(tokens, pa.int32()), type=PACKED.field("tokens").type),
-            pa.ListArray.from_arrays(pa.array(piece_bounds, pa.int32()), pieces, type=PACKED.field("pieces").type),
+            pa.ListArray.from_arrays(pa.array(np.searchsorted(starts, bounds), pa.int32()), rows, type=PACKED.field("pieces").type),
             pa.array(bytes_before[bounds[1:]] - bytes_before[bounds[:-1]]),
         ],
         schema=PACKED,

@@ -42,7 +42,7 @@ def write_shard(
     filesystem.create_dir(root, recursive=True)
     rows = tokens = text_bytes = 0
     with (
-        _new_file(filesystem, f"{root}/{file}") as sink,
+        new_file(filesystem, f"{root}/{file}") as sink,
         # Plain pages under zstd take 2.0 bytes a token of code with 8,192 ids, dictionary pages 2.7, delta pages 3.4.
         pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, compression="zstd", use_dictionary=False) as writer,
     ):
@@ -62,7 +62,7 @@ def write_manifest(folder: str, manifest: Manifest, tokenizer_json: str, filesys
     filesystem, root = open_folder(folder, filesystem)
     filesystem.create_dir(root, recursive=True)
     for name, text in ((TOKENIZER_NAME, tokenizer_json), (MANIFEST_NAME, manifest.to_json())):
-        with _new_file(filesystem, f"{root}/{name}") as sink:
+        with new_file(filesystem, f"{root}/{name}") as sink:
             sink.write(text.encode())
     listed = {shard.file for split in manifest.splits.values() for shard in split.shards}
     for info in filesystem.get_file_info(fs.FileSelector(root)):
@@ -87,7 +87,7 @@ def verify(folder: str, filesystem: fs.FileSystem | None = None) -> Manifest:
     found = {info.base_name for info in filesystem.get_file_info(fs.FileSelector(root)) if info.type == fs.FileType.File}
     faults = [f"{file} is missing" for file in sorted(set(promised) - found)]
     for file in sorted(set(promised) & found):
-        actual = _sha256(filesystem, f"{root}/{file}")
+        actual = sha256_of(filesystem, f"{root}/{file}")
         if actual != promised[file]:
             faults.append(f"{file} is altered: its SHA-256 is {actual}, the manifest says {promised[file]}")
     faults += [f"{file} is not listed" for file in sorted(found - set(promised)) if file.endswith(".parquet")]
@@ -117,7 +117,7 @@ class _HashedFile(io.RawIOBase):
 
 
 @contextmanager
-def _new_file(filesystem: fs.FileSystem, path: str) -> Iterator[_HashedFile]:
+def new_file(filesystem: fs.FileSystem, path: str) -> Iterator[_HashedFile]:
     """A local file gets its name when it is whole; object stores show a file only then anyway."""
     is_local = isinstance(filesystem, fs.LocalFileSystem)
     written = f"{path}.{uuid.uuid4().hex}.tmp" if is_local else path
@@ -152,7 +152,7 @@ def open_folder(folder: str, filesystem: fs.FileSystem | None = None) -> tuple[f
     return fs.LocalFileSystem(), os.path.abspath(folder)
 
 
-def _sha256(filesystem: fs.FileSystem, path: str) -> str:
+def sha256_of(filesystem: fs.FileSystem, path: str) -> str:
     digest = hashlib.sha256()
     with filesystem.open_input_stream(path) as stream:
         while block := stream.read(_READ_BYTES):

@@ -57,6 +57,10 @@ def transform(tables: Tables, params: CommitFactsParams) -> Iterator[Write]:
     yield Insert(COMMIT_FACTS, placed.mapInArrow(annotate, spark_schema(COMMIT_FACTS)))
 
 
+def idle(lake: Lake, params: CommitFactsParams) -> str | None:
+    return None if lake.has_rows(COMMITS) else "there are no commits"
+
+
 def by_repository(batches: Iterable[pa.RecordBatch]) -> Iterator[list[dict[str, Any]]]:
     """Rows in lists of one repository each, of no more than a batch. Two repositories can have one bundle, and the same commits."""
     for batch in batches:
@@ -103,4 +107,5 @@ JOB = Job(
     writes=(COMMIT_FACTS,),
     transform=transform,
     params=CommitFactsParams,
+    idle=idle,
 )

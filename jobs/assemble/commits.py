@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -296,6 +297,11 @@ def check(changes: tuple[PathChange, ...], given: list[dict[str, Any]], snapshot
             raise NotWritableError("cannot_be_applied")
 
 
+def idle(lake: Lake, params: CommitsParams) -> str | None:
+    where = (pc.field("policy") == params.profile) & (pc.field("kind") == "commit")
+    return None if lake.has_rows(KEPT, where) else "no commit is kept"
+
+
 JOB = Job(
     "assemble.commits",
     "makes documents of the commits that are kept",
@@ -303,4 +309,5 @@ JOB = Job(
     writes=(COMMIT_CONTEXTS, DOCUMENTS),
     transform=transform,
     params=CommitsParams,
+    idle=idle,
 )

@@ -1,4 +1,4 @@
-"""Makes documents of what a policy keeps. A file document is the file's text, alone and unchanged.
+"""Makes documents of what a policy keeps. That of a file or page is its text, unchanged; notebooks have a job of their own.
 
 Reads   decide/kept, ingest/contents
 Writes  assemble/documents; rows are added, never changed: a document is a function of its candidate and its layout
@@ -7,14 +7,18 @@ Writes  assemble/documents; rows are added, never changed: a document is a funct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from jobs.runtime.job import Insert, Job, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
+from udfs.notebooks import LAYOUT as NOTEBOOK_LAYOUT
+from udfs.notebooks import SUFFIX
 
 FILE_LAYOUT = "file/1"
+PAGE_LAYOUT = "page/1"
 
 
 @dataclass(frozen=True)
@@ -22,15 +26,25 @@ class DocumentsParams:
     profile: str = parameter("demo", "whose kept candidates become documents")
 
 
+def is_notebook() -> Column:
+    """Whether the row of decide/kept is a notebook, by its path."""
+    return (F.col("kind") == "file") & F.lower("path").endswith(SUFFIX)
+
+
+def layout_of() -> Column:
+    """Of a row of decide/kept of kind file or page: the layout of the one document that stands for it."""
+    return F.when(F.col("kind") == "page", PAGE_LAYOUT).when(is_notebook(), NOTEBOOK_LAYOUT).otherwise(FILE_LAYOUT)
+
+
 def transform(tables: Tables, params: DocumentsParams) -> Iterator[Write]:
-    kept = tables[KEPT].where((F.col("policy") == params.profile) & (F.col("kind") == "file"))
+    kept = tables[KEPT].where((F.col("policy") == params.profile) & F.col("kind").isin("file", "page") & ~is_notebook())
     tables.account.read_rows, tables.account.read_bytes = kept.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
     yield Insert(
         DOCUMENTS,
         kept.select(
             "kind",
             "candidate",
-            F.lit(FILE_LAYOUT).alias("layout"),
+            layout_of().alias("layout"),
             F.array("candidate").alias("contents"),
             "size_bytes",
             F.lit(None).cast("string").alias("text"),

@@ -1,4 +1,4 @@
-"""`codemill explain`: the whole story of a file, from where it was found to the sequences it ended in; or of a repository."""
+"""`codemill explain`: the whole story of a file, from where it was found to the sequences it is in; or of a repository, commit, page."""
 
 import argparse
 import json
@@ -7,9 +7,11 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from jobs.commands.benchmark_lines import benchmarks_told, matches_of
 from jobs.commands.commit_story import commit_stories, commit_told
 from jobs.commands.near_duplicates import group_of, group_told, survivor_of, survivor_told
 from jobs.commands.options import add_json, add_lake, add_parser, plain
+from jobs.commands.page_story import page_stories, page_told
 from jobs.commands.repository_story import repository_story, repository_told
 from jobs.decide.rules import REASONS
 from jobs.runtime.errors import CodemillError
@@ -29,13 +31,13 @@ def add(commands: Any) -> None:
         commands,
         "explain",
         explain,
-        "tell the whole story of a file, a commit or a repository: what is known of it, why it is in or out",
+        "tell the whole story of a file, a commit, a page or a repository: what is known of it, why it is in or out",
     )
     found.add_argument(
         "what",
         metavar="PATH_OR_KEY",
         help="REPOSITORY/PATH, a path or its end, a repository's name, a content key or its first 8 digits or more, or a commit's id, "
-        "its first 7 digits or more, or REPOSITORY@ID",
+        "its first 7 digits or more, or REPOSITORY@ID, or a page's address or record",
     )
     add_lake(found)
     add_json(found)
@@ -46,21 +48,28 @@ def explain(arguments: argparse.Namespace) -> int:
     lake.check_format()
     keys, rejects = find(lake, arguments.what)
     repository = repository_story(lake, arguments.what)
-    commits = commit_stories(lake, arguments.what)
-    if not keys and not rejects and not repository and not commits:
+    commits, pages = commit_stories(lake, arguments.what), page_stories(lake, arguments.what)
+    if not (keys or rejects or repository or commits or pages):
         raise CodemillError(
-            f"{arguments.what} is not in {lake.root}: no content key and no commit starts so, no path is or ends so, no repository is "
-            "called so, and no reject has it.\n"
+            f"{arguments.what} is not in {lake.root}: no content key and no commit starts so, no path is or ends so, no repository and no "
+            "page is called so, and no reject has it.\n"
             "Was it in a source that was ingested? `codemill counts --all` shows what was."
         )
     stories = [story(lake, key) for key in keys[:MOST_STORIES]]
+    stories = [found for found in stories if found["occurrences"] or not pages]
     if arguments.json:
-        print(
-            json.dumps(
-                {"contents": stories, "rejects": rejects, "matches": len(keys), "repository": repository, "commits": commits}, default=str
-            )
-        )
+        found = {
+            "contents": stories,
+            "rejects": rejects,
+            "matches": len(keys),
+            "repository": repository,
+            "commits": commits,
+            "pages": pages,
+        }
+        print(json.dumps(found, default=str))
         return 0
+    for one in pages[:MOST_STORIES]:
+        print("\n".join(map(plain, page_told(one))) + "\n")
     for commit in commits[:MOST_STORIES]:
         print("\n".join(map(plain, commit_told(commit))) + "\n")
     if repository:
@@ -68,8 +77,8 @@ def explain(arguments: argparse.Namespace) -> int:
     for reject in rejects[:MOST_STORIES]:
         print(plain(f"{reject['source']}  {reject['locator']}"))
         print(plain(f"  rejected by ingest: {reject['reason']}: {reject['detail']}") + "\n")
-    for found in stories:
-        print("\n".join(map(plain, told(found))) + "\n")
+    for told_of in stories:
+        print("\n".join(map(plain, told(told_of))) + "\n")
     if len(keys) > MOST_STORIES or len(rejects) > MOST_STORIES:
         print(f"{len(keys)} contents and {len(rejects)} rejects match; the first {MOST_STORIES} are shown. Name more of the path.")
     return 0
@@ -104,6 +113,7 @@ def story(lake: Lake, key: str) -> dict[str, Any]:
         "text_facts": lake.read(TEXT_FACTS, None, is_it).to_pylist(),
         "syntax": lake.read(SYNTAX, None, is_it).to_pylist(),
         "near_duplicates": group_of(lake, key),
+        "contamination": matches_of(lake, key),
         "kept": [row | {"cut": cut_of(lake, row)} for row in lake.read(KEPT, None, is_candidate).to_pylist()],
         "dropped": [
             row | {"survivor": survivor_of(lake, key, row), "cut": cut_of(lake, row)}
@@ -150,6 +160,7 @@ def told(found: dict[str, Any]) -> list[str]:
     for row in found["syntax"]:
         lines.append(f"  syntax as {row['language']}: {syntax_told(row)}")
     lines.append(group_told(found["near_duplicates"]))
+    lines += benchmarks_told(found["contamination"])
     for row in found["kept"]:
         lines.append(f"  kept by policy {row['policy']} ({row['policy_hash']}) for {row['split']}, as {row['repository']}  {row['path']}")
         lines += score_told(row)

@@ -53,6 +53,8 @@ def add_sources(found: argparse.ArgumentParser) -> None:
     help = "a folder, git repository, archive or table: PATH, NAME=PATH, git:PATH@REF, the-stack:PATH (repeatable)"
     found.add_argument("--source", action="append", default=[], metavar="PATH", help=help)
     found.add_argument("--manifest", default="", metavar="FILE", help="JSON Lines naming many sources with their facts")
+    help = "a web archive (.warc, .warc.gz, .warc.zst): PATH, NAME=PATH, s3://..., a folder of them, @LIST (repeatable)"
+    found.add_argument("--archive", action="append", default=[], metavar="PATH", help=help)
 
 
 def add_common(found: argparse.ArgumentParser, has_settings: bool = True) -> None:
@@ -71,6 +73,11 @@ def add_common(found: argparse.ArgumentParser, has_settings: bool = True) -> Non
             "a scorer's folder: what passes the gates is scored, and the policy's worst are dropped; or the version of one that has scored"
         )
         found.add_argument("--scorer", default="", metavar="FOLDER", help=help)
+        help = (
+            "a benchmark: what shares ten words in a row with it is dropped; [NAME=]PATH[?text=FIELD,...], JSON Lines, Parquet or a folder "
+            "(repeatable); the lake remembers them, until others are named, or `none`"
+        )
+        found.add_argument("--benchmark", action="append", default=[], metavar="FILE", help=help)
 
 
 def add_parameter(found: argparse.ArgumentParser, job: Job, field: dataclasses.Field[Any]) -> None:
@@ -117,7 +124,7 @@ def run_one(arguments: argparse.Namespace) -> int:
     job = job_named(arguments.job)
     names = [field.name for field in dataclasses.fields(job.params)]
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    arguments.set, arguments.source, arguments.manifest = [], [], ""
+    arguments.set, arguments.source, arguments.manifest, arguments.archive = [], [], "", []
     arguments.profile = arguments.profile or "demo"
     return execute(arguments, [job], {job.name: {name: typed(job, name, value) for name, value in given.items()}})
 
@@ -141,6 +148,9 @@ def execute(arguments: argparse.Namespace, jobs: Sequence[Job], changes: dict[st
         value = getattr(arguments, name, None)
         if value:
             changes.setdefault("ingest.files", {})[name] = tuple(value) if isinstance(value, list) else value
+    if getattr(arguments, "archive", None):
+        changes.setdefault("ingest.pages", {})["archive"] = tuple(arguments.archive)
+        changes.setdefault("ingest.files", {}).setdefault("allow_none", True)
     planned = [(job, parameters(job, arguments.profile, changes.get(job.name, {}))) for job in jobs]
     lake = Lake.at(arguments.lake)
     rows = run_jobs(
@@ -158,6 +168,7 @@ def set_for_all(jobs: Sequence[Job], changes: dict[str, dict[str, Any]], argumen
     scorer = arguments.scorer
     is_folder = os.sep in scorer or declared_version(scorer) is not None
     values = {"policy": tuple(arguments.policy), "scorer": scorer, "model": scorer if is_folder else ""}
+    values |= {"benchmark": tuple(arguments.benchmark)}
     for job in jobs:
         for name in {field.name for field in dataclasses.fields(job.params)} & {name for name, value in values.items() if value}:
             changes.setdefault(job.name, {}).setdefault(name, values[name])

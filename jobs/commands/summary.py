@@ -58,8 +58,9 @@ def print_languages(out: Console, lake: Lake, profile: str) -> None:
         return
     documents, tokens = Counter[str](), Counter[str]()
     for row in rows:
-        documents[row["language"]] += row["document_count"]
-        tokens[row["language"]] += row["token_count"]
+        name = row["language"] if row["kind"] == "file" else f"({row['kind']})"
+        documents[name] += row["document_count"]
+        tokens[name] += row["token_count"]
     table = RichTable("language", "documents", "tokens", box=box.SIMPLE_HEAD)
     table.columns[1].justify = table.columns[2].justify = "right"
     shown = tokens.most_common(12)

@@ -2,20 +2,21 @@
 
 import argparse
 import json
+from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.commands.options import add_json, add_lake, add_parser, plain
+from jobs.commands.piece_sources import sourced
 from jobs.runtime.errors import CodemillError
-from schemas.decide import KEPT
 from schemas.lake import Lake
 from schemas.mix import SEQUENCES
 
 
 def add(commands: Any) -> None:
-    found = add_parser(commands, "trace", trace, "list the documents, repositories and licences inside a training sequence")
+    help = "list what is inside a training sequence: files, repositories, commits and pages, with their licences"
+    found = add_parser(commands, "trace", trace, help)
     found.add_argument("sequence", metavar="SEQUENCE", help="its name, such as demo/train/00003/000012")
     add_lake(found)
     add_json(found)
@@ -27,28 +28,37 @@ def trace(arguments: argparse.Namespace) -> int:
     rows = lake.read(SEQUENCES, ["sequence", "mixture", "pieces", "text_bytes"], pc.field("sequence") == arguments.sequence).to_pylist()
     if not rows:
         raise CodemillError(f"mix/sequences has no sequence {arguments.sequence!r}; a name looks like {example(lake)}")
-    pieces = sources(lake, rows[0])
+    pieces = sourced(lake, rows[0]["mixture"], rows[0]["pieces"])
     if arguments.json:
         print(json.dumps({"sequence": arguments.sequence, "text_bytes": rows[0]["text_bytes"], "pieces": pieces}))
         return 0
     print(f"{arguments.sequence}: {len(pieces)} pieces, {rows[0]['text_bytes']:,} bytes of text")
     for piece in pieces:
-        said = (
-            f"  {piece['token_count']:>6,} tokens from {piece['token_offset']:>7,}  {piece['repository']}  {piece['path']}"
-            f"  ({piece['language'] or 'language unknown'}, licence {piece['licence'] or 'unknown'})  {piece['candidate'][:16]}"
-        )
-        print(plain(said))
+        for line in told(piece):
+            print(plain(line))
     return 0
 
 
-def sources(lake: Lake, sequence: dict[str, Any]) -> list[dict[str, Any]]:
-    """The pieces of a sequence with the occurrence that the policy picked for each."""
-    candidates = pa.array({piece["candidate"] for piece in sequence["pieces"]}, pa.string())
-    where = (pc.field("policy") == sequence["mixture"]) & pc.field("candidate").isin(candidates)
-    columns = ["kind", "candidate", "repository", "path", "language", "licence"]
-    kept = {(row["kind"], row["candidate"]): row for row in lake.read(KEPT, columns, where).to_pylist()}
-    unknown = dict.fromkeys(columns[2:])
-    return [piece | kept.get((piece["kind"], piece["candidate"]), unknown) for piece in sequence["pieces"]]
+def told(piece: dict[str, Any]) -> Iterator[str]:
+    """A line for the piece, and one for each file of a part of a repository."""
+    how = ["filled in the middle"] * piece["is_fim"] + [f"epoch {piece['epoch'] + 1}"] * (piece["epoch"] > 0)
+    facts = [piece["language"] or "language unknown"] if piece["kind"] == "file" else []
+    facts += [f"licence {piece['licence'] or 'unknown'}", *how]
+    place = f"{piece['token_count']:>6,} tokens from {piece['token_offset']:>7,}"
+    yield f"  {place}  {named(piece)}  ({', '.join(facts)})  {piece['text_hash']}"
+    for file in piece.get("files", []):
+        yield f"           {file['path']}  {file['language'] or 'language unknown'}  {file['content_sha256'][:16]}"
+
+
+def named(piece: dict[str, Any]) -> str:
+    kind = piece["kind"]
+    if kind == "commit":
+        return f"commit {piece['commit'][:12]} of {piece['repository']}: {piece['message']}"
+    if kind == "repository":
+        return f"repository {piece['candidate']}"
+    if kind == "page":
+        return f"page {piece.get('url') or piece['candidate']}" + (f": {piece['title']}" if piece.get("title") else "")
+    return f"{piece['repository']}  {piece['path']}"
 
 
 def example(lake: Lake) -> str:

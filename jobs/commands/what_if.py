@@ -25,7 +25,8 @@ from schemas.decide import CUTS, FEATURES
 from schemas.lake import Lake
 from schemas.mix import MANIFEST
 
-KINDS = ("file", "repository", "commit")
+KINDS = ("file", "repository", "commit", "page")
+OTHERS = (("repository", "repositories"), ("commit", "commits"), ("page", "pages"))
 PASSING = ["candidate", "language", "size"]
 
 
@@ -143,7 +144,7 @@ def decide(arguments: argparse.Namespace) -> int:
     if arguments.json:
         found = as_json(now, then, *tallies["file"], rates)
         found["scorer"] = scored and scored.scorer
-        others = {name: as_json(now, then, *tallies[kind], {}) for kind, name in (("repository", "repositories"), ("commit", "commits"))}
+        others = {name: as_json(now, then, *tallies[kind], {}) for kind, name in OTHERS}
         print(json.dumps(found | others))
     else:
         show(now, then, tallies, rates, scored)
@@ -186,7 +187,7 @@ def tally(lake: Lake, now: Policy, then: Policy, scored: Scored | None = None) -
 
 def bytes_per_token(lake: Lake, mixture: str) -> dict[str, float]:
     """Bytes per token by language, as mix counted them; '' holds that of all languages. Empty before mix has run."""
-    rows = lake.read(MANIFEST, ["language", "token_count", "text_bytes"], pc.field("mixture") == mixture)
+    rows = lake.read(MANIFEST, ["language", "token_count", "text_bytes"], (pc.field("mixture") == mixture) & (pc.field("kind") == "file"))
     if not rows.num_rows:
         return {}
     sums = rows.group_by("language").aggregate([("token_count", "sum"), ("text_bytes", "sum")]).to_pylist()
@@ -234,7 +235,7 @@ def show(now: Policy, then: Policy, tallies: dict[str, tuple[Tally, Tally]], rat
     languages.add_row("all", *cells(before.kept, after.kept), *cells(total[0], total[1], True))
     out.print(languages)
     out.print(reasons_table("files", before, after))
-    for kind, name in (("repository", "repositories"), ("commit", "commits")):
+    for kind, name in OTHERS:
         if tallies[kind][0].candidates:
             out.print(reasons_table(name, *tallies[kind]))
     out.print(quality_told(then, after, scored), highlight=False)

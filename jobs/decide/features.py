@@ -1,7 +1,8 @@
 """Puts all that policies read of a candidate into one narrow row.
 
 Reads   ingest/files, ingest/repositories, ingest/contents, annotate/text_facts, annotate/syntax, annotate/duplicates,
-        annotate/repository_duplicates, ingest/commits, annotate/commit_facts
+        annotate/repository_duplicates, ingest/commits, annotate/commit_facts, ingest/pages, annotate/contamination,
+        annotate/benchmarks, annotate/page_models, annotate/page_judgements, annotate/page_hosts
 Writes  decide/features
 """
 
@@ -14,11 +15,23 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, StructField, StructType
 
 from jobs.annotate import commit_facts, syntax, text_facts
+from jobs.decide.page_features import UNKNOWN, page_facts, page_occurrences
 from jobs.runtime.job import Job, Snapshot, Write, parameter
 from jobs.runtime.tables import Tables
-from schemas.annotate import COMMIT_FACTS, DUPLICATES, REPOSITORY_DUPLICATES, SYNTAX, TEXT_FACTS
+from schemas.annotate import (
+    BENCHMARKS,
+    COMMIT_FACTS,
+    CONTAMINATION,
+    DUPLICATES,
+    PAGE_HOSTS,
+    PAGE_JUDGEMENTS,
+    PAGE_MODELS,
+    REPOSITORY_DUPLICATES,
+    SYNTAX,
+    TEXT_FACTS,
+)
 from schemas.decide import FEATURES, OCCURRENCE
-from schemas.ingest import COMMITS, CONTENTS, FILES, REPOSITORIES
+from schemas.ingest import COMMITS, CONTENTS, FILES, PAGES, REPOSITORIES
 from schemas.spark import spark_schema
 from udfs.draws import uniform
 from udfs.syntax import SyntaxLimits
@@ -41,24 +54,39 @@ class FeaturesParams:
 
 
 def transform(tables: Tables, params: FeaturesParams) -> Iterator[Write]:
-    kinds = tables.spark.createDataFrame([("file",), ("repository",), ("commit",)], "kind string")
+    kinds = tables.spark.createDataFrame([("file",), ("repository",), ("commit",), ("page",)], "kind string")
     sizes = tables[CONTENTS].agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)))
     tables.account.read_rows, tables.account.read_bytes = sizes.first()  # type: ignore[misc]
     rows = file_rows(tables, params).unionByName(repository_rows(tables, params), allowMissingColumns=True)
     rows = rows.unionByName(commit_rows(tables, params), allowMissingColumns=True)
+    rows = rows.unionByName(page_rows(tables, params), allowMissingColumns=True).fillna(0, ["benchmark_count"])
     yield Snapshot(FEATURES, rows.select(*FEATURES.names), kinds)
 
 
 def file_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
     """Rows of decide/features of the contents that occur in files."""
+    return text_rows(tables, "file", best_occurrences(occurrences(tables, params)))
+
+
+def page_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
+    """Rows of decide/features of the contents that occur in pages."""
+    found = page_occurrences(tables)
+    hosts = held_out(found.select("repository", *UNKNOWN).dropDuplicates(["repository"]), params).select("repository", "is_held_out")
+    rows = text_rows(tables, "page", best_occurrences(found.join(hosts, "repository")))
+    facts = page_facts(tables, found, tables[CONTENTS].select("content_sha256", "size_bytes"))
+    return rows.join(facts.withColumnRenamed("content_sha256", "candidate"), "candidate")
+
+
+def text_rows(tables: Tables, kind: str, best: DataFrame) -> DataFrame:
+    """What is known of contents as such, beside `best_occurrences` of the kind."""
     contents = tables[CONTENTS].select("content_sha256", "size_bytes")
     facts = tables[TEXT_FACTS].where(F.col("version") == text_facts.version()).drop("version").withColumn("has_text_facts", F.lit(True))
     group = [F.col("group_id").alias("duplicate_group"), F.col("group_size").alias("duplicate_group_size")]
     duplicates = tables[DUPLICATES].select("content_sha256", *group)
-    best = best_occurrences(occurrences(tables, params))
     joined = best.join(contents, "content_sha256").join(facts, "content_sha256", "left").join(duplicates, "content_sha256", "left")
+    joined = with_contamination(tables, joined)
     return joined.select(
-        F.lit("file").alias("kind"),
+        F.lit(kind).alias("kind"),
         F.col("content_sha256").alias("candidate"),
         "size_bytes",
         F.ceil(F.col("size_bytes") / BYTES_PER_TOKEN).alias("token_estimate"),
@@ -66,10 +94,21 @@ def file_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
         *[name for name in FEATURES.names if name in TEXT_FACTS.names],
         "duplicate_group",
         "duplicate_group_size",
+        "benchmark_count",
+        "contamination_count",
         "is_held_out",
         "occurrence_count",
         "occurrences",
     )
+
+
+def with_contamination(tables: Tables, texts: DataFrame) -> DataFrame:
+    """Adds what decide/features says of benchmarks to rows that have a content_sha256."""
+    benchmarks = tables[BENCHMARKS].select("version").collect()
+    version = benchmarks[0].version if benchmarks else ""
+    found = tables[CONTAMINATION].where(F.col("version") == version)
+    found = found.select("content_sha256", F.col("match_count").alias("contamination_count"))
+    return texts.join(found, "content_sha256", "left").withColumn("benchmark_count", F.lit(len(benchmarks)).cast("long"))
 
 
 def repository_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
@@ -180,7 +219,23 @@ def best_occurrences(rows: DataFrame) -> DataFrame:
 JOB = Job(
     "decide.features",
     "gathers what policies read of every candidate",
-    reads=(FILES, REPOSITORIES, CONTENTS, TEXT_FACTS, SYNTAX, DUPLICATES, REPOSITORY_DUPLICATES, COMMITS, COMMIT_FACTS),
+    reads=(
+        FILES,
+        REPOSITORIES,
+        CONTENTS,
+        TEXT_FACTS,
+        SYNTAX,
+        DUPLICATES,
+        REPOSITORY_DUPLICATES,
+        COMMITS,
+        COMMIT_FACTS,
+        PAGES,
+        CONTAMINATION,
+        BENCHMARKS,
+        PAGE_MODELS,
+        PAGE_JUDGEMENTS,
+        PAGE_HOSTS,
+    ),
     writes=(FEATURES,),
     transform=transform,
     params=FeaturesParams,

@@ -13,11 +13,22 @@ from jobs.runtime.errors import UsageError
 from jobs.runtime.job import parameters_json, short_hash
 from udfs.commits import FLAGS
 from udfs.languages import LANGUAGES
+from udfs.page_categories import CATEGORIES
 
 # What `survivor_order` may name; each is a function in `jobs.decide.survivors`.
 SURVIVOR_ORDERS = ("licence", "stars", "forks", "commits", "maintained_days", "path_length", "size")
 
-MOST = {"min_score_percent": 100, "drop_worst": 1}
+MOST = {
+    "min_score_percent": 100,
+    "drop_worst": 1,
+    "min_repository_score_percent": 100,
+    "max_page_link_share": 1,
+    "min_page_relevance_percent": 100,
+    "min_page_quality_percent": 100,
+}
+# What a change may name by a kind of site, and the field that holds it.
+BY_CATEGORY = {"min_page_quality": "min_page_quality_by_category", "page_rate": "page_rate_by_category"}
+TUPLES = {"max_error_share_by_language", *BY_CATEGORY.values()}
 
 
 @dataclass(frozen=True)
@@ -48,13 +59,33 @@ class Policy:
     survivor_order: tuple[str, ...] = ("licence", "stars", "maintained_days", "path_length", "size")
     # A repository of whose files more than this share is in a larger one that passes is out. None, or no `deduplicate`, keeps it.
     max_containment: float | None = 0.9
+    # What shares an n-gram with a benchmark is out of training; what is held out may stay (docs/decisions/0016).
+    drop_contaminated: bool = True
     # What of `udfs.commits.FLAGS` drops a commit; the report says nothing of it (docs/decisions/0012).
     drop_commits: tuple[str, ...] = tuple(FLAGS)
+    # Of pages: the report's least number of words [2.2.3]; of what is mostly links, pages that only lead elsewhere.
+    min_page_words: int | None = 10
+    max_page_link_share: float | None = 0.6
+    # Without code tags a page must be about code by the models of pages: by this limit, or where there is none by their own threshold.
+    drop_irrelevant_pages: bool = True
+    min_page_relevance_percent: int | None = None
+    # The report asks another quality of each kind of site and takes another share of it, and gives no values: these are ours
+    # (docs/decisions/0022).
+    min_page_quality_percent: int = 30
+    min_page_quality_by_category: tuple[tuple[str, float], ...] = (
+        ("commerce", 60),
+        ("forum", 20),
+        ("news", 40),
+        ("question_and_answer", 20),
+    )
+    page_rate_by_category: tuple[tuple[str, float], ...] = (("commerce", 0.2), ("news", 0.5))
     # Of the files that pass all else, by a scorer's judgement: the least score, and the share of the worst that is out (the report: about a
     # tenth). Neither is asked where no scorer has scored.
     min_score_percent: int | None = None
     drop_worst: float | None = 0.1
     drop_worst_per_language: bool = False
+    # The least mean score of a repository's files for a document of the whole: the report asks for high ones and names no number [2.2.5].
+    min_repository_score_percent: int | None = None
 
     @property
     def hash(self) -> str:
@@ -63,7 +94,9 @@ class Policy:
     @property
     def gates_hash(self) -> str:
         """Of what is asked before quality is: the same for policies that differ in that alone."""
-        return dataclasses.replace(self, min_score_percent=None, drop_worst=None, drop_worst_per_language=False).hash
+        return dataclasses.replace(
+            self, min_score_percent=None, drop_worst=None, drop_worst_per_language=False, min_repository_score_percent=None
+        ).hash
 
 
 def with_changes(policy: Policy, changes: dict[str, str]) -> Policy:
@@ -72,7 +105,12 @@ def with_changes(policy: Policy, changes: dict[str, str]) -> Policy:
     values: dict[str, Any] = {}
     for key, text in changes.items():
         name, _, language = key.partition(".")
-        if name == "max_error_share" and language:
+        if name in BY_CATEGORY and language:
+            if language not in CATEGORIES:
+                raise UsageError(f"{key}: expected a kind of site, one of {', '.join(CATEGORIES)}, not {language!r}")
+            of_category = dict(values.get(BY_CATEGORY[name], getattr(policy, BY_CATEGORY[name]))) | {language: _parsed(key, "float", text)}
+            values[BY_CATEGORY[name]] = tuple(sorted(of_category.items()))
+        elif name == "max_error_share" and language:
             if language not in LANGUAGES:
                 raise UsageError(
                     f"{key}: expected one of the 89 languages, not {language!r}; docs/languages.md lists them, with their capitals"
@@ -80,10 +118,13 @@ def with_changes(policy: Policy, changes: dict[str, str]) -> Policy:
             known = dict(values.get("max_error_share_by_language", policy.max_error_share_by_language))
             known[language] = _parsed(key, "float", text)
             values["max_error_share_by_language"] = tuple(sorted(known.items()))
-        elif key in fields and key != "max_error_share_by_language":
+        elif key in fields and key not in TUPLES:
             values[key] = _parsed(key, str(fields[key]), text)
         else:
-            raise UsageError(f"the policy has no {key!r}. It has: {', '.join(sorted(fields))}; and max_error_share.LANGUAGE")
+            found = ", ".join(sorted(fields.keys() - TUPLES))
+            raise UsageError(
+                f"the policy has no {key!r}. It has: {found}; and max_error_share.LANGUAGE, min_page_quality.SITE, page_rate.SITE"
+            )
     unknown = sorted(set(values.get("survivor_order", ())) - set(SURVIVOR_ORDERS))
     if unknown:
         raise UsageError(f"survivor_order={','.join(unknown)}: expected some of {', '.join(SURVIVOR_ORDERS)}, separated by commas")

@@ -12,7 +12,7 @@ _BY_LANGUAGE = tuple(sorted(MAX_ERROR_SHARE.items()))
 PROFILES = {
     policy.name: policy
     for policy in (
-        Policy("paper", max_error_share_by_language=_BY_LANGUAGE),
+        Policy("paper", max_error_share_by_language=_BY_LANGUAGE, min_repository_score_percent=60),
         Policy(
             "demo", max_error_share_by_language=_BY_LANGUAGE, keep_unknown_repository_facts=True, min_commits=None, min_maintained_days=None
         ),

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.decide import quality, survivors
+from jobs.decide import page_rules, quality, survivors
 from jobs.decide.policy import Policy
 from udfs.commits import FLAGS
 
@@ -33,8 +33,10 @@ class Rule:
     kinds: tuple[str, ...] = ("file",)
 
 
-BOTH = ("file", "repository")
-ALL = ("file", "repository", "commit")
+IN_REPOSITORIES = ("file", "repository", "commit")
+TEXTS = ("file", "page")
+PAGE = ("page",)
+ALL = ("file", "repository", "commit", "page")
 
 
 def _true(array: pa.Array) -> Mask:
@@ -73,6 +75,19 @@ def _status_is(*statuses: str) -> Callable[[Policy, Columns], Mask]:
     return lambda policy, column: _true(pc.is_in(column("syntax_status"), value_set=pa.array(statuses)))
 
 
+def _contaminated(policy: Policy, column: Columns) -> Mask | None:
+    if not policy.drop_contaminated:
+        return None
+    return _true(pc.greater(column("contamination_count"), 0)) & ~_true(column("is_held_out"))
+
+
+def _not_compared(policy: Policy, column: Columns) -> Mask | None:
+    if not policy.drop_contaminated:
+        return None
+    is_missing = pc.and_(pc.greater(column("benchmark_count"), 0), pc.is_null(column("contamination_count")))
+    return _true(is_missing) & ~_true(column("is_held_out"))
+
+
 def _has_flag(flag: str) -> Callable[[Policy, Columns], Mask | None]:
     def fails(policy: Policy, column: Columns) -> Mask | None:
         if flag not in policy.drop_commits:
@@ -87,14 +102,19 @@ def _has_flag(flag: str) -> Callable[[Policy, Columns], Mask | None]:
 
 
 OCCURRENCE_RULES = (
-    Rule("few_stars", "the repository has fewer stars than min_stars", lambda p, c: _below(p, c, "stars", p.min_stars), ALL),
-    Rule("few_forks", "the repository has fewer forks than min_forks", lambda p, c: _below(p, c, "forks", p.min_forks), ALL),
-    Rule("few_commits", "the repository has fewer commits than min_commits", lambda p, c: _below(p, c, "commits", p.min_commits), ALL),
+    Rule("few_stars", "the repository has fewer stars than min_stars", lambda p, c: _below(p, c, "stars", p.min_stars), IN_REPOSITORIES),
+    Rule("few_forks", "the repository has fewer forks than min_forks", lambda p, c: _below(p, c, "forks", p.min_forks), IN_REPOSITORIES),
+    Rule(
+        "few_commits",
+        "the repository has fewer commits than min_commits",
+        lambda p, c: _below(p, c, "commits", p.min_commits),
+        IN_REPOSITORIES,
+    ),
     Rule(
         "short_maintenance",
         "the repository was maintained for fewer days than min_maintained_days",
         lambda p, c: _below(p, c, "maintained_days", p.min_maintained_days),
-        ALL,
+        IN_REPOSITORIES,
     ),
     Rule("unknown_language", "no language by path or shebang", lambda p, c: _true(pc.is_null(c("language")))),
     Rule("language_not_wanted", "the language is not among the policy's", _language_not_wanted),
@@ -113,12 +133,13 @@ CANDIDATE_RULES = (
         "empty",
         "shorter than min_size_bytes",
         lambda p, c: None if p.min_size_bytes is None else _true(pc.less(c("size_bytes"), p.min_size_bytes)),
-        BOTH,
+        ("file", "repository", "page"),
     ),
     Rule(
         "too_long",
         "longer than max_size_bytes",
         lambda p, c: None if p.max_size_bytes is None else _true(pc.greater(c("size_bytes"), p.max_size_bytes)),
+        TEXTS,
     ),
     Rule(
         "long_line",
@@ -129,16 +150,25 @@ CANDIDATE_RULES = (
         "few_alphanumerics",
         "a smaller share of letters and digits than min_alphanumeric_share",
         lambda p, c: None if p.min_alphanumeric_share is None else _true(pc.less(c("alphanumeric_share"), p.min_alphanumeric_share)),
+        TEXTS,
     ),
     Rule("generated", "says that a program wrote it", lambda p, c: None if p.keep_generated else _true(c("has_generated_mark"))),
-    Rule("not_evaluated", "an annotator that the policy needs has not seen it", lambda p, c: _true(pc.invert(c("has_text_facts")))),
+    Rule("not_evaluated", "an annotator that the policy needs has not seen it", lambda p, c: _true(pc.invert(c("has_text_facts"))), TEXTS),
     Rule(
         "not_evaluated",
         "an annotator that the policy needs has not seen it",
         lambda p, c: _true(pc.is_null(c("duplicate_group"))) if p.deduplicate else None,
         ALL,
     ),
+    Rule("contaminated", "shares ten words in a row with a benchmark", _contaminated, TEXTS),
+    Rule("not_evaluated", "an annotator that the policy needs has not seen it", _not_compared, TEXTS),
     *(Rule(flag, meaning, _has_flag(flag), ("commit",)) for flag, meaning in FLAGS.items()),
+    Rule("few_words", "the page has fewer words outside code than min_page_words", page_rules.few_words, PAGE),
+    Rule("mostly_links", "a larger share of the page's words is inside links than max_page_link_share", page_rules.mostly_links, PAGE),
+    Rule("irrelevant", "the page has no code tags, and is not about code by the models of pages", page_rules.irrelevant, PAGE),
+    Rule("not_evaluated", "an annotator that the policy needs has not seen it", page_rules.not_judged, PAGE),
+    Rule("low_page_quality", "the models rate the page below what the policy asks of its kind of site", page_rules.low_page_quality, PAGE),
+    Rule("not_sampled", "of its kind of site the policy takes a share only, and the draw left it out", page_rules.not_sampled, PAGE),
 )
 
 REASONS = {rule.reason: rule.meaning for rule in (*OCCURRENCE_RULES, *CANDIDATE_RULES)} | survivors.REASONS | quality.REASONS

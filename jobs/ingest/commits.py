@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -85,6 +86,11 @@ def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
             yield Snapshot(COMMITS, rows.join(whole, "repository", "left_semi"), whole)
         found = told.select("repository", "commit", F.coalesce("commit_count", F.lit(0)).alias("commit_count"), "reason", "detail")
         yield Snapshot(HISTORIES, found, found.select("repository").unionByName(gone))
+
+
+def idle(lake: Lake, params: CommitsParams) -> str | None:
+    is_kept = lake.has_rows(REPOSITORIES, pc.is_valid(pc.field("history"))) or lake.has_rows(HISTORIES)
+    return None if is_kept else "no repository has a history"
 
 
 def account(tables: Tables, rows: DataFrame, told: DataFrame) -> None:
@@ -165,4 +171,5 @@ JOB = Job(
     writes=(COMMITS, HISTORIES),
     transform=transform,
     params=CommitsParams,
+    idle=idle,
 )

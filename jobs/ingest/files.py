@@ -40,6 +40,7 @@ KINDS = ("archive", "folder", "git", "table")
 class IngestParams:
     source: tuple[str, ...] = parameter((), "a folder, git repository, archive or table: PATH, NAME=PATH, git:PATH@REF ... (repeatable)")
     manifest: str = parameter("", "JSON Lines naming many sources with their facts")
+    allow_none: bool = parameter(False, "where no source is named do nothing, because web archives are all that there is")
     max_content_bytes: int = parameter(16 << 20, "a larger file is a reject", least=1, most=1 << 30)
     unit_bytes: int = parameter(32 << 20, "what one task reads at a time", least=1)
 
@@ -88,8 +89,11 @@ def named_sources(params: IngestParams) -> tuple[list[Source], list[Reject]]:
             rejects.append(item)
         else:
             found.append(item)
-    if not found and not rejects:
-        raise UsageError("there is nothing to ingest: name a source with --source PATH, or a manifest with --manifest FILE")
+    if not found and not rejects and not params.allow_none:
+        raise UsageError(
+            "there is nothing to ingest: name a source with --source PATH, a manifest with --manifest FILE, or "
+            "a web archive with --archive PATH"
+        )
     labels: dict[str, Source] = {}
     for source in found:
         if labels.setdefault(source.label, source) != source:

@@ -51,12 +51,13 @@ Row = tuple[Any, ...]
 
 
 class EntryFile:
-    """One Parquet file of ENTRIES under a random name. Without rows it is written all the same, and is empty."""
+    """One Parquet file under a random name, of rows in the order of `schema`. Without rows it is written all the same, and is empty."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, schema: pa.Schema = ENTRIES) -> None:
+        self._schema = schema
         self.name = f"{uuid.uuid4().hex}.parquet"
         filesystem, path = filesystem_of(folder)
-        self._writer = pq.ParquetWriter(f"{path}/{self.name}", ENTRIES, filesystem=filesystem, compression="lz4")
+        self._writer = pq.ParquetWriter(f"{path}/{self.name}", schema, filesystem=filesystem, compression="lz4")
         self._rows: list[Row] = []
 
     def add(self, row: Row) -> None:
@@ -66,7 +67,8 @@ class EntryFile:
 
     def _flush(self) -> None:
         columns = zip(*self._rows, strict=True)
-        self._writer.write_table(pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, ENTRIES, strict=True)], schema=ENTRIES))
+        arrays = [pa.array(c, f.type) for c, f in zip(columns, self._schema, strict=True)]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
         self._rows = []
 
     def close(self) -> None:

@@ -1,19 +1,105 @@
-"""Documents of a policy's kept candidates, with the place of their texts."""
+"""Documents of a policy's kept candidates, of all kinds, with the place of their texts.
 
+A text lies in ingest/contents, where a document is one content, or in assemble/documents itself.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
-from jobs.assemble.documents import FILE_LAYOUT
+from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.tables import Tables
-from jobs.runtime.texts import located
+from jobs.runtime.texts import BATCH_BYTES, TextFunction, located, map_texts, task_count
 from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
 from schemas.ingest import CONTENTS
 
+HASH_DIGITS = 16
 
-def kept_documents(tables: Tables, profile: str) -> DataFrame:
-    """One row per document, whose text is one content: kind, candidate, split, content_sha256, size_bytes, text_file, text_block."""
-    kept = tables[KEPT].where(F.col("policy") == profile).select("kind", "candidate", "split")
-    documents = tables[DOCUMENTS].where(F.col("layout") == FILE_LAYOUT)
-    documents = documents.select("kind", "candidate", F.col("contents")[0].alias("content_sha256"))
-    return kept.join(documents, ["kind", "candidate"]).join(located(tables[CONTENTS]), "content_sha256")
+
+def kept_documents(tables: Tables, profile: str, layouts: Sequence[str] = ()) -> DataFrame:
+    """One row per document: kind, candidate, layout, split, language, repository, score_percent, text_hash, size_bytes, content_sha256,
+    text_file, text_block. The last three are null where the document has a text of its own.
+
+    The candidate of a part of a repository is `repository#part`: what is kept is the repository. `layouts` are `KIND=LAYOUT`, of kinds of
+    which only one layout is wanted.
+    """
+    kept = tables[KEPT].where(F.col("policy") == profile)
+    kept = kept.select("kind", F.col("candidate").alias("kept"), "split", "language", "repository", "score_percent")
+    whole = F.when(F.col("kind") == "repository", F.regexp_replace("candidate", "#[^#]*$", "")).otherwise(F.col("candidate"))
+    documents = tables[DOCUMENTS].select(
+        "kind", "candidate", "layout", whole.alias("kept"), "size_bytes",
+        F.when(F.col("text").isNull(), F.get("contents", F.lit(0))).alias("content_sha256"),
+        F.substring(F.sha2(F.col("text"), 256), 1, HASH_DIGITS).alias("hash_of_text"),
+    )  # fmt: skip
+    for kind, layout in map(_layout, layouts):
+        documents = documents.where((F.col("kind") != kind) | (F.col("layout") == layout))
+    text_hash = F.coalesce("hash_of_text", F.substring("content_sha256", 1, HASH_DIGITS)).alias("text_hash")
+    placed = kept.join(documents, ["kind", "kept"]).select("*", text_hash).drop("kept", "hash_of_text")
+    return placed.join(located(tables[CONTENTS]).drop("size_bytes"), "content_sha256", "left")
+
+
+def _layout(text: str) -> tuple[str, str]:
+    kind, equals, layout = text.partition("=")
+    if not equals:
+        raise UsageError(f"the layout {text!r}: expected KIND=LAYOUT, such as commit=commit/1")
+    return kind, layout
+
+
+def check_documents(tables: Tables, documents: DataFrame) -> tuple[int, int]:
+    """Documents and bytes. Raises `CodemillError` unless each candidate is one document whose text can be found."""
+    counts = documents.agg(
+        F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)), F.countDistinct("kind", "candidate"),
+        F.count(F.when(F.col("text_hash").isNull() | (F.col("content_sha256").isNotNull() & F.col("text_file").isNull()), 1)),
+    )  # fmt: skip
+    rows, size, distinct, textless = counts.first()  # type: ignore[misc]
+    if textless:
+        raise CodemillError(
+            f"the texts of {textless:,} of {rows:,} kept documents are neither in ingest/contents nor in assemble/documents; "
+            "`codemill assemble --force` makes documents again"
+        )
+    if rows != distinct:
+        twice = documents.groupBy("kind", "candidate").agg(F.collect_set("layout").alias("layouts")).where(F.size("layouts") > 1)
+        found = twice.select("kind", F.explode("layouts").alias("layout")).distinct().sort("kind", "layout").limit(10).collect()
+        raise CodemillError(
+            "some candidates have documents of several layouts; name the one to take with mix.sequences.layouts. There are "
+            + ", ".join(f"{row.kind}={row.layout}" for row in found)
+        )
+    return rows, size
+
+
+def map_documents(tables: Tables, documents: DataFrame, function: TextFunction, schema: StructType) -> DataFrame:
+    """Applies `function` to batches of the columns of `kept_documents`, less the last two, with `text` besides, wherever the texts lie.
+
+    A text of assemble/documents is read where it lies too, unless Spark chooses to shuffle it for the join with `documents`.
+    """
+    contents = documents.where("content_sha256 is not null")
+    size = contents.agg(F.coalesce(F.sum("size_bytes"), F.lit(0))).first()[0]  # type: ignore[index]
+    mapped = map_texts(contents, function, schema, task_count(size, tables.cores))
+    texts = documents.where("content_sha256 is null").drop("text_file", "text_block")
+    key = ["kind", "candidate", "layout"]
+    texts = texts.join(tables[DOCUMENTS].select(*key, "text"), key).select(*texts.columns, "text")
+
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for part in bounded(batch):
+                yield function(part)
+
+    return mapped.unionByName(texts.mapInArrow(run, schema))
+
+
+def bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch in slices of about BATCH_BYTES of text, a longer text alone."""
+    sizes = pc.binary_length(batch.column("text")).to_pylist()
+    start = held = 0
+    for row, size in enumerate(sizes):
+        if held and held + size > BATCH_BYTES:
+            yield batch.slice(start, row - start)
+            start, held = row, 0
+        held += size
+    if start < batch.num_rows:
+        yield batch.slice(start)

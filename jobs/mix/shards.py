@@ -1,7 +1,7 @@
 """Exports the sequences as shards: Parquet files with a manifest and the tokenizer, all that a trainer reads.
 
 Reads   mix/sequences, mix/manifest, mix/tokenizers, decide/kept
-Writes  LAKE/mix/shards/
+Writes  LAKE/mix/shards/, or LAKE/mix/shards-NAME/ of a mixture that has a name of its own
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,35 +30,45 @@ WRITTEN = "split string, file string, sha256 string, rows bigint, tokens bigint,
 
 @dataclass(frozen=True)
 class ShardsParams:
-    profile: str = parameter("demo", "the mixture to export")
+    profile: str = parameter("demo", "whose mixture is exported")
+    mixture: str = parameter("", "its name in mix/sequences; default: the profile's")
     groups_per_shard: int = parameter(16, "hash groups in one file", least=1)
+
+    @property
+    def mixture_name(self) -> str:
+        return self.mixture or self.profile
+
+    @property
+    def folder(self) -> str:
+        return SHARDS if self.mixture_name == self.profile else f"{SHARDS}-{self.mixture_name}"
 
 
 def transform(tables: Tables, params: ShardsParams) -> Iterator[Write]:
-    files = tables.lake.data_files(SEQUENCES, tables.lake.version(SEQUENCES), mixture=params.profile)
+    files = tables.lake.data_files(SEQUENCES, tables.lake.version(SEQUENCES), mixture=params.mixture_name)
     if not files:
         raise CodemillError(
-            f"mix/sequences holds nothing of {params.profile!r}; `codemill mix.sequences` fills it, `codemill counts` says what was dropped"
+            f"mix/sequences holds nothing of {params.mixture_name!r}; `codemill mix.sequences` fills it, "
+            "`codemill counts` says what was dropped"
         )
-    folder = tables.lake.path(SHARDS)
-    clear(tables.lake)
+    folder = tables.lake.path(params.folder)
+    clear(tables.lake, params.folder)
     shards = shared_out(files, params.groups_per_shard, tables.lake.path(SEQUENCES.name))
     rows = tables.spark.createDataFrame(shards, "split string, shard string, files array<string>").repartition(len(shards))
     written = rows.mapInArrow(Export(folder), WRITTEN).collect()
     tables.account.read_rows = sum(row.rows for row in written)
     tables.account.read_bytes = sum(row.text_bytes for row in written)
-    write_manifest(folder, *manifest_of(tables, params.profile, written))
+    write_manifest(folder, *manifest_of(tables, params.mixture_name, written))
     yield from ()
 
 
-def clear(lake: Lake) -> None:
+def clear(lake: Lake, folder: str) -> None:
     """Removes the old export, its manifest first: a folder without one is not finished."""
     filesystem, root = lake.filesystem()
-    manifest = f"{root}/{SHARDS}/{MANIFEST_NAME}"
+    manifest = f"{root}/{folder}/{MANIFEST_NAME}"
     if filesystem.get_file_info(manifest).type == pyarrow.fs.FileType.File:
         filesystem.delete_file(manifest)
-    filesystem.delete_dir_contents(f"{root}/{SHARDS}", missing_dir_ok=True)
-    filesystem.create_dir(f"{root}/{SHARDS}", recursive=True)
+    filesystem.delete_dir_contents(f"{root}/{folder}", missing_dir_ok=True)
+    filesystem.create_dir(f"{root}/{folder}", recursive=True)
 
 
 def shared_out(files: list[DataFile], groups_per_shard: int, folder: str) -> list[tuple[str, str, list[str]]]:
@@ -96,27 +106,40 @@ def vars_of(shard: Shard) -> dict[str, Any]:
     return {name: getattr(shard, name) for name in ("file", "sha256", "rows", "tokens", "text_bytes")}
 
 
-def manifest_of(tables: Tables, profile: str, written: list[Any]) -> tuple[Manifest, str]:
-    counted = tables[MANIFEST].where(F.col("mixture") == profile).collect()
-    sha256 = counted[0].tokenizer_sha256
+def manifest_of(tables: Tables, mixture: str, written: list[Any]) -> tuple[Manifest, str]:
+    counted = tables[MANIFEST].where(F.col("mixture") == mixture).collect()
+    first = counted[0]
+    sha256 = first.tokenizer_sha256
     text = tables[TOKENIZERS].where(F.col("tokenizer_sha256") == sha256).select("tokenizer_json").first()[0]  # type: ignore[index]
     tokenizer = load(text)
-    policy_hash = tables[KEPT].where(F.col("policy") == profile).select("policy_hash").first()[0]  # type: ignore[index]
+    policy_hash = tables[KEPT].where(F.col("policy") == first.policy).select("policy_hash").first()[0]  # type: ignore[index]
     window = max(row.longest for row in written)
     splits = {}
     for split in sorted({row.split for row in written}):
         shards = sorted((row for row in written if row.split == split), key=lambda row: row.file)
-        languages = sorted((row for row in counted if row.split == split), key=lambda row: row.language)
+        rows = [row for row in counted if row.split == split]
         splits[split] = Split(
             tuple(Shard(r.file, r.sha256, r.rows, r.tokens, r.text_bytes) for r in shards),
-            {r.language: LanguageCounts(r.document_count, r.token_count, r.text_bytes) for r in languages},
+            counts_by(rows, "language"),
+            counts_by(rows, "kind"),
         )
-    return Manifest(profile, policy_hash, window, tokenizer.vocabulary_size, tokenizer.end_token, sha256, splits), text
+    vocabulary_size, end_token = tokenizer.vocabulary_size, tokenizer.end_token
+    manifest = Manifest(mixture, policy_hash, window, vocabulary_size, end_token, sha256, splits, first.policy, first.recipe, first.packing)
+    return manifest, text
+
+
+def counts_by(rows: list[Any], name: str) -> dict[str, LanguageCounts]:
+    """Rows of mix/manifest, added up by a column."""
+    found: dict[str, LanguageCounts] = {}
+    for row in sorted(rows, key=lambda row: row[name]):
+        old = found.get(row[name], LanguageCounts(0, 0, 0))
+        found[row[name]] = LanguageCounts(old.documents + row.document_count, old.tokens + row.token_count, old.text_bytes + row.text_bytes)
+    return found
 
 
 def is_changed(lake: Lake, params: ShardsParams) -> bool:
     filesystem, root = lake.filesystem()
-    return bool(filesystem.get_file_info(f"{root}/{SHARDS}/{MANIFEST_NAME}").type != pyarrow.fs.FileType.File)
+    return bool(filesystem.get_file_info(f"{root}/{params.folder}/{MANIFEST_NAME}").type != pyarrow.fs.FileType.File)
 
 
 JOB = Job(

@@ -59,7 +59,7 @@ def given(tables: Tables, params: TokenizerParams) -> DataFrame:
 
 def trained(tables: Tables, params: TokenizerParams) -> DataFrame:
     """One row, made by one task, which holds the sample and nothing else."""
-    documents = kept_documents(tables, params.profile).where("split = 'train'")
+    documents = kept_documents(tables, params.profile).where("split = 'train' and content_sha256 is not null")
     rows, size = documents.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
     if not rows:
         raise CodemillError(

@@ -16,68 +16,59 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.mix.group_files import read_group
+from jobs.mix.kept_documents import map_documents
 from jobs.runtime.job import short_hash
 from jobs.runtime.tables import Tables
-from jobs.runtime.texts import map_texts, task_count
 from schemas.mix import SEQUENCES
+from udfs import fim
 from udfs import tokenizer as byte_level_bpe
-from udfs.draws import hash_group, uniform
-from udfs.tokenizer import Tokenizer, encode, load
+from udfs.tokenizer import Tokenizer, load
 
 TOKEN_BYTES = 4
-# Kinds whose candidate names their text. The same candidate of another kind may have another text by now.
-KEYED_BY_CONTENT = ("file",)
-# A run of one document's tokens, and where the document stands.
+# A run of one document's tokens.
 RUNS = pa.schema(
     [
         ("kind", pa.string()),
         ("candidate", pa.string()),
+        ("text_hash", pa.string()),
+        ("is_fim", pa.bool_()),
         ("split", pa.string()),
-        ("hash_group", pa.int32()),
-        ("place", pa.float64()),  # of the document inside its group: a draw by key, then the key
+        ("lot", pa.int32()),  # the part of the recipe that its document belongs to
         ("token_offset", pa.int64()),  # of the run inside its document
         ("tokens", pa.binary()),  # int32 in little-endian order: Spark moves bytes as they lie, but lists element by element
     ]
 )
-_PLACELESS = pa.schema([field for field in RUNS if field.name != "split"])
-
-
-@dataclass(frozen=True)
-class Order:
-    """Group and place of every document: functions of its key, so that new data moves no old document."""
-
-    hash_groups: int
-    seed: str
-
-    def of(self, candidates: pa.Array) -> dict[str, pa.Array]:
-        return {
-            "hash_group": pa.array(hash_group(candidates, self.hash_groups, f"{self.seed} group"), pa.int32()),
-            "place": pa.array(uniform(candidates, self.seed)),
-        }
+# What tells whether tokens of an earlier run are those that are wanted now.
+KEY = ["kind", "candidate", "text_hash", "is_fim"]
+_UNPLACED = pa.schema([field for field in RUNS if field.name not in ("split", "lot")])
 
 
 def tokens_version(tokenizer_sha256: str) -> str:
     """Where it is the same, the same text has the same tokens."""
-    return short_hash("tokens", str(byte_level_bpe.VERSION), tokenizers.__version__, tokenizer_sha256)
+    return short_hash("tokens", str(byte_level_bpe.VERSION), str(fim.VERSION), tokenizers.__version__, tokenizer_sha256)
 
 
-def token_runs(tables: Tables, documents: DataFrame, mixture: str, tokenizer_json: str, version: str, order: Order) -> DataFrame:
-    """Rows of RUNS that together are all `documents` (of `kept_documents`, persisted). The account is told what was tokenized."""
+def token_runs(tables: Tables, documents: DataFrame, mixture: str, tokenizer_json: str, version: str) -> DataFrame:
+    """Rows of RUNS that together are all `documents`. The account is told what was tokenized.
+
+    `documents` are those of `kept_documents`, persisted, with `lot`, and `is_fim`: whether the document is to be filled in the middle.
+    Where it has no room its run says false.
+    """
     # One version, or a write that is tried again would find documents in the table that it brings itself.
     table_version = tables.lake.version(SEQUENCES)
     packed = tables[SEQUENCES] if table_version is None else tables.at(SEQUENCES, table_version)
     packed = packed.where((F.col("mixture") == mixture) & (F.col("tokens_version") == version))
-    known = packed.select(F.explode("pieces").alias("piece")).where("piece.token_offset = 0").select("piece.kind", "piece.candidate")
-    known = known.where(F.col("kind").isin(*KEYED_BY_CONTENT))
-    new = documents.join(known, ["kind", "candidate"], "left_anti").persist()
-    size = new.agg(F.coalesce(F.sum("size_bytes"), F.lit(0))).first()[0]  # type: ignore[index]
-    tables.account.read_bytes = size
-    tokenized = map_texts(new, Tokenize(tokenizer_json, order), from_arrow_schema(RUNS), task_count(size, tables.cores))
+    known = packed.select(F.explode("pieces").alias("piece")).where("piece.token_offset = 0 and piece.epoch = 0").select("piece.*")
+    new = documents.join(known.select(*KEY), KEY, "left_anti").persist()
+    tables.account.read_bytes = new.agg(F.coalesce(F.sum("size_bytes"), F.lit(0))).first()[0]  # type: ignore[index]
+    tokenized = map_documents(tables, new, Tokenize(tokenizer_json), from_arrow_schema(RUNS))
     files = [(tables.lake.path(f"{SEQUENCES.name}/{f.name}"),) for f in tables.lake.data_files(SEQUENCES, table_version, mixture=mixture)]
-    addresses = tables.spark.createDataFrame(files, "file string").repartition(max(1, len(files)))
-    kept = addresses.mapInArrow(Unpack(version, order), from_arrow_schema(_PLACELESS))
-    kept = kept.where(F.col("kind").isin(*KEYED_BY_CONTENT)).join(documents.select("kind", "candidate", "split"), ["kind", "candidate"])
-    return tokenized.unionByName(kept)
+    if not files:
+        return tokenized
+    addresses = tables.spark.createDataFrame(files, "file string").repartition(len(files))
+    unpacked = addresses.mapInArrow(Unpack(version), from_arrow_schema(_UNPLACED))
+    kept = unpacked.join(documents.select(*KEY, "split", "lot"), KEY)
+    return tokenized.unionByName(kept.select(*RUNS.names))
 
 
 @dataclass
@@ -85,11 +76,11 @@ class Tokenize:
     """Texts to rows of RUNS, in a Python worker. Pickled as its JSON; the tokenizer is loaded once a worker."""
 
     tokenizer_json: str
-    order: Order
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        tokens, offsets = encode(loaded(self.tokenizer_json), batch.column("text"))
-        columns = {name: batch.column(name) for name in ("kind", "candidate", "split")} | self.order.of(batch.column("candidate"))
+        wanted = np.asarray(batch.column("is_fim").to_numpy(zero_copy_only=False), dtype=bool)
+        tokens, offsets, is_fim = fim.encode_documents(loaded(self.tokenizer_json), batch.column("candidate"), batch.column("text"), wanted)
+        columns = {name: batch.column(name) for name in ("kind", "candidate", "text_hash", "split", "lot")} | {"is_fim": pa.array(is_fim)}
         columns |= {"token_offset": pa.array(np.zeros(batch.num_rows, np.int64)), "tokens": as_bytes(tokens, offsets)}
         return pa.RecordBatch.from_arrays([columns[name] for name in RUNS.names], schema=RUNS)
 
@@ -99,7 +90,6 @@ class Unpack:
     """Files of packed sequences to the runs that they were made of: the pieces of a sequence follow each other without gap."""
 
     tokens_version: str
-    order: Order
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for file in (file for batch in batches for file in batch.column("file").to_pylist()):
@@ -107,13 +97,13 @@ class Unpack:
                 yield self.runs(sequences.filter(pc.equal(sequences.column("tokens_version"), self.tokens_version)))
 
     def runs(self, sequences: pa.RecordBatch) -> pa.RecordBatch:
-        pieces = sequences.column("pieces").flatten()
-        kind, candidate, token_offset, token_count = (pc.struct_field(pieces, index) for index in range(4))
-        ends = np.concatenate([[0], np.cumsum(np.asarray(token_count))])
-        tokens = np.asarray(sequences.column("tokens").flatten())
-        columns = {"kind": kind, "candidate": candidate, "token_offset": token_offset, "tokens": as_bytes(tokens, ends)}
-        columns |= self.order.of(candidate)
-        return pa.RecordBatch.from_arrays([columns[name] for name in _PLACELESS.names], schema=_PLACELESS)
+        """Each document once, however often it is repeated."""
+        pieces = pa.RecordBatch.from_struct_array(sequences.column("pieces").flatten())
+        ends = np.concatenate([[0], np.cumsum(np.asarray(pieces.column("token_count")))])
+        tokens = as_bytes(np.asarray(sequences.column("tokens").flatten()), ends)
+        columns = {name: pieces.column(name) for name in _UNPLACED.names if name != "tokens"} | {"tokens": tokens}
+        found = pa.RecordBatch.from_arrays([columns[name] for name in _UNPLACED.names], schema=_UNPLACED)
+        return found.filter(pc.equal(pieces.column("epoch"), 0))
 
 
 def as_bytes(tokens: np.ndarray, offsets: np.ndarray) -> pa.Array:

@@ -97,6 +97,8 @@ class Job:
     `version` is raised by hand when its code gives other rows.
     `check(params)` raises what is wrong with the parameters, before anything is made or started.
     `is_changed(lake, params)` says whether inputs that are no tables (sources) ask for a run; the tables are compared by the runtime.
+    `idle(lake, params)` says why there is nothing to do, None where there may be: asked before a session is started, which takes longer
+    than all that it needs.
     """
 
     name: str
@@ -109,6 +111,7 @@ class Job:
     engine: str = "spark"
     check: Callable[[Any], object] | None = None
     is_changed: Callable[[Any, Any], bool] | None = None
+    idle: Callable[[Any, Any], str | None] | None = None
 
     @property
     def phase(self) -> str:

@@ -58,7 +58,9 @@ def run_job(
             status = "unchanged"
         else:
             status = "done"
-            _execute(lake, job, params, row, progress, session)
+            row.account.remark = (job.idle(lake, params) if job.idle else None) or ""
+            if not row.account.remark:
+                _execute(lake, job, params, row, progress, session)
         row = finished(row, status, time.monotonic() - start)
         row.fingerprint = job_fingerprint(job, params)
         row.table_versions = table_versions(lake, job.reads + job.writes)

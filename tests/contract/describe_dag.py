@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 
 RUN = "manual__2026-01-02T03:04:05.000006+00:00"
 PARAMS: dict[str, Any] = {"lake": "/data/lake", "sources": ["/data/one", "/data/with space"], "manifest": None, "profile": "demo"}
-PARAMS |= {"scorer": "/data/scorer", "scorer_version": None}
+PARAMS |= {"archives": ["/data/crawl.warc.gz"], "scorer": "/data/scorer", "scorer_version": None, "benchmarks": ["/data/evals.jsonl.gz"]}
 
 
 def command(task: Any) -> list[str]:
@@ -48,7 +48,7 @@ def accepts(dag: Any, given: dict[str, Any]) -> bool:
 
 def refusal(sources: Any) -> str:
     try:
-        return str(sources({**PARAMS, "sources": []}))
+        return str(sources({**PARAMS, "sources": [], "archives": []}))
     except AirflowFailException as error:
         return f"AirflowFailException: {error}"
 
@@ -65,6 +65,7 @@ def main(folder: Path, out: Path, tried: list[dict[str, Any]]) -> None:
         "accepted": {json.dumps(params): accepts(dag, params) for params in tried},
         "ledger_runs": {run: codemill.ledger_run(run) for run in (RUN, "a~b c/d")},
         "nothing_to_ingest": refusal(codemill.sources),
+        "with_archives_alone": codemill.sources({**PARAMS, "sources": []}),
         "with_manifest": codemill.sources({**PARAMS, "manifest": "/data/manifest.jsonl"}),
     }
     out.write_text(json.dumps(described))

@@ -27,6 +27,11 @@ TRIGGERS: list[tuple[dict[str, Any], bool]] = [
     ({"manifest": "manifest.jsonl"}, False),
     ({"profile": "paper"}, True),
     ({"profile": "no profile"}, False),
+    ({"archives": ["/data/crawl", "day=/data/a.warc.gz", "@/data/warc.paths", "s3://bucket/b.warc.zst"]}, True),
+    ({"archives": ["crawl.warc"]}, False),
+    ({"benchmarks": ["/data/evals.jsonl.gz", "mine=/data/own.parquet?text=prompt,solution&item=id"]}, True),
+    ({"benchmarks": ["none"]}, True),
+    ({"benchmarks": ["evals.jsonl"]}, False),
     ({"scorer": "/data/scorer"}, True),
     ({"scorer": "scorer"}, False),
     ({"scorer_version": "0123456789abcdef"}, True),
@@ -87,6 +92,10 @@ def test_a_run_id_becomes_the_same_safe_name_for_every_attempt(described: dict[s
 
 def test_a_run_without_sources_and_without_manifest_fails_for_good(described: dict[str, Any]) -> None:
     assert described["nothing_to_ingest"].startswith("AirflowFailException: Nothing to ingest")
+
+
+def test_a_run_of_web_archives_alone_ingests_no_files(described: dict[str, Any]) -> None:
+    assert described["with_archives_alone"] == ["--allow-none", "true"]
 
 
 def test_a_manifest_takes_the_place_of_the_sources(described: dict[str, Any]) -> None:

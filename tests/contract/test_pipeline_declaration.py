@@ -57,7 +57,12 @@ def test_the_readme_is_short_and_begins_with_its_two_commands():
     assert any("make demo" in line for line in lines[:25])
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-uv.lock", "requirements-java.lock", "airflow_dags/requirements.lock"])
+LOCKS = ("", "-uv", "-java")
+
+
+@pytest.mark.parametrize(
+    "name", [*(f"requirements{which}.lock" for which in LOCKS), "airflow_dags/requirements.lock", "tests/readers/requirements.lock"]
+)
 def test_a_lock_has_hashes_and_no_address(name):
     text = (ROOT / name).read_text()
     assert not re.search(r"https?://|--index-url|--find-links", text)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.cli import main
+from schemas.assemble import DOCUMENTS
 from schemas.decide import DROPPED, FEATURES, KEPT
 from schemas.ingest import CONTENTS, FILES, REJECTS, REPOSITORIES
 from schemas.lake import Lake
@@ -83,7 +84,10 @@ def test_counts_close(lake):
 
 def test_no_token_and_no_byte_is_lost_between_kept_documents_and_shards(lake):
     sequences = rows(lake, SEQUENCES)
-    text_bytes = sum(row["size_bytes"] for row in of_kind(lake, "file"))
+    text_bytes = sum(row["size_bytes"] for row in rows(lake, DOCUMENTS))
+    assert {(row["kind"], row["candidate"]) for row in rows(lake, DOCUMENTS)} == {
+        (piece["kind"], piece["candidate"]) for row in sequences for piece in row["pieces"]
+    }
     assert sum(row["text_bytes"] for row in sequences) == text_bytes
     assert sum(row["text_bytes"] for row in rows(lake, MANIFEST)) == text_bytes
     manifest = verify(str(lake / "mix" / "shards"))
@@ -91,10 +95,10 @@ def test_no_token_and_no_byte_is_lost_between_kept_documents_and_shards(lake):
 
 
 def test_held_out_repositories_are_in_no_training_sequence(lake):
-    held_out = {row["candidate"] for row in of_kind(lake, "file") if row["split"] == "held_out"}
+    held_out = {row["candidate"] for row in rows(lake, KEPT) if row["split"] == "held_out"}
     assert held_out
     for row in rows(lake, SEQUENCES):
-        is_held_out = {piece["candidate"] in held_out for piece in row["pieces"]}
+        is_held_out = {piece["candidate"].partition("#")[0] in held_out for piece in row["pieces"]}
         assert is_held_out == {row["split"] == "held_out"}
 
 

@@ -17,6 +17,14 @@ DOCUMENTS = st.lists(st.lists(st.integers(0, 9), max_size=30), max_size=20)
 WINDOWS = st.integers(1, 12)
 
 
+def of_documents(rows: range) -> dict[str, pa.Array]:
+    return {
+        "is_fim": pa.array([row % 3 == 0 for row in rows], pa.bool_()),
+        "epoch": pa.array([row % 2 for row in rows], pa.int32()),
+        "text_hash": pa.array([f"hash-{row}" for row in rows], pa.string()),
+    }
+
+
 def rows(documents: list[list[int]], cuts: list[int], groups: list[int] | None = None) -> Iterator[pa.RecordBatch]:
     """The documents as batches that end at `cuts`."""
     bounds = sorted({0, len(documents), *(cut % (len(documents) + 1) for cut in cuts)})
@@ -26,7 +34,7 @@ def rows(documents: list[list[int]], cuts: list[int], groups: list[int] | None =
             "candidate": pa.array([f"document-{row}" for row in range(start, end)], pa.string()),
             "token_offset": pa.array([0] * (end - start), pa.int64()),
             "tokens": pa.array(documents[start:end], pa.list_(pa.int32())),
-        }
+        } | of_documents(range(start, end))
         if groups is not None:
             columns = {"group": pa.array(groups[start:end], pa.int32()), **columns}
         yield pa.RecordBatch.from_pydict(columns)
@@ -95,7 +103,15 @@ def test_how_the_stream_is_cut_into_batches_changes_nothing(documents: list[list
 @given(DOCUMENTS, WINDOWS, st.lists(st.integers(0, 100), max_size=5), st.integers(1, 7))
 def test_how_documents_are_cut_into_runs_changes_nothing(documents: list[list[int]], window: int, cuts: list[int], longest: int) -> None:
     runs = [
-        {"kind": "file", "candidate": f"document-{row}", "token_offset": start, "tokens": tokens[start : start + longest]}
+        {
+            "kind": "file",
+            "candidate": f"document-{row}",
+            "token_offset": start,
+            "tokens": tokens[start : start + longest],
+            "is_fim": row % 3 == 0,
+            "epoch": row % 2,
+            "text_hash": f"hash-{row}",
+        }
         for row, tokens in enumerate(documents)
         for start in range(0, len(tokens), longest)
     ]
@@ -124,6 +140,7 @@ def test_groups_that_follow_each_other_are_packed_as_if_alone(rows_in: list[tupl
 def test_memory_stays_at_one_batch() -> None:
     document = pa.array([list(range(10)) * 1000], pa.list_(pa.int32()))
     columns = {"kind": pa.array(["file"]), "candidate": pa.array(["a"]), "token_offset": pa.array([0]), "tokens": document}
+    columns |= of_documents(range(1))
     batch = pa.RecordBatch.from_pydict(columns)
     baseline, most = pa.total_allocated_bytes(), 0
     for _ in pack((batch for _ in range(300)), 7, TOKEN_BYTES):
@@ -139,7 +156,9 @@ def test_columns_are_those_of_the_table_of_sequences() -> None:
 
 def test_null_tokens_are_refused() -> None:
     tokens = pa.array([None], pa.list_(pa.int32()))
-    batch = pa.RecordBatch.from_pydict({"kind": ["file"], "candidate": ["a"], "token_offset": [0], "tokens": tokens})
+    batch = pa.RecordBatch.from_pydict(
+        {"kind": ["file"], "candidate": ["a"], "token_offset": [0], "tokens": tokens} | of_documents(range(1))
+    )
     with pytest.raises(ValueError, match="null tokens"):
         list(pack([batch], 4, TOKEN_BYTES))
 

@@ -12,7 +12,11 @@ from tests.lake_builder import LakeRows
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("mix.sequences.window=0", "mix.sequences.window=0: expected at least 1"),
+        ("mix.sequences.window=-1", "mix.sequences.window=-1: expected at least 0"),
+        ("mix.sequences.mixture=a/b", "mix.sequences.mixture=a/b: expected letters, digits, dots"),
+        ("mix.sequences.packing=tight", "its packing is 'tight'; expected concatenate or best_fit"),
+        ("mix.sequences.total_tokens=5", "total_tokens is 5; it takes everything once"),
+        ("mix.sequences.recipe=best", "there is no recipe 'best'. There are: continued, demo, regular"),
         ("mix.sequences.hash_groups=1_000_000", "mix.sequences.hash_groups=1000000: expected at least 1 and at most 100,000"),
         ("mix.tokenizer.vocabulary_size=256", "mix.tokenizer.vocabulary_size=256: expected at least 261"),
         ("mix.tokenizer.sample_bytes=-5", "mix.tokenizer.sample_bytes=-5: expected at least 1"),
@@ -30,7 +34,7 @@ def test_a_number_out_of_range_is_a_wrong_command(tmp_path: Path, capsys: pytest
 def test_help_tells_the_default_of_the_profile_that_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["mix.sequences", "--help"])
-    assert "tokens of a sequence (default: 8192, 1024 in profile demo)" in " ".join(capsys.readouterr().out.split())
+    assert "tokens of a sequence; 0: the recipe's (default: 0, 1024 in profile demo)" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_report_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

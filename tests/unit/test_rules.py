@@ -41,6 +41,8 @@ candidates = st.fixed_dictionaries(
         "has_generated_mark": st.sampled_from([None, True, False]),
         "duplicate_group": st.sampled_from([None, 1]),
         "duplicate_group_size": st.sampled_from([None, 1, 2]),
+        "benchmark_count": st.sampled_from([0, 1]),
+        "contamination_count": st.sampled_from([None, 0, 3]),
         "is_held_out": st.booleans(),
         "occurrence_count": st.just(1),
         "occurrences": st.lists(occurrences, min_size=1, max_size=3),
@@ -58,6 +60,7 @@ policies = st.builds(
     min_size_bytes=st.sampled_from([None, 1]),
     keep_generated=st.booleans(),
     deduplicate=st.booleans(),
+    drop_contaminated=st.booleans(),
 )
 
 
@@ -107,6 +110,11 @@ def plain(policy, c):
         found.add("few_alphanumerics")
     if not policy.keep_generated and c["has_generated_mark"]:
         found.add("generated")
+    if policy.drop_contaminated and not c["is_held_out"]:
+        if c["contamination_count"] is None:
+            found |= {"not_evaluated"} if c["benchmark_count"] else set()
+        elif c["contamination_count"]:
+            found.add("contaminated")
     if not c["has_text_facts"]:
         found.add("not_evaluated")
     return sorted(found)

@@ -4,7 +4,8 @@ import pytest
 
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import CodemillError, UsageError
-from jobs.runtime.runner import cause, explained
+from jobs.runtime.progress import Progress
+from jobs.runtime.runner import cause, explained, run_jobs
 from schemas.lake import Lake
 
 WORKER_ERROR = """An exception was thrown from the Python worker. Please see the stack trace below.
@@ -37,3 +38,14 @@ def test_a_full_disk_is_told_with_the_room_that_is_left(tmp_path, monkeypatch) -
     found = explained(OSError(28, "No space left on device"), JOBS[0], Lake.at(str(tmp_path)))
     assert isinstance(found, CodemillError)
     assert "ingest.files failed: no space left" in str(found) and f"the lake {tmp_path} has" in str(found)
+
+
+def test_a_job_with_nothing_to_do_starts_no_session(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    def session(name: str, is_remote: bool) -> None:
+        raise AssertionError("a session was started")
+
+    lake = Lake.at(str(tmp_path / "lake"))
+    idle = [(job, job.params()) for job in JOBS if job.idle]
+    assert {"ingest.pages", "ingest.commits", "annotate.commit_facts"} <= {job.name for job, _ in idle}
+    rows = run_jobs(lake, idle, "run", Progress(None), session)  # type: ignore[arg-type]
+    assert {(row.status, bool(row.account.remark)) for row in rows} == {("done", True)}

@@ -1,0 +1,102 @@
+"""Makes readable documents of the Jupyter notebooks that a policy keeps: what `udfs.notebooks` says, instead of the raw JSON.
+
+Reads   decide/kept, ingest/contents
+Writes  assemble/documents, then assemble/notebooks; rows are added, never changed
+
+A kept file whose path ends in .ipynb has this document and no `file/1`, or none and a reason. Whoever puts documents into a mixture takes
+of a file the one layout that `documents.layout_of` gives for its path: a content that another policy keeps at another path may have both.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from jobs.assemble.documents import is_notebook
+from jobs.runtime.job import Insert, Job, Write, parameter
+from jobs.runtime.staging import Staging
+from jobs.runtime.tables import Tables
+from jobs.runtime.texts import located, map_texts, task_count
+from schemas.assemble import DOCUMENTS, NOTEBOOKS
+from schemas.decide import KEPT
+from schemas.ingest import CONTENTS
+from schemas.lake import Lake
+from udfs.notebooks import LAYOUT, SUFFIX, VERSION, NotebookError, read_notebook
+
+MADE = pa.schema([*NOTEBOOKS.arrow_schema, pa.field("text", pa.string())])
+
+
+@dataclass(frozen=True)
+class NotebooksParams:
+    profile: str = parameter("demo", "whose kept notebooks become documents")
+
+
+def transform(tables: Tables, params: NotebooksParams) -> Iterator[Write]:
+    kept = tables[KEPT].where((F.col("policy") == params.profile) & is_notebook())
+    wanted = kept.select(F.col("candidate").alias("content_sha256"), F.lit(LAYOUT).alias("layout"))
+    missing = tables.missing(wanted, NOTEBOOKS).persist()
+    tables.account.read_rows = missing.count()
+    if not tables.account.read_rows:
+        return
+    with Staging(tables.lake, tables.run) as staging:
+        made = staging.keep(tables.spark, read(tables, missing), "notebooks")
+        tables.account.dropped = {row.reason: row["count"] for row in made.where("reason is not null").groupBy("reason").count().collect()}
+        yield Insert(DOCUMENTS, documents(made))
+        yield Insert(NOTEBOOKS, made.select(*NOTEBOOKS.names))
+
+
+def read(tables: Tables, missing: DataFrame) -> DataFrame:
+    placed = missing.join(located(tables[CONTENTS]), "content_sha256").persist()
+    tables.account.read_bytes = placed.agg(F.coalesce(F.sum("size_bytes"), F.lit(0))).first()[0]  # type: ignore[index]
+    return map_texts(placed, made_of, from_arrow_schema(MADE), task_count(tables.account.read_bytes, tables.cores))
+
+
+def made_of(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows of MADE, of a batch of content_sha256, layout and text."""
+    facts = [facts_of(text) for text in batch.column("text").to_pylist()]
+    keys = zip(batch.column("content_sha256").to_pylist(), batch.column("layout").to_pylist(), strict=True)
+    rows = [{"content_sha256": key, "layout": layout, **row} for (key, layout), row in zip(keys, facts, strict=True)]
+    return pa.RecordBatch.from_pylist(rows, schema=MADE)
+
+
+def facts_of(text: str) -> dict[str, Any]:
+    try:
+        notebook = read_notebook(text)
+    except NotebookError as error:
+        return {"reason": error.reason}
+    names = [field.name for field in MADE if field.name not in ("content_sha256", "layout", "reason")]
+    return {name: getattr(notebook, name) for name in names}
+
+
+def documents(made: DataFrame) -> DataFrame:
+    return made.where(F.col("text").isNotNull()).select(
+        F.lit("file").alias("kind"),
+        F.col("content_sha256").alias("candidate"),
+        "layout",
+        F.array().cast("array<string>").alias("contents"),
+        F.octet_length("text").cast("long").alias("size_bytes"),
+        "text",
+    )
+
+
+def idle(lake: Lake, params: NotebooksParams) -> str | None:
+    is_kept = (pc.field("policy") == params.profile) & (pc.field("kind") == "file")
+    kept = lake.has_rows(KEPT, is_kept & pc.ends_with(pc.utf8_lower(pc.field("path")), SUFFIX))
+    return None if kept else "no notebook is kept"
+
+
+JOB = Job(
+    "assemble.notebooks",
+    "makes readable documents of the notebooks that are kept",
+    (KEPT, CONTENTS),
+    (DOCUMENTS, NOTEBOOKS),
+    transform,
+    NotebooksParams,
+    version=VERSION,
+    idle=idle,
+)

@@ -1,0 +1,131 @@
+"""Makes documents of the repositories that a policy keeps: their files with paths, what is imported before what imports it.
+
+Reads   decide/kept, decide/dropped, ingest/files, annotate/imports, ingest/contents
+Writes  assemble/repository_contexts, assemble/repository_parts, assemble/documents; the rows of the layout are replaced
+
+A repository's files are those whose contents the policy keeps, wherever the occurrence lies that it picked, and those that are out for
+nothing but a kept near-duplicate elsewhere: without them the repository had holes. Their split must be the repository's. A task orders
+whole repositories by paths and imports, without a text; the texts are then read where they lie and put together one document at a time.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from jobs.annotate import imports as annotate_imports
+from jobs.assemble.repository_rows import MADE, RepositoriesParams, ordered
+from jobs.decide.survivors import NEAR_DUPLICATE
+from jobs.runtime.errors import CountsError
+from jobs.runtime.job import Job, Replace, Write
+from jobs.runtime.staging import Staging
+from jobs.runtime.tables import Tables
+from jobs.runtime.texts import located, map_texts, task_count
+from schemas.annotate import IMPORTS
+from schemas.assemble import DOCUMENTS, REPOSITORY_CONTEXTS, REPOSITORY_PARTS
+from schemas.decide import DROPPED, KEPT
+from schemas.ingest import CONTENTS, FILES
+from udfs.repository_layout import FileText, piece_of, written
+
+TEXTS = pa.schema([("candidate", pa.string()), ("position", pa.int64()), ("files", pa.int64()), ("text", pa.string())])
+DOCUMENT = pa.schema([("candidate", pa.string()), ("size_bytes", pa.int64()), ("text", pa.string())])
+
+
+def transform(tables: Tables, params: RepositoriesParams) -> Iterator[Write]:
+    least_score = params.resolved().min_repository_score_percent
+    repositories, files = members(tables, params.profile)
+    order = partial(ordered, params=params, least_score=least_score)
+    with Staging(tables.lake, tables.run) as staging:
+        placed = repositories.join(files, ["repository", "split"], "left").drop("split").repartition(4 * tables.cores, "repository")
+        placed = placed.sortWithinPartitions("repository", "path").mapInArrow(order, from_arrow_schema(MADE))
+        made = staging.keep(tables.spark, placed, "made")
+        contexts, parts = made.where("part is null"), made.where("part is not null")
+        check_counts(tables, repositories.count(), contexts)
+        yield Replace(REPOSITORY_CONTEXTS, contexts.select(*REPOSITORY_CONTEXTS.names), "layout", params.layout)
+        yield Replace(REPOSITORY_PARTS, parts.select(*REPOSITORY_PARTS.names), "layout", params.layout)
+        made_documents = documents(tables, parts)
+        kind, empty = F.lit("repository").alias("kind"), F.array().cast("array<string>").alias("contents")
+        layout = F.lit(params.layout).alias("layout")
+        yield Replace(DOCUMENTS, made_documents.select(kind, "candidate", layout, empty, "size_bytes", "text"), "layout", params.layout)
+
+
+def members(tables: Tables, profile: str) -> tuple[DataFrame, DataFrame]:
+    """Kept repositories (repository, split); and files of any repository that may be shown in that split, with scores and imports."""
+    kept = tables[KEPT].where(F.col("policy") == profile)
+    repositories = kept.where("kind = 'repository'").select(F.col("candidate").alias("repository"), "split")
+    texts = kept.where("kind = 'file'").select("candidate", "split", "score_percent", "size_bytes")
+    alike = tables[DROPPED].where((F.col("policy") == profile) & (F.col("kind") == "file"))
+    alike = alike.where(F.col("reasons") == F.array(F.lit(NEAR_DUPLICATE))).select("candidate", "survivor", "size_bytes")
+    survivors = texts.select(F.col("candidate").alias("survivor"), "split", "score_percent")
+    alike = alike.join(survivors, "survivor").drop("survivor")
+    contents = texts.unionByName(alike).withColumnRenamed("candidate", "content_sha256")
+    known = tables[IMPORTS].where(F.col("version") == annotate_imports.version()).select("content_sha256", "language", "imports")
+    files = tables[FILES].select("repository", "path", "language", "content_sha256").join(contents, "content_sha256")
+    return repositories, files.join(known, ["content_sha256", "language"], "left")
+
+
+def check_counts(tables: Tables, repositories: int, contexts: DataFrame) -> None:
+    """Raises `CountsError` unless every kept repository has its row."""
+    tables.account.read_rows = repositories
+    counted = contexts.groupBy("reason").agg(F.count("*").alias("count"), F.sum("size_bytes").alias("size")).collect()
+    tables.account.read_bytes = sum(row.size for row in counted)
+    total = sum(row["count"] for row in counted)
+    tables.account.rejected = {row.reason: row["count"] for row in counted if row.reason}
+    if total != repositories:
+        raise CountsError(f"{repositories} repositories are kept, but {total} were ordered")
+
+
+def documents(tables: Tables, parts: DataFrame) -> DataFrame:
+    """Rows of DOCUMENT. Texts are shuffled once, by document."""
+    candidate = F.concat("repository", F.lit("#"), "part").alias("candidate")
+    files = parts.groupBy("repository", "part").agg(F.count("*").alias("files"), F.sum("size_bytes").alias("bytes"))
+    size = files.agg(F.coalesce(F.sum("bytes"), F.lit(0))).first()[0]  # type: ignore[index]
+    wanted = parts.join(files, ["repository", "part"])
+    wanted = wanted.select(candidate, "position", "files", "path", "content_sha256", "piece", "pieces")
+    wanted = wanted.join(located(tables[CONTENTS]), "content_sha256")
+    tasks = task_count(size, tables.cores)
+    texts = map_texts(wanted, written_batch, from_arrow_schema(TEXTS), tasks)
+    grouped = texts.repartition(tasks, "candidate").sortWithinPartitions("candidate", "position")
+    return grouped.mapInArrow(put_together, from_arrow_schema(DOCUMENT))
+
+
+def written_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows of TEXTS: each file, or its piece, as the layout writes it."""
+    texts = []
+    for row in batch.select(["path", "piece", "pieces", "text"]).to_pylist():
+        text = row["text"]
+        if row["pieces"] > 1:
+            text = piece_of(text.encode(), row["piece"], row["pieces"]).decode()
+        texts.append(written(FileText(row["path"], text, row["piece"], row["pieces"])))
+    return pa.RecordBatch.from_arrays([*(batch.column(name) for name in TEXTS.names[:-1]), pa.array(texts, pa.string())], schema=TEXTS)
+
+
+def put_together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Rows of DOCUMENT of sorted rows of TEXTS, one document held at a time. Raises `CountsError` where a file of one is not there."""
+    held: list[str] = []
+    for batch in batches:
+        for row in batch.to_pylist():
+            if row["position"] != len(held):
+                raise CountsError(f"the document {row['candidate']} has a file at {row['position']}; expected one at {len(held)}")
+            held.append(row["text"])
+            if len(held) == row["files"]:
+                text = "".join(held)
+                one = {"candidate": row["candidate"], "size_bytes": len(text.encode()), "text": text}
+                yield pa.RecordBatch.from_pylist([one], schema=DOCUMENT)
+                held = []
+    if held:
+        raise CountsError(f"a document ends after {len(held)} files, before its last")
+
+
+JOB = Job(
+    "assemble.repositories",
+    "makes documents of the repositories that are kept",
+    reads=(KEPT, DROPPED, FILES, IMPORTS, CONTENTS),
+    writes=(REPOSITORY_CONTEXTS, REPOSITORY_PARTS, DOCUMENTS),
+    transform=transform,
+    params=RepositoriesParams,
+    check=RepositoriesParams.checked,
+)

@@ -1,0 +1,101 @@
+"""Where the pieces of training sequences come from: what the lake knows of each document, by kind."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas import ALL_TABLES
+from schemas.assemble import DOCUMENTS
+from schemas.decide import KEPT
+from schemas.ingest import COMMITS, PAGES
+from schemas.lake import Lake
+from schemas.mix import MANIFEST
+
+VERDICT = ["repository", "path", "language", "licence"]
+# The files of the parts of repositories, where this version of codemill makes such documents.
+PARTS = next((table for table in ALL_TABLES if table.name == "assemble/repository_parts"), None)
+
+Row = dict[str, Any]
+
+
+def sourced(lake: Lake, mixture: str, pieces: list[Row]) -> list[Row]:
+    """The pieces, each with the occurrence that the policy picked, and what is known by its kind; null is what is not known.
+
+    kind file: path, language, licence. kind repository: part and files. kind commit: commit, message (its first line), author_time.
+    kind page: url, host, title.
+    """
+    policy = policy_of(lake, mixture)
+    whole = {(piece["kind"], whole_candidate(piece["kind"], piece["candidate"])) for piece in pieces}
+    where = (pc.field("policy") == policy) & among("candidate", (candidate for _, candidate in whole))
+    kept = {(row["kind"], row["candidate"]): row for row in lake.read(KEPT, ["kind", "candidate", *VERDICT], where).to_pylist()}
+    by_kind = {"commit": commits, "page": pages, "repository": parts}
+    found = {kind: read(lake, [piece for piece in pieces if piece["kind"] == kind]) for kind, read in by_kind.items()}
+    return [
+        piece
+        | {name: kept.get((piece["kind"], whole_candidate(piece["kind"], piece["candidate"])), {}).get(name) for name in VERDICT}
+        | found.get(piece["kind"], {}).get(piece["candidate"], {})
+        for piece in pieces
+    ]
+
+
+def policy_of(lake: Lake, mixture: str) -> str:
+    """Whose kept documents were mixed."""
+    rows = lake.read(MANIFEST, ["policy"], pc.field("mixture") == mixture).to_pylist()
+    return str(rows[0]["policy"]) if rows else mixture
+
+
+def whole_candidate(kind: str, candidate: str) -> str:
+    """What the policy kept: of a part of a repository, the repository."""
+    return candidate.rpartition("#")[0] or candidate if kind == "repository" else candidate
+
+
+def among(column: str, values: Iterable[str]) -> Any:
+    return pc.field(column).isin(pa.array(sorted(set(values)), pa.string()))
+
+
+def commits(lake: Lake, pieces: list[Row]) -> dict[str, Row]:
+    wanted = {piece["candidate"]: piece["candidate"].rpartition("@") for piece in pieces}
+    columns = ["repository", "commit", "message", "author_time"]
+    rows = lake.read(COMMITS, columns, among("commit", (commit for _, _, commit in wanted.values()))) if wanted else None
+    found = {(row["repository"], row["commit"]): row for row in rows.to_pylist()} if rows else {}
+    return {
+        candidate: {
+            "repository": repository,
+            "commit": commit,
+            "message": found.get((repository, commit), {}).get("message", "").partition("\n")[0],
+            "author_time": found.get((repository, commit), {}).get("author_time"),
+        }
+        for candidate, (repository, _, commit) in wanted.items()
+    }
+
+
+def pages(lake: Lake, pieces: list[Row]) -> dict[str, Row]:
+    if not pieces:
+        return {}
+    rows = lake.read(PAGES, ["record", "url", "host", "title"], among("record", (piece["candidate"] for piece in pieces)))
+    return {row.pop("record"): row for row in rows.to_pylist()}
+
+
+def parts(lake: Lake, pieces: list[Row]) -> dict[str, Row]:
+    """The files of each part, in order. A text that is no longer in assemble/documents has none."""
+    if not pieces:
+        return {}
+    found: dict[str, Row] = {}
+    hashes = {piece["candidate"]: piece["text_hash"] for piece in pieces}
+    documents = lake.read(DOCUMENTS, ["candidate", "layout", "text"], (pc.field("kind") == "repository") & among("candidate", hashes))
+    for row in documents.to_pylist():
+        if hashlib.sha256((row["text"] or "").encode()).hexdigest().startswith(hashes[row["candidate"]]):
+            repository, _, part = row["candidate"].rpartition("#")
+            found[row["candidate"]] = {"part": part, "files": files_of(lake, repository, part, row["layout"])}
+    return found
+
+
+def files_of(lake: Lake, repository: str, part: str, layout: str) -> list[Row]:
+    if PARTS is None or not part.isdecimal():
+        return []
+    is_it = (pc.field("repository") == repository) & (pc.field("part") == int(part)) & (pc.field("layout") == layout)
+    rows = lake.read(PARTS, ["position", "path", "language", "content_sha256"], is_it).sort_by("position")
+    return [dict(row) for row in rows.to_pylist()]

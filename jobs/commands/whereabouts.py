@@ -1,0 +1,150 @@
+"""`codemill where`: in which sequences, shards and exports a file, commit, repository or page ended up, and at which row."""
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.commands.named_candidates import named_candidates
+from jobs.commands.options import add_json, add_lake, add_parser, plain
+from jobs.mix.exports import export_folder
+from jobs.mix.group_files import read_group
+from jobs.runtime.errors import CodemillError
+from schemas.decide import DROPPED, KEPT
+from schemas.lake import SHARDS, Lake
+from schemas.mix import SEQUENCES
+from udfs.export_formats import FORMATS
+from udfs.exports import Export, read_export
+from udfs.manifest import ShardError
+from udfs.shards import MANIFEST_NAME, open_folder, read_manifest, sha256_of
+from udfs.whereabouts import Candidate, Place, exported_place, places
+
+MOST_LINES = 10
+
+
+def add(commands: Any) -> None:
+    found = add_parser(commands, "where", where, "say where something ended up: sequences, rows of shards, places in exports")
+    found.add_argument(
+        "what",
+        metavar="CANDIDATE",
+        help="REPOSITORY/PATH, a path or its end, a content key or a commit's id or its first digits, REPOSITORY@ID, a repository's name, "
+        "or a candidate's key as in decide/kept",
+    )
+    add_lake(found)
+    add_json(found)
+
+
+def where(arguments: argparse.Namespace) -> int:
+    lake = Lake.at(arguments.lake)
+    lake.check_format()
+    wanted = named_candidates(lake, arguments.what)
+    if not wanted:
+        raise CodemillError(
+            f"{arguments.what} is not in {lake.root}: it is no path, content key, commit, repository or candidate there.\n"
+            "`codemill explain` also knows what ingest rejected; `codemill counts --all` shows what was read."
+        )
+    found = {
+        "candidates": verdicts(lake, wanted),
+        "sequences": sorted({place["sequence"] for place in in_sequences(lake, wanted)}),
+        "shards": list(in_shards(lake, wanted)),
+        "exports": {format: status for format in FORMATS if (status := export_status(lake, format)[0])},
+    }
+    print(json.dumps(found) if arguments.json else "\n".join(map(plain, told(lake, found))))
+    return 0
+
+
+def verdicts(lake: Lake, wanted: set[Candidate]) -> list[dict[str, Any]]:
+    """The candidates in order, each with what policies said of it."""
+    is_wanted = pc.field("candidate").isin(pa.array(sorted({candidate for _, candidate in wanted}), pa.string()))
+    columns = ["kind", "candidate", "policy", "repository", "path"]
+    by_candidate: dict[Candidate, list[dict[str, Any]]] = {one: [] for one in sorted(wanted)}
+    for table, more in ((KEPT, ["split"]), (DROPPED, ["reasons", "survivor"])):
+        for row in lake.read(table, [*columns, *more], is_wanted).to_pylist():
+            by_candidate.get((row["kind"], row["candidate"]), []).append(row)
+    return [{"kind": kind, "candidate": candidate, "verdicts": rows} for (kind, candidate), rows in by_candidate.items()]
+
+
+def in_sequences(lake: Lake, wanted: set[Candidate]) -> Iterator[dict[str, Any]]:
+    """Pieces in mix/sequences, which may be newer than the shards."""
+    for batch in lake.scan(SEQUENCES, ["sequence", "pieces"]):
+        for place in places([batch], wanted):
+            yield {name: getattr(place, name) for name in ("sequence", "kind", "candidate", "token_offset", "token_count")}
+
+
+def in_shards(lake: Lake, wanted: set[Candidate]) -> Iterator[dict[str, Any]]:
+    """Pieces as they lie in the shards, each with its place in every export of these shards."""
+    folder = lake.path(SHARDS)
+    try:
+        manifest = read_manifest(folder)
+    except ShardError:
+        return
+    exports = {format: export for format in FORMATS if (export := export_status(lake, format)[1])}
+    for shard in (shard for split in manifest.splits.values() for shard in split.shards):
+        for place in places(read_group(f"{folder}/{shard.file}", ["sequence", "pieces"]), wanted):
+            yield dataclasses.asdict(place) | {"shard": shard.file, "exports": exported(exports, shard.file, place)}
+
+
+def exported(exports: dict[str, Export], shard: str, place: Place) -> dict[str, Any]:
+    """By format: the file that was made of a row of a shard, and the place in it."""
+    made = {
+        format: part
+        for format, export in exports.items()
+        for split in export.splits.values()
+        for part in split.shards
+        if part.shard == shard
+    }
+    return {format: exported_place(format, part, place) for format, part in made.items()}
+
+
+def export_status(lake: Lake, format: str) -> tuple[str, Export | None]:
+    """`current` with the manifest where it is of the shards that are there, `stale` where it is of others; empty where there is none."""
+    try:
+        export = read_export(export_folder(lake, format))
+    except ShardError:
+        return "", None
+    filesystem, root = open_folder(lake.path(SHARDS))
+    try:
+        is_current = export.shards_sha256 == sha256_of(filesystem, f"{root}/{MANIFEST_NAME}")
+    except FileNotFoundError:
+        is_current = False
+    return ("current", export) if is_current else ("stale", None)
+
+
+def told(lake: Lake, found: dict[str, Any]) -> Iterator[str]:
+    for row in found["candidates"][:MOST_LINES]:
+        yield f"{row['kind']} {row['candidate']}"
+        yield from map(verdict_told, row["verdicts"])
+        if not row["verdicts"]:
+            yield "  no policy has judged it"
+    if len(found["candidates"]) > MOST_LINES:
+        yield f"... and {len(found['candidates']) - MOST_LINES:,} more candidates; --json has them all"
+    yield f"in {len(found['sequences']):,} sequences" + (f", from {found['sequences'][0]} on" if found["sequences"] else "")
+    for place in found["shards"][:MOST_LINES]:
+        yield from place_told(place)
+    if len(found["shards"]) > MOST_LINES:
+        yield f"  ... and {len(found['shards']) - MOST_LINES:,} more places; --json has them all"
+    if found["sequences"] and not found["shards"]:
+        yield f"in no shard: `codemill mix.shards --lake {lake.root}` writes them anew"
+    for format in (format for format, status in found["exports"].items() if status == "stale"):
+        yield f"the {format} export is of other shards: `codemill mix.exports --formats {format} --lake {lake.root}` writes it anew"
+
+
+def verdict_told(row: dict[str, Any]) -> str:
+    origin = f"{row['repository']}  {row['path']}".strip()
+    if "split" in row:
+        return f"  kept by policy {row['policy']} for {row['split']}, as {origin}"
+    survivor = f"; in its place: {row['survivor']}" if row["survivor"] else ""
+    return f"  dropped by policy {row['policy']} because of {', '.join(row['reasons'])}, as {origin}{survivor}"
+
+
+def place_told(place: dict[str, Any]) -> Iterator[str]:
+    end = place["token_offset"] + place["token_count"]
+    yield f"  {place['kind']} {place['candidate'][:24]}  tokens {place['token_offset']:,} to {end:,}"
+    yield f"    sequence {place['sequence']} from its token {place['sequence_token']:,}; {place['shard']} row {place['row']:,}"
+    for format, at in place["exports"].items():
+        unit = next(name for name in at if name != "file")
+        yield f"    {format}: {at['file']} {unit} {at[unit]:,}"

@@ -1,0 +1,116 @@
+"""Real web pages for the demo, without a network: what is documented on this machine, as sites, crawled into a web archive by wget.
+
+Each module of Python's library has a site made by pydoc, each installed distribution one of its description and its licences. A small
+proxy answers for all their names, so that wget sees many hosts.
+"""
+
+import contextlib
+import html
+import importlib
+import importlib.metadata
+import pydoc
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from markdown_it import MarkdownIt
+
+LARGEST_BYTES = 400 << 10
+# Modules that open a window, print, or take long when they are imported.
+SKIPPED = {"antigravity", "this", "idlelib", "turtledemo", "turtle", "tkinter", "test", "lib2to3", "__main__"}
+CRAWL_S = 120
+
+Site = dict[str, bytes]  # pages by path
+
+
+def sites() -> dict[str, Site]:
+    """Pages by host. The index of a site links to its other pages."""
+    found: dict[str, Site] = {}
+    for name in sorted(sys.stdlib_module_names - SKIPPED):
+        if not name.startswith("_") and (page := module_page(name)):
+            found[f"{name.replace('_', '-').lower()}.python.example"] = {"/": index(name, ["/module.html"]), "/module.html": page}
+    for one in sorted(importlib.metadata.distributions(), key=lambda one: one.name.lower()):
+        pages = dict(distribution_pages(one))
+        if pages:
+            found[f"{one.name.replace('_', '-').replace('.', '-').lower()}.packages.example"] = {
+                "/": index(one.name, sorted(pages)),
+                **pages,
+            }
+    return found
+
+
+def module_page(name: str) -> bytes | None:
+    with contextlib.suppress(Exception):  # a module that cannot be imported here
+        page = pydoc.html.page(name, pydoc.html.document(importlib.import_module(name), name)).encode("utf-8", "replace")
+        return page if len(page) <= LARGEST_BYTES else None
+    return None
+
+
+def distribution_pages(one: importlib.metadata.Distribution) -> Iterator[tuple[str, bytes]]:
+    text = str(one.metadata.get_payload() or one.metadata["Description"] or "")  # type: ignore[attr-defined]
+    if text.strip() and "markdown" in (one.metadata["Description-Content-Type"] or ""):
+        yield "/readme.html", page(one.name, MarkdownIt("commonmark").enable("table").render(text))
+    for number, file in enumerate(found for found in one.files or () if "licen" in found.name.lower() and found.suffix != ".py"):
+        with contextlib.suppress(OSError, UnicodeError):
+            body = "".join(f"<p>{html.escape(part)}</p>\n" for part in file.read_text(encoding="utf-8").split("\n\n") if part.strip())
+            yield f"/licence-{number}.html", page(f"Licence of {one.name}", body)
+
+
+def index(name: str, paths: list[str]) -> bytes:
+    return page(name, "".join(f'<p><a href="{path}">{path.strip("/")}</a></p>' for path in paths))
+
+
+def page(title: str, body: str) -> bytes:
+    name = html.escape(title)
+    return f"<!DOCTYPE html><html><head><title>{name}</title></head><body><main><h1>{name}</h1>\n{body}</main></body></html>".encode()
+
+
+def crawl(target: Path) -> Path | None:
+    """Makes the archive, unless it is there. None where this machine has no wget, or it fetched nothing."""
+    if target.exists():
+        return target
+    wget = shutil.which("wget")
+    if wget is None:
+        return None
+    found = sites()
+    with proxy(found) as address, contextlib.suppress(subprocess.TimeoutExpired):
+        starts = "\n".join(f"http://{host}/" for host in found)
+        name = target.with_name(target.name.removesuffix(".warc.gz") + ".part")
+        command = [wget, "-q", "-r", "-l", "1", "-nd", "--delete-after", "-i", "-", "-e", "robots=off", "-e", f"http_proxy={address}"]
+        command += ["-D", "example", "--warc-file", str(name), "--no-warc-keep-log", "-P", str(target.parent / "crawled")]
+        subprocess.run(command, input=starts, text=True, timeout=CRAWL_S, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        made = name.with_name(name.name + ".warc.gz")
+        if made.exists():
+            made.rename(target)
+    shutil.rmtree(target.parent / "crawled", ignore_errors=True)
+    return target if target.exists() else None
+
+
+@contextlib.contextmanager
+def proxy(found: dict[str, Site]) -> Iterator[str]:
+    """A server on this machine's loopback that answers a proxy's requests for the sites; gives its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = urlsplit(self.path)
+            body = found.get(asked.hostname or "", {}).get(asked.path or "/")
+            self.send_response(404 if body is None else 200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing: wget does."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/"
+        finally:
+            server.shutdown()

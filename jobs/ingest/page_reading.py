@@ -1,0 +1,156 @@
+"""What a task of ingest.pages does: read a range of an archive, make text of its pages, and write what it found.
+
+Runs in Python workers. Texts go into a staged file, each distinct text of the task once; what is known of each record goes into a file of
+PAGE_ENTRIES, either a page (`reason` null) or a reject. Spark is told the names of the two, and nothing else.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from jobs.ingest.listing import UNREADABLE
+from jobs.ingest.reading import READ, EntryFile, task_number
+from jobs.ingest.staged_texts import StagedTexts
+from jobs.sources.source import SourceError, printable
+from jobs.sources.warc import Damaged, Fetched, Range, read_range
+from jobs.sources.warc_names import Archive
+from schemas.ingest import PAGES
+from udfs import http_body, page_charset, page_text
+
+REASONS = {
+    "revisit": "says that a page is as it was, and holds none",
+    "continuation": "holds a further part of a record, which is not put together",
+    "no_url": "names no address with a host",
+    "http_status": "the server's answer was not 200",
+    "not_html": "is no HTML, by its header or by its first bytes",
+    "empty_body": "holds no body",
+    "too_large": "the body, or its text, is larger than the limit",
+    "binary": "the body is no text in any encoding",
+    "damaged": "no record can be read at this place of the archive",
+    "duplicate_record": "another record has this id already",
+    UNREADABLE: "the archive cannot be read",
+}
+PAGE_ENTRIES = pa.schema(
+    [
+        *(pa.field(field.name, field.type) for field in PAGES.arrow_schema),
+        ("text_task", pa.int32()),  # number of the task that put the text aside
+        ("locator", pa.string()),  # of the record inside the archive
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+HTML_TYPES = ("text/html", "application/xhtml+xml")
+VAGUE_TYPES = ("", "text/plain", "application/octet-stream", "unknown/unknown", "application/xml", "text/xml")
+_LOOKS_LIKE_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*|<\?xml[^>]*>\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_EXTRACTOR = f"page_text/{page_text.VERSION}"
+
+Row = dict[str, Any]
+Limits = tuple[int, int]  # max_html_bytes, max_content_bytes
+
+
+def read_archives(batches: Iterable[pa.RecordBatch], entry_folder: str, text_folder: str, limits: Limits) -> Iterator[pa.RecordBatch]:
+    """batches: columns name, address, start, end, is_all. Yields one batch of READ, which names two files in the folders."""
+    task = task_number()
+    entries, texts = EntryFile(entry_folder, PAGE_ENTRIES), StagedTexts(text_folder)
+    for batch in batches:
+        for unit in batch.to_pylist():
+            archive, part = Archive(unit["name"], unit["address"]), Range(unit["start"], unit["end"], unit["is_all"])
+            for row in read_unit(archive, part, texts, task, limits):
+                entries.add(tuple(row.get(name) for name in PAGE_ENTRIES.names))
+    entries.close()
+    texts.close()
+    row = {"task": task, "entry_file": entries.name, "text_file": texts.name, "text_bytes": texts.size_bytes}
+    yield pa.RecordBatch.from_pylist([row], schema=READ)
+
+
+def read_unit(archive: Archive, part: Range, texts: StagedTexts, task: int, limits: Limits) -> Iterator[Row]:
+    """Rows of PAGE_ENTRIES of all that was fetched; an archive that goes away costs its range one reject."""
+    try:
+        for item in read_range(archive.address, part, limits[0]):
+            if isinstance(item, Damaged):
+                yield reject(archive, f"@{item.offset_bytes}", "damaged", item.detail, None)
+            else:
+                yield page_row(archive, item, texts, task, limits)
+    except SourceError as error:
+        yield reject(archive, "", UNREADABLE, str(error), None)
+
+
+def page_row(archive: Archive, item: Fetched, texts: StagedTexts, task: int, limits: Limits) -> Row:
+    max_html_bytes, max_content_bytes = limits
+    record = item.record_id or f"{archive.name.partition(':')[2]}#{item.offset_bytes}"
+
+    def refused(reason: str, detail: str) -> Row:
+        return reject(archive, record, reason, f"{detail} ({item.url[:200]})" if item.url else detail, len(item.body))
+
+    host = host_of(item.url)
+    media_type = item.media_type.partition(";")[0].strip().lower()
+    if item.type in ("revisit", "continuation"):
+        return refused(item.type, REASONS[item.type])
+    if not host:
+        return refused("no_url", f"the address is {item.url[:200]!r}")
+    if item.http_status is not None and item.http_status != 200:
+        return refused("http_status", str(item.http_status))
+    if not item.body:
+        return refused("empty_body", media_type)
+    body = http_body.decoded(item.body, item.transfer_encoding, item.content_encoding, max_html_bytes + 1)
+    if media_type not in HTML_TYPES and not (media_type in VAGUE_TYPES and _LOOKS_LIKE_HTML.match(body.content[:2048])):
+        return refused("not_html", media_type or "no media type")
+    if item.is_cut or len(body.content) > max_html_bytes:
+        return refused("too_large", f"the body has more than {max_html_bytes} bytes")
+    html = page_charset.to_utf8(body.content, item.charset)
+    if html is None:
+        return refused("binary", f"{media_type}, but too many control characters")
+    page = page_text.extract(html.html, item.url)
+    if isinstance(page, page_text.Unextractable):
+        return refused(page.reason, page.detail)
+    text = page.text.encode()
+    if len(text) > max_content_bytes:
+        return refused("too_large", f"the text has {len(text)} bytes")
+    key = hashlib.sha256(text).hexdigest()
+    texts.add(key, text)
+    facts = {name: getattr(page, name) for name in _FACTS}
+    return facts | {
+        "record": record,
+        "archive": archive.name,
+        "offset_bytes": item.offset_bytes,
+        "url": printable(item.url),
+        "host": host,
+        "fetched_time": item.fetched_time,
+        "http_status": item.http_status,
+        "media_type": media_type if media_type in HTML_TYPES else "text/html",
+        "charset": html.charset,
+        "html_bytes": len(body.content),
+        "content_sha256": key,
+        "extractor": _EXTRACTOR,
+        "is_truncated": item.is_truncated or item.missing_bytes > 0 or not body.is_whole,
+        "code_languages": list(page.code_languages),
+        "text_task": task,
+        "locator": record,
+    }
+
+
+_FACTS = (
+    "canonical_url", "title", "html_language", "has_code_tags", "code_block_count", "code_bytes", "word_count", "link_word_count",
+)  # fmt: skip
+
+
+def host_of(url: str) -> str:
+    """Lower case, without port; empty where the address has none."""
+    try:
+        return (urlsplit(url).hostname or "") if url.lower().startswith(("http://", "https://")) else ""
+    except ValueError:
+        return ""
+
+
+def reject(archive: Archive, locator: str, reason: str, detail: str, size_bytes: int | None) -> Row:
+    return {
+        "archive": archive.name,
+        "locator": printable(locator),
+        "reason": reason,
+        "detail": printable(detail),
+        "html_bytes": size_bytes,
+    }

@@ -1,0 +1,163 @@
+"""Brings pages of web archives into the lake.
+
+Reads   web archives: files, folders, lists, S3
+Writes  ingest/contents, then ingest/pages, ingest/rejects, bookkeeping/fingerprints
+
+Archives that did not change are skipped. The others are cut into ranges, which tasks read: each response becomes a page, whose text is put
+aside in staging, or a reject; then new texts are written where they stay, as ingest.files does it. The pages of an archive are replaced
+when it, or what makes text of pages, has changed. An archive's fingerprint comes last, so that a killed run is read again.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from jobs.ingest.listing import UNREADABLE
+from jobs.ingest.page_reading import PAGE_ENTRIES, read_archives, reject
+from jobs.ingest.reading import READ
+from jobs.ingest.texts import NewTexts, StagedFile, remove_leftovers
+from jobs.runtime.job import AddFiles, Job, Snapshot, Write, parameter, short_hash
+from jobs.runtime.staging import Staging
+from jobs.runtime.tables import Tables
+from jobs.runtime.texts import task_count
+from jobs.sources.source import SourceError
+from jobs.sources.warc import ranges
+from jobs.sources.warc_names import Archive, fingerprint, parse_archives
+from schemas.ingest import CONTENTS, FINGERPRINTS, PAGES, REJECTS
+from schemas.lake import Lake
+from schemas.spark import spark_schema
+from udfs import page_text
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class PagesParams:
+    archive: tuple[str, ...] = parameter((), "a .warc, .warc.gz or .warc.zst: PATH, NAME=PATH, s3://..., a folder, @LIST (repeatable)")
+    max_html_bytes: int = parameter(64 << 20, "a larger body is a reject", least=1, most=1 << 30)
+    max_content_bytes: int = parameter(16 << 20, "a page with more text is a reject", least=1, most=1 << 30)
+    range_bytes: int = parameter(64 << 20, "of an archive, as it lies, that one task reads at a time", least=1 << 10)
+
+
+def transform(tables: Tables, params: PagesParams) -> Iterator[Write]:
+    prints = changed(tables.lake, parse_archives(params.archive), params)
+    if not prints:
+        return
+    remove_leftovers(tables.lake, datetime.now(UTC))
+    with Staging(tables.lake, tables.run) as staging:
+        read, staged = read_changed(tables, list(prints), params, staging)
+        entries = staging.keep(tables.spark, without_repeats(tables, read), "entries")
+        pages = entries.where("reason is null")
+        unread = [row.archive for row in entries.where(F.col("reason") == UNREADABLE).select("archive").distinct().collect()]
+        count(tables, entries)
+        texts = NewTexts(tables, pages.select("content_sha256", "text_task"), staging.folder("texts"), staged)
+        yield AddFiles(CONTENTS, texts.write)
+        texts.forget_unused()
+        # An archive that could not be read to its end loses nothing that the lake holds of it, and is tried again by the next run.
+        names = tables.spark.createDataFrame([(archive.name,) for archive in prints], "archive string")
+        whole = names.where(~F.col("archive").isin(unread))
+        known = tables[PAGES].join(names.join(whole, "archive", "left_anti"), "archive", "left_semi").select("record")
+        yield Snapshot(PAGES, pages.select(*PAGES.names).join(known, "record", "left_anti"), whole)
+        yield Snapshot(REJECTS, reject_rows(entries), names.withColumnRenamed("archive", "source"))
+        done = sorted((archive.name, found) for archive, found in prints.items() if archive.name not in unread)
+        rows = tables.spark.createDataFrame(done, spark_schema(FINGERPRINTS))
+        yield Snapshot(FINGERPRINTS, rows, rows.select("source"))
+
+
+def changed(lake: Lake, archives: list[Archive], params: PagesParams) -> dict[Archive, str]:
+    """Fingerprints of the archives that are not in the lake as they are now."""
+    known = dict(zip(*(c.to_pylist() for c in lake.read(FINGERPRINTS).columns), strict=True))
+    rules = f"{VERSION} {page_text.VERSION} {params.max_html_bytes} {params.max_content_bytes}"
+    prints = {archive: short_hash(rules, fingerprint_or_none(archive)) for archive in archives}
+    return {archive: found for archive, found in prints.items() if known.get(archive.name) != found}
+
+
+def fingerprint_or_none(archive: Archive) -> str:
+    """Of an archive that is not there it is empty; the reading then says why, in a row."""
+    try:
+        return fingerprint(archive)
+    except SourceError:
+        return ""
+
+
+def idle(lake: Lake, params: PagesParams) -> str | None:
+    return None if params.archive else "no web archive was named (--archive)"
+
+
+def is_changed(lake: Lake, params: PagesParams) -> bool:
+    return bool(changed(lake, parse_archives(params.archive), params))
+
+
+def read_changed(tables: Tables, archives: list[Archive], params: PagesParams, staging: Staging) -> tuple[DataFrame, list[StagedFile]]:
+    """Entries of all archives in the shape of PAGE_ENTRIES, and the staged files that their texts are in."""
+    schema = from_arrow_schema(PAGE_ENTRIES)
+    units, rejects = [], []
+    for archive in archives:
+        try:
+            units += [
+                (archive.name, archive.address, part.start, part.end, part.is_all) for part in ranges(archive.address, params.range_bytes)
+            ]
+        except SourceError as error:
+            rejects.append(tuple(reject(archive, "", UNREADABLE, str(error), None).get(name) for name in PAGE_ENTRIES.names))
+    refused = tables.spark.createDataFrame(rejects, schema)
+    if not units:
+        return refused, []
+    entry_folder, text_folder = staging.folder("entries"), staging.folder("texts")
+    limits = (params.max_html_bytes, params.max_content_bytes)
+    reading = partial(read_archives, entry_folder=entry_folder, text_folder=text_folder, limits=limits)
+    rows = tables.spark.createDataFrame(units, "name string, address string, start bigint, end bigint, is_all boolean")
+    tasks = min(len(units), task_count(sum(unit[3] - unit[2] for unit in units), tables.cores))
+    done = rows.repartition(tasks).mapInArrow(reading, from_arrow_schema(READ)).collect()
+    entries = tables.spark.read.schema(schema).parquet(*(staging.spark_path(f"entries/{row.entry_file}") for row in done))
+    return entries.unionByName(refused), [StagedFile(row.task, row.text_file, row.text_bytes) for row in done]
+
+
+def without_repeats(tables: Tables, entries: DataFrame) -> DataFrame:
+    """Of records with one id the first archive's stays, and one that the lake has from another archive; the others become rejects."""
+    held = tables[PAGES].join(entries.select("archive").distinct(), "archive", "left_anti").select("record", F.lit(True).alias("is_held"))
+    same = Window.partitionBy("archive", "locator").orderBy(F.col("reason").isNotNull(), "offset_bytes", "reason", "detail")
+    by_record = Window.partitionBy("record").orderBy("archive", "offset_bytes")
+    rows = entries.join(held, "record", "left").withColumn("place", F.row_number().over(same))
+    rows = rows.withColumn("rank", F.when(F.col("record").isNotNull(), F.row_number().over(by_record)).otherwise(1))
+    is_repeat = F.col("reason").isNull() & ((F.col("rank") > 1) | F.coalesce("is_held", F.lit(False)))
+    said = {
+        "locator": F.when(F.col("place") > 1, F.concat("locator", F.lit("#"), "place")).otherwise(F.col("locator")),
+        "reason": F.when(is_repeat, "duplicate_record").otherwise(F.col("reason")),
+        "detail": F.when(is_repeat, F.concat(F.lit("another record has the id "), "record")).otherwise(F.col("detail")),
+    }
+    return rows.select(*(said.get(name, F.col(name)).alias(name) for name in PAGE_ENTRIES.names))
+
+
+def count(tables: Tables, entries: DataFrame) -> None:
+    """Fills the account: records, bytes of HTML that became pages, rejects by reason."""
+    for reason, rows, size in entries.groupBy("reason").agg(F.count("*"), F.sum("html_bytes")).collect():
+        tables.account.read_rows += rows
+        if reason:
+            tables.account.rejected[reason] = rows
+        else:
+            tables.account.read_bytes += size
+
+
+def reject_rows(entries: DataFrame) -> DataFrame:
+    rejected = entries.where("reason is not null")
+    detail = F.coalesce("detail", F.lit("")).alias("detail")
+    return rejected.select(F.col("archive").alias("source"), "locator", "reason", detail, F.col("html_bytes").alias("size_bytes"))
+
+
+JOB = Job(
+    "ingest.pages",
+    "brings pages of web archives into the lake",
+    reads=(),
+    writes=(CONTENTS, PAGES, REJECTS, FINGERPRINTS),
+    transform=transform,
+    params=PagesParams,
+    version=VERSION,
+    check=lambda params: parse_archives(params.archive),
+    is_changed=is_changed,
+    idle=idle,
+)

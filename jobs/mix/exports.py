@@ -1,0 +1,128 @@
+"""Exports the shards in the formats of other trainers, where some are asked for.
+
+Reads   LAKE/mix/shards/; for the data card the tables of which they are made
+Writes  LAKE/mix/exports/<format>/
+
+Each Parquet shard is exported by one task; its manifest, and so the export, is done when everything else is written.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+
+from jobs.mix.card import write_card
+from jobs.mix.card_facts import Facts, card_facts
+from jobs.mix.group_files import read_group
+from jobs.runtime.errors import UsageError
+from jobs.runtime.job import Job, Write, parameter
+from jobs.runtime.tables import Tables
+from schemas.decide import KEPT
+from schemas.lake import SHARDS, Lake
+from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
+from udfs.croissant import of_export
+from udfs.export_formats import FORMATS, export_shard
+from udfs.exports import SPLITS, Export, ShardExport, SplitExport, Target, begin, finish, read_export, shard_export_of
+from udfs.manifest import Manifest, ShardError
+from udfs.shards import MANIFEST_NAME, TOKENIZER_NAME, open_folder, sha256_of
+from udfs.tokenizer import load
+
+EXPORTS = "mix/exports"
+COLUMNS = ["sequence", "tokens", "pieces", "text_bytes"]
+WRITTEN = "split string, shard_export string"
+
+
+@dataclass(frozen=True)
+class ExportsParams:
+    formats: tuple[str, ...] = parameter((), f"what to export: {', '.join(FORMATS)} (repeatable); without one nothing is exported")
+
+    def check(self) -> None:
+        unknown = sorted(set(self.formats) - set(FORMATS))
+        if unknown:
+            raise UsageError(f"mix.exports.formats={','.join(unknown)}: expected some of {', '.join(FORMATS)}")
+
+
+def transform(tables: Tables, params: ExportsParams) -> Iterator[Write]:
+    if not params.formats:
+        tables.account.remark = f"no format is named, nothing is exported; there are {', '.join(FORMATS)}"
+        return
+    facts, manifest = card_facts(tables.lake)
+    for format in dict.fromkeys(params.formats):
+        export_format(tables, format, manifest, facts)
+    yield from ()
+
+
+def export_format(tables: Tables, format: str, manifest: Manifest, facts: Facts) -> None:
+    """Writes the folder of a format, its manifest last."""
+    folder, source = export_folder(tables.lake, format), tables.lake.path(SHARDS)
+    begin(folder)
+    filesystem, root = open_folder(source)
+    tokenizer_json = filesystem.open_input_file(f"{root}/{TOKENIZER_NAME}").readall().decode()
+    end_id, dtype = load(tokenizer_json).end_id, FORMATS[format].dtype(manifest.vocabulary_size)
+    target = Target(folder, "", "", dtype, end_id, manifest.vocabulary_size)
+    shards = [(name, shard.file) for name, split in manifest.splits.items() for shard in split.shards if shard.rows]
+    rows = tables.spark.createDataFrame(shards, "split string, shard string").repartition(max(1, len(shards)))
+    written = rows.mapInArrow(ExportShards(format, source, target), WRITTEN).collect()
+    splits = {}
+    for name in SPLITS:
+        exported = [shard_export_of(json.loads(row.shard_export)) for row in written if row.split == name]
+        splits[name] = described(format, target.of(name), tuple(sorted(exported, key=lambda shard: shard.shard)))
+    tables.account.read_rows += sum(shard.rows for split in splits.values() for shard in split.shards)
+    tables.account.read_bytes += sum(shard.text_bytes for split in manifest.splits.values() for shard in split.shards)
+    facts = {name: getattr(manifest, name) for name in ("mixture", "policy_hash", "window", "vocabulary_size", "end_token")}
+    sha256 = sha256_of(filesystem, f"{root}/{MANIFEST_NAME}")
+    export = Export(format, **facts, end_id=end_id, dtype=dtype, tokenizer_sha256=manifest.tokenizer_sha256,
+                    shards_sha256=sha256, splits=splits)  # fmt: skip
+    write_card(folder, facts, of_export(facts, export))
+    finish(folder, export, tokenizer_json)
+
+
+@dataclass
+class ExportShards:
+    """Rows (split, shard) to files of a format, in a Python worker; returns what it wrote, as JSON."""
+
+    format: str
+    source: str
+    target: Target
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for row in (row for batch in batches for row in batch.to_pylist()):
+            number = row["shard"].removesuffix(".parquet").rpartition("-")[2]
+            rows = read_group(f"{self.source}/{row['shard']}", COLUMNS)
+            found = export_shard(self.format, self.target.of(row["split"], number), row["shard"], rows)
+            yield pa.RecordBatch.from_pylist([{"split": row["split"], "shard_export": json.dumps(asdict(found))}])
+
+
+def described(format: str, target: Target, shards: tuple[ShardExport, ...]) -> SplitExport:
+    """A split with the files that describe it whole; without sequences it has none."""
+    describe = FORMATS[format].describe
+    return SplitExport(shards, tuple(describe(target, shards)) if describe and shards else ())
+
+
+def export_folder(lake: Lake, format: str) -> str:
+    return lake.path(f"{EXPORTS}/{format}")
+
+
+def is_changed(lake: Lake, params: ExportsParams) -> bool:
+    """Whether an export is missing, or is not of the shards that are there."""
+    filesystem, root = open_folder(lake.path(SHARDS))
+    for format in params.formats:
+        try:
+            if read_export(export_folder(lake, format)).shards_sha256 != sha256_of(filesystem, f"{root}/{MANIFEST_NAME}"):
+                return True
+        except (ShardError, FileNotFoundError):
+            return True
+    return False
+
+
+JOB = Job(
+    "mix.exports",
+    "exports the shards in the formats of other trainers, where some are named",
+    reads=(SEQUENCES, MANIFEST, TOKENIZERS, KEPT),
+    writes=(),
+    transform=transform,
+    params=ExportsParams,
+    check=ExportsParams.check,
+    is_changed=is_changed,
+)

@@ -1,0 +1,40 @@
+"""Packs runs of tokens into files of mix/sequences, in Python workers."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+import pyarrow as pa
+
+from jobs.mix.group_files import write_group
+from jobs.mix.tokens import loaded, with_lists
+from udfs.best_fit import pack_best_fit
+from udfs.mixture import Phase
+from udfs.packing import pack, pack_groups
+
+GROUP = ("split", "hash_group")
+PACKERS = {"concatenate": pack, "best_fit": pack_best_fit}
+
+
+@dataclass
+class Pack:
+    """Sorted rows of RUNS, placed, to files of mix/sequences, one per group; says what it wrote, as rows of WRITTEN."""
+
+    tokenizer_json: str
+    tokens_version: str
+    mixture: str
+    phase: Phase
+    folder: str
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        token_bytes = loaded(self.tokenizer_json).token_bytes
+        packed = pack_groups(map(with_lists, batches), GROUP, self.phase.window, token_bytes, PACKERS[self.phase.packing])
+        for (split, group), rows in groupby(packed, key=lambda batch: tuple(batch.column(name)[0].as_py() for name in GROUP)):
+            start = f"{self.mixture}/{split}/{group:05d}/"
+            yield write_group(self.folder, split, group, (self.named(start, batch) for batch in rows))
+
+    def named(self, start: str, packed: pa.RecordBatch) -> pa.RecordBatch:
+        """Packed rows with the columns that packing cannot know."""
+        names = [f"{start}{position:06d}" for position in packed.column("position").to_pylist()]
+        version = pa.repeat(self.tokens_version, packed.num_rows)
+        return packed.append_column("sequence", pa.array(names, pa.string())).append_column("tokens_version", version)

@@ -1,0 +1,216 @@
+"""Reads web archives (WARC 1.0 and 1.1; plain, gzip, zstd), by range, and past what is damaged.
+
+A range holds the records that start in it. In a plain archive, and in one that is compressed record by record, the start of a record can
+be found from anywhere; what is compressed as a whole, and zstd (whose frames may need a dictionary at the front), is one range. The start
+of a record inside an archived archive looks the same: where a range begins in the middle of one, pages inside it are read too.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow.fs
+from fastwarc.warc import ArchiveIterator, WarcRecord
+
+from jobs.sources.source import SourceError
+from schemas.lake import filesystem_of
+
+GZIP, ZSTD, PLAIN = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"WARC/1."
+_ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"  # a skippable frame: https://iipc.github.io/warc-specifications/specifications/warc-zstd/
+_BETWEEN = b"\r\n\r\n"
+_LOOK_BYTES = 1 << 20
+_PAGE_TYPES = ("response", "resource", "conversion", "revisit", "continuation")  # what a crawl fetched; the rest says how
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bytes of an archive as it lies, from `start` to before `end`. `is_all`: of all of it, whatever places its records report."""
+
+    start: int
+    end: int
+    is_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A record of what was fetched.
+
+    `body` is as it was sent, cut (`is_cut`) at the limit that the reader was given. `missing_bytes` are what the archive lacks of it.
+    `is_truncated`: the record says that the crawler stopped before the end.
+    """
+
+    offset_bytes: int
+    type: str
+    record_id: str
+    url: str
+    fetched_time: int | None
+    http_status: int | None
+    media_type: str
+    charset: str
+    transfer_encoding: str
+    content_encoding: str
+    body: bytes
+    missing_bytes: int
+    is_cut: bool
+    is_truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A place where no record could be read; the next one that can be follows."""
+
+    offset_bytes: int
+    detail: str
+
+
+def ranges(address: str, range_bytes: int) -> list[Range]:
+    """Cuts an archive. Raises `SourceError` where it cannot be read or is none."""
+    with _opened(address) as file:
+        size = file.size()
+        head = file.read(4)
+        if not size:
+            raise SourceError(f"{address} is empty")
+        if not (head.startswith((GZIP, ZSTD, _ZSTD_DICTIONARY)) or head == PLAIN[:4]):
+            raise SourceError(f"{address} is no web archive: it starts with {head!r}, and not with WARC, a gzip or a zstd header")
+        if head.startswith((ZSTD, _ZSTD_DICTIONARY)) or (head.startswith(GZIP) and not _is_by_record(file)):
+            return [Range(0, size, True)]
+    return [Range(start, min(size, start + range_bytes)) for start in range(0, size, range_bytes)]
+
+
+def read_range(address: str, part: Range, max_body_bytes: int) -> Iterator[Fetched | Damaged]:
+    """The records of a range; those that are not about something fetched are left out. Raises `SourceError` where the archive went away."""
+    with _opened(address) as file:
+        position = 0 if part.start == 0 else _next_start(file, part.start, part.end)
+        while position is not None and position < part.end:
+            last = position
+            try:
+                file.seek(position)
+                for record in ArchiveIterator(file, parse_http=False, strict_mode=False):
+                    last = record.stream_pos
+                    if last >= part.end and not part.is_all:
+                        return
+                    missing = 0
+                    if str(record.record_type) == "unknown":
+                        yield Damaged(last, f"a record of the type {record.headers.get('WARC-Type')!r}")
+                    elif str(record.record_type) in _PAGE_TYPES:
+                        fetched = _fetched(record, max_body_bytes)
+                        missing = fetched.missing_bytes
+                        yield fetched
+                    if missing:
+                        raise OSError("the archive ends inside this record, or its length is wrong")
+                return
+            except (OSError, ValueError, UnicodeError) as error:
+                if not _is_there(address):
+                    raise SourceError(f"{address} went away while it was read") from error
+                if not str(error).startswith("the archive ends"):
+                    yield Damaged(last, f"{type(error).__name__}: {error}"[:300])
+                position = _next_start(file, last + 1, part.end)
+
+
+def _fetched(record: WarcRecord, max_body_bytes: int) -> Fetched:
+    headers = record.headers
+    offset, kind = record.stream_pos, str(record.record_type)
+    is_http = (headers.get("Content-Type") or "").replace(" ", "").lower().startswith("application/http")
+    declared = record.content_length
+    before = 0
+    status, media, charset, transfer, content = None, headers.get("Content-Type") or "", "", "", ""
+    if is_http:
+        record.parse_http(auto_decode="none", quirks_mode=True, strict_mode=False)
+        http = record.http_headers
+        before = declared - record.content_length
+        status = http.status_code
+        media, charset = http.get("Content-Type") or "", record.http_charset or ""
+        transfer, content = http.get("Transfer-Encoding") or "", http.get("Content-Encoding") or ""
+    body = record.reader.read(max_body_bytes + 1)
+    is_cut = len(body) > max_body_bytes
+    read = len(body) if not is_cut else len(body) + record.reader.consume()
+    return Fetched(
+        offset, kind, _bare(headers.get("WARC-Record-ID") or "", "urn:uuid:"), _bare(headers.get("WARC-Target-URI") or ""),
+        _seconds(headers.get("WARC-Date")), status, media, charset or _parameter(media), transfer, content,
+        body[:max_body_bytes], max(0, declared - before - read), is_cut, headers.get("WARC-Truncated") is not None,
+    )  # fmt: skip
+
+
+def _bare(text: str, prefix: str = "") -> str:
+    """Without the angle brackets that the standard's grammar asks for and most writers leave out."""
+    return text.strip().removeprefix("<").removesuffix(">").removeprefix(prefix)
+
+
+def _parameter(content_type: str) -> str:
+    for part in content_type.split(";")[1:]:
+        name, _, value = part.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip("\"'")
+    return ""
+
+
+def _seconds(date: str | None) -> int | None:
+    try:
+        found = datetime.fromisoformat((date or "").strip().replace("Z", "+00:00"))
+        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _next_start(file: Any, start: int, end: int) -> int | None:
+    """Where the first record at or after `start`, and before `end`, starts; None where there is none."""
+    file.seek(0)
+    mark = GZIP if file.read(3) == GZIP else _BETWEEN + PLAIN
+    shift = 0 if mark == GZIP else len(_BETWEEN)
+    position = max(0, start - shift)
+    while position < end:
+        file.seek(position)
+        block = file.read(_LOOK_BYTES + len(mark) - 1)
+        if not block:
+            return None
+        found = block.find(mark)
+        while found >= 0:
+            if position + found + shift >= end:
+                return None
+            if shift or _holds_record(file, position + found):
+                return int(position + found + shift)
+            found = block.find(mark, found + 1)
+        position += _LOOK_BYTES
+    return None
+
+
+def _holds_record(file: Any, position: int) -> bool:
+    file.seek(position)
+    try:
+        return zlib.decompressobj(31).decompress(file.read(4096), len(PLAIN)) == PLAIN
+    except zlib.error:
+        return False
+
+
+def _is_by_record(file: Any) -> bool:
+    """Whether the first gzip member holds one record: nothing but its end follows what its header announces."""
+    file.seek(0)
+    stream, held = zlib.decompressobj(31), b""
+    while len(held) < _LOOK_BYTES and not stream.eof:
+        block = file.read(1 << 16)
+        try:
+            held += stream.decompress(block, _LOOK_BYTES)
+        except zlib.error:
+            return True  # damaged: what follows is looked for member by member
+        if not block:
+            break
+    # Any further record in the member begins like this; a first record that is longer than what was looked at is no warcinfo.
+    return held.find(_BETWEEN + PLAIN) < 0 and (stream.eof or len(held) < _LOOK_BYTES)
+
+
+def _is_there(address: str) -> bool:
+    filesystem, path = filesystem_of(address)
+    try:
+        return bool(filesystem.get_file_info(path).type == pyarrow.fs.FileType.File)
+    except OSError:
+        return False
+
+
+def _opened(address: str) -> Any:
+    filesystem, path = filesystem_of(address)
+    try:
+        return filesystem.open_input_file(path)
+    except OSError as error:
+        raise SourceError(f"{address} cannot be read: {error}") from error

@@ -1,0 +1,150 @@
+import gzip
+
+import pytest
+
+from jobs.sources.source import SourceError
+from jobs.sources.warc import Damaged, Fetched, Range, ranges, read_range
+from jobs.sources.warc_names import Archive, fingerprint, parse_archives
+from tests.web_archives import as_one, by_record, by_zstd, http, page, record
+
+MOST = 1 << 20
+RECORDS = [
+    record("", b"software: test\r\n", "warcinfo", id="info", Content_Type="application/warc-fields"),
+    *(
+        part
+        for number in range(30)
+        for part in (
+            record(f"http://h.example/{number}", b"GET / HTTP/1.1\r\n\r\n", "request", id=f"q{number}"),
+            record(f"http://h.example/{number}", http(page(f"number {number}") * (number % 7 + 1))),
+        )
+    ),
+]
+FORMS = {"plain": b"".join, "by_record": by_record, "as_one": as_one, "zstd": by_zstd}
+
+
+def read(path, range_bytes=1 << 30):
+    return [item for part in ranges(str(path), range_bytes) for item in read_range(str(path), part, MOST)]
+
+
+@pytest.fixture
+def archive(tmp_path):
+    def write(data: bytes, name: str = "a.warc"):
+        path = tmp_path / name
+        path.write_bytes(data)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_records(archive, form):
+    found = read(archive(FORMS[form](RECORDS)))
+    assert [item.url for item in found] == [f"http://h.example/{number}" for number in range(30)]
+    assert [item.body for item in found] == [page(f"number {number}") * (number % 7 + 1) for number in range(30)]
+    first = found[0]
+    assert (first.record_id, first.http_status, first.media_type, first.charset) == (
+        "http://h.example/0",
+        200,
+        "text/html; charset=utf-8",
+        "utf-8",
+    )
+    assert (first.fetched_time, first.missing_bytes, first.is_cut, first.is_truncated) == (1767323045, 0, False, False)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("range_bytes", [1, 97, 1000, 5000])
+def test_ranges_cut_anywhere_give_every_record_once(archive, form, range_bytes):
+    path = archive(FORMS[form](RECORDS))
+    assert read(path, range_bytes) == read(path)
+
+
+def test_what_cannot_be_found_from_anywhere_is_one_range(archive):
+    assert len(ranges(str(archive(as_one(RECORDS))), 100)) == len(ranges(str(archive(by_zstd(RECORDS))), 100)) == 1
+    assert len(ranges(str(archive(by_record(RECORDS))), 100)) > 10
+
+
+@pytest.mark.parametrize("form", ["plain", "by_record"])
+def test_reading_goes_on_after_a_damaged_place(archive, form):
+    parts = [FORMS[form]([one]) for one in RECORDS]
+    hurt = bytearray(parts[20])
+    hurt[12:60] = bytes(48)
+    found = read(archive(b"".join([*parts[:20], bytes(hurt), *parts[21:]])))
+    damaged = [item for item in found if isinstance(item, Damaged)]
+    assert len(damaged) == 1
+    urls = {item.url for item in found if isinstance(item, Fetched)}
+    assert {f"http://h.example/{number}" for number in range(30) if number not in (9,)} <= urls
+
+
+@pytest.mark.parametrize("length", [-5, 0, 40, 10**9])
+def test_a_wrong_length_costs_its_record_alone(archive, length):
+    body = http(page("wrong"))
+    wrong = record("http://h.example/wrong", body, length=length)
+    found = read(archive(b"".join([*RECORDS[:3], wrong, *RECORDS[3:]])))
+    fetched = [item for item in found if isinstance(item, Fetched)]
+    assert [item.url for item in fetched if item.url != "http://h.example/wrong"] == [f"http://h.example/{n}" for n in range(30)]
+    if length == 10**9:
+        assert next(item for item in fetched if item.url.endswith("wrong")).missing_bytes > 0
+    elif length != 0:
+        assert any(isinstance(item, Damaged) for item in found)
+
+
+def test_an_archive_that_ends_in_a_record_says_what_is_missing(archive):
+    whole = by_record(RECORDS)
+    found = read(archive(whole[:-30]))
+    assert found[-1].missing_bytes > 0
+    assert len(found) == 30
+
+
+def test_a_body_beyond_the_limit_is_cut(archive):
+    path = archive(by_record([record("http://h.example/big", http(b"x" * 5000)), RECORDS[2]]))
+    first, second = read_range(str(path), Range(0, 1 << 30), 1000)
+    assert (len(first.body), first.is_cut, first.missing_bytes) == (1000, True, 0)
+    assert second.url == "http://h.example/0"
+
+
+def test_headers_that_are_missing_or_mad_are_no_error(archive):
+    records = [
+        record("http://h.example/a", http(b"<p>x"), id=None, WARC_Date=""),
+        record("<http://h.example/b>", http(b"<p>x", status="abc"), WARC_Date="yesterday", WARC_Truncated="length"),
+        record("", b"no http at all", "response"),
+        record("http://h.example/c", b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n<p>x"),
+    ]
+    found = read(archive(by_record(records)))
+    assert found[0].record_id == ""
+    assert found[0].fetched_time is None and found[1].fetched_time is None
+    assert found[1].url == "http://h.example/b" and found[1].http_status is None and found[1].is_truncated
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("data", [b"", b"hello world", b"\x89PNG\r\n\x1a\n" + bytes(100)])
+def test_what_is_no_archive_is_an_error_that_says_so(archive, data):
+    with pytest.raises(SourceError, match=r"is empty|is no web archive"):
+        ranges(str(archive(data)), 100)
+
+
+def test_an_archive_that_goes_away_while_it_is_read_is_an_error_that_says_so(archive, tmp_path):
+    path = archive(b"".join([*RECORDS, b"junk"]))
+    reading = read_range(str(path), Range(0, 1 << 30), MOST)
+    next(reading)
+    path.unlink()
+    with pytest.raises(SourceError, match="went away"):
+        list(reading)
+
+
+def test_archives_are_named_by_file_folder_list_and_by_the_user(archive, tmp_path):
+    (tmp_path / "day").mkdir()
+    one, two = archive(b"x", "day/one.warc.gz"), archive(b"x", "day/two.warc")
+    listed = archive(gzip.compress(b"day/one.warc.gz\ns3://bucket/crawl/three.warc.gz\n"), "warc.paths.gz")
+    assert parse_archives((str(tmp_path / "day"),)) == [Archive("warc:one.warc.gz", str(one)), Archive("warc:two.warc", str(two))]
+    assert parse_archives((f"@{listed}",))[1] == Archive("warc:three.warc.gz", "s3://bucket/crawl/three.warc.gz")
+    assert parse_archives((f"mine={one}",)) == [Archive("warc:mine", str(one))]
+    assert fingerprint(Archive("x", str(one))) == fingerprint(Archive("y", str(one)))
+    with pytest.raises(SourceError, match="both called warc:one"):
+        parse_archives((str(one), f"one.warc.gz={two}"))
+    with pytest.raises(SourceError, match="nothing lies at"):
+        parse_archives((str(tmp_path / "gone.warc"),))
+    with pytest.raises(SourceError, match="no web archive below"):
+        (tmp_path / "empty").mkdir()
+        parse_archives((str(tmp_path / "empty"),))
+    with pytest.raises(SourceError, match="the list of archives"):
+        parse_archives(("@nowhere",))

@@ -1,0 +1,70 @@
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.cli import main
+from tests.lake_builder import LakeRows
+
+TEXT = "# file: a.py\npass\n"
+COMMIT = "git:r@" + "5" * 40
+
+
+def piece(kind: str, candidate: str, text: str = "", **more: Any) -> dict[str, Any]:
+    found = {"kind": kind, "candidate": candidate, "token_offset": 0, "token_count": 5, "text_bytes": 9, "is_fim": False, "epoch": 0}
+    return found | {"text_hash": hashlib.sha256(text.encode()).hexdigest()[:16]} | more
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> str:
+    """One sequence of a mixture with a name of its own, with a piece of every kind."""
+    rows = LakeRows()
+    common = {"policy": "paper", "policy_hash": "x", "size_bytes": 9, "token_estimate": 3, "split": "train"}
+    rows.add("decide/kept", kind="file", candidate="c0ffee", repository="folder:a", path="x.py", language="Python", licence="MIT", **common)
+    rows.add("decide/kept", kind="file", candidate="c0ffee", repository="wrong", path="y.py", **(common | {"policy": "demo"}))
+    rows.add("decide/kept", kind="commit", candidate=COMMIT, repository="git:r", path="", licence="GPL-3.0", **common)
+    rows.add("decide/kept", kind="repository", candidate="git:r", repository="git:r", path="", licence="GPL-3.0", **common)
+    rows.add("decide/kept", kind="page", candidate="record-1", repository="docs.example.org", path="", **common)
+    flags = {"is_bot": False, "parents": [], "changes": [], "change_count": 1, "author_hash": "0"}
+    rows.add("ingest/commits", repository="git:r", commit="5" * 40, message="Say more\x1b[31m\nand why", author_time=17, **flags)
+    page = {"record": "record-1", "archive": "a", "offset_bytes": 0, "url": "https://docs.example.org/loops", "host": "docs.example.org"}
+    page |= {"media_type": "text/html", "charset": "utf-8", "html_bytes": 1, "content_sha256": "0", "extractor": "1", "title": "Loops"}
+    counts = {"code_block_count": 0, "code_bytes": 0, "word_count": 0, "link_word_count": 0}
+    rows.add("ingest/pages", **page, **counts, has_code_tags=True, code_languages=[])
+    rows.add("assemble/documents", kind="repository", candidate="git:r#0", layout="repository/1", contents=[], size_bytes=18, text=TEXT)
+    pieces = [
+        piece("file", "c0ffee", is_fim=True, epoch=1),
+        piece("commit", COMMIT),
+        piece("repository", "git:r#0", TEXT),
+        piece("page", "record-1"),
+        piece("file", "gone"),
+    ]
+    name = "long/train/00000/000000"
+    held = {"mixture": "long", "split": "train", "hash_group": 0, "position": 0, "tokens": [1] * 25, "pieces": pieces}
+    rows.add("mix/sequences", sequence=name, text_bytes=45, tokens_version="v", **held)
+    counted = dict.fromkeys(("document_count", "distinct_document_count", "fim_document_count", "cut_document_count", "token_count"), 1)
+    origin = {"recipe": "continued", "packing": "best_fit", "window": 32, "tokenizer_sha256": "t", "epochs": 1.0, "text_bytes": 45}
+    rows.add("mix/manifest", mixture="long", policy="paper", split="train", kind="file", language="Python", **counted, **origin)
+    return str(rows.write(tmp_path / "lake"))
+
+
+def test_a_piece_of_every_kind_says_where_it_comes_from(lake: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trace", "long/train/00000/000000", "--lake", lake, "--json"]) == 0
+    file, commit, repository, page, gone = json.loads(capsys.readouterr().out)["pieces"]
+    assert (file["repository"], file["path"], file["licence"], file["is_fim"]) == ("folder:a", "x.py", "MIT", True)
+    assert (commit["repository"], commit["commit"], commit["author_time"], commit["licence"]) == ("git:r", "5" * 40, 17, "GPL-3.0")
+    assert (repository["repository"], repository["part"], repository["licence"]) == ("git:r", "0", "GPL-3.0")
+    assert (page["url"], page["host"], page["title"]) == ("https://docs.example.org/loops", "docs.example.org", "Loops")
+    assert gone["repository"] is gone["path"] is None
+
+
+def test_it_is_told_in_a_line_a_piece(lake: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trace", "long/train/00000/000000", "--lake", lake]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "long/train/00000/000000: 5 pieces, 45 bytes of text"
+    assert "folder:a  x.py  (Python, licence MIT, filled in the middle, epoch 2)" in lines[1]
+    assert "commit 555555555555 of git:r: Say more\\x1b[31m  (licence GPL-3.0)" in lines[2]
+    assert "repository git:r#0  (licence GPL-3.0)" in lines[3]
+    assert "page https://docs.example.org/loops: Loops  (licence unknown)" in "\n".join(lines)

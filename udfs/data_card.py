@@ -1,0 +1,197 @@
+"""A data card in Markdown, made of facts alone: where a fact is not there, the card says so or leaves its line out."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+Facts = dict[str, Any]
+MOST_ROWS = 40
+
+
+def markdown(facts: Facts) -> str:
+    """The same facts give the same text."""
+    lines = [f"# Data card: mixture {facts['mixture']}", ""]
+    for heading, section in SECTIONS.items():
+        lines += [f"## {heading}", "", *section(facts), ""]
+    return "\n".join(lines)
+
+
+def inside(facts: Facts) -> Iterator[str]:
+    counts = ("documents", "rows", "tokens", "text_bytes", "shards")
+    totals = [(name, *(row[count] for count in counts)) for name, row in facts["splits"].items()]
+    yield from table(("split", "documents", "sequences", "tokens", "bytes of text", "shards"), totals)
+    names = ("split", *(("kind",) if any("kind" in row for row in facts["mixed"]) else ()), "language")
+    yield ""
+    yield from table(
+        (*names, "documents", "tokens", "bytes of text"),
+        [(*(row[name] for name in names), row["document_count"], row["token_count"], row["text_bytes"]) for row in facts["mixed"]],
+    )
+
+
+def kept(facts: Facts) -> Iterator[str]:
+    yield "The mixture is taken from these. A licence is that of the occurrence that was picked, as its source gives it."
+    yield ""
+    yield from table(("kind", "split", "candidates", "bytes of text"), summed(facts["kept"], ("kind", "split")))
+    yield ""
+    yield from table(("kind", "licence", "candidates", "bytes of text"), summed(facts["kept"], ("kind", "licence")))
+
+
+def sources(facts: Facts) -> Iterator[str]:
+    names = ("repository", "source_kind", "commit", "licence", "candidates")
+    rows = [tuple(row[name] or "unknown" for name in names) for row in facts["repositories"]]
+    yield f"{number(facts['repository_count'])} sources brought what was kept; those of most candidates:"
+    yield ""
+    yield from table(("source", "kind", "commit", "licence", "candidates kept"), rows)
+
+
+def rules(facts: Facts) -> Iterator[str]:
+    yield f"Policy `{facts['policy']}`, hash `{facts['policy_hash']}`."
+    yield ""
+    if facts["policy_values"] is None:
+        yield "Its values are not known to the version of codemill that wrote this card."
+    else:
+        by_language = {name: value for name, value in facts["policy_values"].items() if name.endswith("_by_language")}
+        rows = [(f"`{name}`", shown(value)) for name, value in facts["policy_values"].items() if name not in by_language and name != "name"]
+        rows += [(f"`{name}`", ", ".join(f"{one} {limit}" for one, limit in value)) for name, value in by_language.items()]
+        yield from table(("value", "is"), rows)
+    yield ""
+    dropped = [(row["kind"], f"`{row['reason']}`", row["meaning"], row["candidates"], row["size_bytes"]) for row in facts["dropped"]]
+    if not dropped:
+        yield "No candidate was dropped."
+    else:
+        yield "A candidate counts once for each of its reasons."
+        yield ""
+        yield from table(("kind", "reason", "meaning", "candidates", "bytes of text"), dropped)
+
+
+def duplicates(facts: Facts) -> Iterator[str]:
+    yield "Texts are stored under their SHA-256: an exact copy is the same text."
+    values = facts["policy_values"]
+    if values is not None:
+        yield f"The policy {'keeps one of each group of' if values['deduplicate'] else 'does not drop'} near-duplicates."
+    yield from job_lines(facts, "annotate.signatures", "annotate.duplicates", "annotate.repository_duplicates")
+
+
+def contamination(facts: Facts) -> Iterator[str]:
+    lines = list(job_lines(facts, "annotate.contamination"))
+    count = sum(row["candidates"] for row in facts["dropped"] if row["reason"] == "contaminated")
+    named = any(job["job"] == "annotate.contamination" and job["parameters"].get("benchmark") for job in facts["jobs"])
+    if named or count:
+        yield f"{number(count)} candidates were dropped because they share text with a benchmark."
+    else:
+        yield "The last runs of this lake's jobs name no benchmark, and nothing was dropped for sharing text with one."
+    yield from lines
+
+
+def quality(facts: Facts) -> Iterator[str]:
+    if not facts["scorers"]:
+        yield "Quality was not judged by a model."
+        return
+    yield f"Judged by {', '.join(f'`{scorer}`' for scorer in facts['scorers'])}. Cuts:"
+    yield ""
+    names = ("scorer", "language", "drop_worst", "min_score_percent", "file_count", "below_count", "population")
+    yield from table(names, [tuple(row[name] for name in names) for row in facts["cuts"]])
+
+
+def tokens(facts: Facts) -> Iterator[str]:
+    found = facts["tokenizer"]
+    origin = f", {found['origin']}" if found["origin"] else ""
+    yield f"`{found['name'] or 'tokenizer'}`{origin}, {number(found['vocabulary_size'])} ids, SHA-256 `{found['sha256']}`."
+    if found["sample_bytes"]:
+        yield f"It was trained on {number(found['sample_documents'])} documents, {number(found['sample_bytes'])} bytes."
+    yield f"A sequence has at most {number(facts['window'])} tokens. A document ends with `{facts['end_token']}`."
+    yield from job_lines(facts, "mix.tokenizer", "mix.sequences")
+
+
+def held_out(facts: Facts) -> Iterator[str]:
+    found = facts["splits"].get("held_out")
+    yield f"{number(found['documents'])} documents, {number(found['tokens'])} tokens." if found else "Nothing is held out."
+    asked = {name: value for job in facts["jobs"] for name, value in job["parameters"].items() if name.startswith("held_out")}
+    if asked:
+        yield f"Whole repositories are held out, by these parameters: {values_told(asked)}."
+
+
+def reproduction(facts: Facts) -> Iterator[str]:
+    yield "The jobs in the order in which they last ran, with their parameters; of a path only the end is told:"
+    yield from job_lines(facts, *(job["job"] for job in facts["jobs"]))
+    yield ""
+    yield from table(("library", "version"), sorted(facts["libraries"].items()))
+
+
+def limits(facts: Facts) -> Iterator[str]:
+    for kind, licence, count, _ in summed(facts["kept"], ("kind", "licence")):
+        if licence == "unknown":
+            yield f"- Of {number(count)} candidates of kind {kind} that were kept the licence is not known."
+    for row in facts["rejects"]:
+        yield f"- {number(row['entries'])} entries of the sources could not be read or were refused: {row['reason']}."
+    if not facts["scorers"]:
+        yield "- Quality was not judged by a model."
+    if facts["policy_values"] is None:
+        yield "- The values of the policy are known by their hash alone."
+    yield "- Licences are those that the sources name; codemill does not check them."
+
+
+def job_lines(facts: Facts, *names: str) -> Iterator[str]:
+    """The parameters of the jobs that ran, in a list that stands apart."""
+    ran = [job for job in facts["jobs"] if job["job"] in names]
+    yield from ("",) * bool(ran)
+    for job in ran:
+        yield f"- `{job['job']}`: {values_told(job['parameters']) or 'no parameters'}"
+
+
+def values_told(values: Facts) -> str:
+    return ", ".join(f"{name} {shown(value)}" for name, value in values.items())
+
+
+def shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value)) or "none"
+    return "(empty)" if value == "" else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def summed(rows: Iterable[Facts], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    """Candidates and bytes by some of the columns, most bytes first."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    sizes: Counter[tuple[str, ...]] = Counter()
+    for row in rows:
+        key = tuple(row[name] for name in names)
+        counts[key] += row["candidates"]
+        sizes[key] += row["size_bytes"]
+    order = sorted(counts, key=lambda key: (-sizes[key], key))
+    return [(*key, counts[key], sizes[key]) for key in order]
+
+
+def table(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
+    """A Markdown table; what a cell holds cannot break it. Of a long one the end is counted."""
+    yield f"| {' | '.join(names)} |"
+    yield "|---" * len(names) + "|"
+    for row in rows[:MOST_ROWS]:
+        yield f"| {' | '.join(map(cell, row))} |"
+    if len(rows) > MOST_ROWS:
+        yield f"| and {number(len(rows) - MOST_ROWS)} more {'|' * len(names)}"
+
+
+def cell(value: Any) -> str:
+    text = number(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return "".join(" " if ord(letter) < 32 else letter for letter in text).replace("|", "\\|").replace("<", "&lt;")
+
+
+def number(value: int) -> str:
+    return f"{value:,}"
+
+
+SECTIONS = {
+    "What is inside": inside,
+    "What the policy kept, by kind and licence": kept,
+    "Sources": sources,
+    "Policy, and what each rule dropped": rules,
+    "Deduplication": duplicates,
+    "Decontamination": contamination,
+    "Quality": quality,
+    "Tokenizer and window": tokens,
+    "Held out of training": held_out,
+    "Reproduction and versions": reproduction,
+    "Known limits": limits,
+}

@@ -1,0 +1,223 @@
+"""Reads the attributes of a tag: one after the other, one by its name, or all as bits of udfs/page_marks.py."""
+
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from udfs.compiled import compiled
+from udfs.page_marks import (
+    ANSWER,
+    ARIA_HIDDEN,
+    CODE,
+    GUTTER,
+    HIDDEN,
+    HIGHLIGHTER,
+    IS_ANSWER,
+    IS_QUESTION,
+    LANGUAGE,
+    NAMED,
+    PARTS,
+    PROPERTIES,
+    QUESTION,
+    ROLES,
+    SCORED,
+    WHOLE,
+)
+from udfs.page_names import Names, hash_lower, is_digit, is_letter, is_space, lower, names_table, value_of
+from udfs.page_tags import TAG
+
+A = IntEnum("A", "CLASS ID ROLE HIDDEN ARIA_HIDDEN STYLE ITEMPROP ITEMTYPE DATA_SCORE DATA_LANG DATA_LANGUAGE LANG")
+
+
+class Words(NamedTuple):
+    """The tables that reading attributes needs. `prefixes`: what a language stands behind, as rows of bytes, 0 after their ends."""
+
+    attributes: Names
+    whole: Names
+    parts: Names
+    roles: Names
+    properties: Names
+    prefixes: np.ndarray
+
+
+def _rows(*texts: bytes) -> np.ndarray:
+    return np.array([list(text.ljust(20, b"\0")) for text in texts], np.uint8)
+
+
+WORDS = Words(
+    names_table({name.name.lower().replace("_", "-").encode(): name for name in A}),
+    WHOLE,
+    PARTS,
+    ROLES,
+    PROPERTIES,
+    _rows(b"language-", b"lang-", b"highlight-source-", b"highlight-text-", b"highlight-", b"brush:", b"lang:", b"language:"),
+)
+_UNSEEN_STYLE = b"display:none"
+_OF_CLASSES = LANGUAGE | HIGHLIGHTER | NAMED | GUTTER | CODE  # says nothing as an id
+
+
+@compiled
+def next_attribute(data: Any, i: Any) -> Any:
+    """(name's start, end, value's start, end, what is after it) of the attribute at or after `i`.
+
+    An empty name: the tag ends. What is after it lies beyond `data` where the tag has no end.
+    """
+    n = len(data)
+    while i < n and (is_space(data[i]) or data[i] == 47):
+        i += 1
+    if i >= n:
+        return i, i, i, i, n + 1
+    if data[i] == 62:
+        return i, i, i, i, i + 1
+    start = i
+    i += 1
+    while i < n and not is_space(data[i]) and data[i] != 47 and data[i] != 62 and data[i] != 61:
+        i += 1
+    end = i
+    while i < n and is_space(data[i]):
+        i += 1
+    if i >= n or data[i] != 61:
+        return start, end, end, end, i
+    i += 1
+    while i < n and is_space(data[i]):
+        i += 1
+    if i < n and (data[i] == 34 or data[i] == 39):
+        close = i + 1
+        while close < n and data[close] != data[i]:
+            close += 1
+        return start, end, i + 1, close, close + 1
+    value = i
+    while i < n and not is_space(data[i]) and data[i] != 62:
+        i += 1
+    return start, end, value, i, i
+
+
+@compiled
+def attribute(data: Any, start: Any, key: Any) -> Any:
+    """(start, end) of the value of the attribute whose name has this hash, in the tag whose attributes begin at `start`; (-1, -1)."""
+    i = start
+    while True:
+        name, name_end, value, value_end, i = next_attribute(data, i)
+        if name == name_end or i > len(data):
+            return -1, -1
+        if hash_lower(data, name, name_end) == key:
+            return value, value_end
+
+
+@compiled
+def _prefix_length(data: Any, start: Any, end: Any, prefixes: Any) -> Any:
+    """How long the prefix of a language's name is that the word begins with; 0 where it has none."""
+    first = lower(data[start])
+    if first != 108 and first != 104 and first != 98:
+        return 0
+    for row in range(len(prefixes)):
+        k = 0
+        while prefixes[row, k] != 0 and start + k < end and lower(data[start + k]) == prefixes[row, k]:
+            k += 1
+        if prefixes[row, k] == 0:
+            return k
+    return 0
+
+
+@compiled
+def _parts_bits(data: Any, start: Any, end: Any, parts: Any) -> Any:
+    """Bits of the parts of a word: runs of letters, cut before a capital after a small letter."""
+    bits = 0
+    i = start
+    while i < end:
+        while i < end and not is_letter(data[i]):
+            i += 1
+        first = i
+        while i < end and is_letter(data[i]) and not (i > first and data[i] < 97 and data[i - 1] >= 97):
+            i += 1
+        if i > first:
+            bits |= value_of(parts, hash_lower(data, first, i))
+    return bits
+
+
+@compiled
+def words_bits(data: Any, start: Any, end: Any, words: Any) -> Any:
+    """(bits, start and end of the language's name or 0) of a class or id. A language behind a prefix wins over a bare one."""
+    bits = language = language_end = 0
+    is_after_prefix = False
+    i = start
+    while i < end:
+        while i < end and is_space(data[i]):
+            i += 1
+        first = i
+        while i < end and not is_space(data[i]):
+            i += 1
+        if i == first:
+            break
+        length = 0 if is_after_prefix else _prefix_length(data, first, i, words.prefixes)
+        if is_after_prefix or length:
+            is_after_prefix = first + length == i
+            if bits & NAMED == 0 and not is_after_prefix:
+                bits |= NAMED
+                language, language_end = first + length, i
+            bits |= HIGHLIGHTER
+            continue
+        found = value_of(words.whole, hash_lower(data, first, i))
+        bits |= found if found else _parts_bits(data, first, i, words.parts)
+        if found & LANGUAGE and language == 0:
+            language, language_end = first, i
+    return bits, language, language_end
+
+
+@compiled
+def _is_unseen(data: Any, start: Any, end: Any) -> Any:
+    """Whether a style says display:none."""
+    k = 0
+    for i in range(start, end):
+        if is_space(data[i]):
+            continue
+        byte = lower(data[i])
+        if byte == _UNSEEN_STYLE[k]:
+            k += 1
+            if k == len(_UNSEEN_STYLE):
+                return True
+        else:
+            k = 1 if byte == _UNSEEN_STYLE[0] else 0
+    return False
+
+
+@compiled
+def read_attributes(data: Any, i: Any, tag: Any, words: Any) -> Any:
+    """(bits, language's start, end, what is after the tag) of the tag whose attributes begin at `i`."""
+    bits = language = language_end = 0
+    while True:
+        name, name_end, value, value_end, i = next_attribute(data, i)
+        if name == name_end or i > len(data):
+            break
+        which = value_of(words.attributes, hash_lower(data, name, name_end))
+        if which == 0:
+            continue
+        if which == A.CLASS or which == A.ID:
+            found, first, last = words_bits(data, value, value_end, words)
+            bits |= found if which == A.CLASS else found & ~_OF_CLASSES
+            if which == A.CLASS and first:
+                language, language_end = first, last
+        elif which == A.ROLE:
+            bits |= value_of(words.roles, hash_lower(data, value, value_end))
+        elif which == A.HIDDEN:
+            bits |= HIDDEN
+        elif which == A.ARIA_HIDDEN:
+            bits |= ARIA_HIDDEN if value_end - value == 4 else 0
+        elif which == A.STYLE:
+            bits |= HIDDEN if _is_unseen(data, value, value_end) else 0
+        elif which == A.ITEMPROP:
+            bits |= value_of(words.properties, hash_lower(data, value, value_end))
+        elif which == A.ITEMTYPE:
+            first = value_end
+            while first > value and data[first - 1] != 47:
+                first -= 1
+            bits |= value_of(words.properties, hash_lower(data, first, value_end))
+        elif which == A.DATA_SCORE:
+            bits |= SCORED if value_end > value and (is_digit(data[value]) or data[value] == 45) else 0
+        elif which == A.DATA_LANG or which == A.DATA_LANGUAGE or (which == A.LANG and tag == TAG.PRE):
+            bits |= NAMED | LANGUAGE
+            language, language_end = value, value_end
+    if bits & SCORED:
+        bits |= (QUESTION if bits & IS_QUESTION else 0) | (ANSWER if bits & IS_ANSWER else 0)
+    return bits, language, language_end, i

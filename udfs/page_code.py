@@ -1,0 +1,245 @@
+"""Writes code: a fenced block with the code byte for byte, or inline code in backticks.
+
+The code of a block is what a browser shows of it: references decoded, CR LF and CR as LF, one line end right after `<pre>` left out
+(HTML's rules), `<br>` a line end, each block element, table row or list item a line of its own. Nothing else is changed: tabs, trailing
+spaces, empty lines, zero-width and direction marks stay; but a no-break space written as a reference is layout and becomes a space.
+A block stands at the left margin even inside lists and quotes, so that it can be found in the text as it is.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from udfs.compiled import compiled
+from udfs.page_marks import CODE, DROPPED, GUTTER, HIGHLIGHTER, NAMED, NO_LANGUAGE
+from udfs.page_names import hash_lower, is_digit, is_letter, is_space, lower, value_of
+from udfs.page_references import put_reference
+from udfs.page_tags import BLOCK, TAG, TEXT
+from udfs.page_tree import BITS, END, KIND, LANG, LANG_END, LAST, MAX_DEPTH, PARENT, START
+from udfs.page_writer import (
+    BLOCKS,
+    BREAK,
+    CODE_BYTES,
+    FRESH,
+    GLUED,
+    HAS_TAGS,
+    HEADING,
+    LANGUAGES,
+    LOW,
+    MARGIN,
+    POS,
+    PREFIX,
+    SPACE,
+    begin,
+    has_room,
+    put,
+)
+
+LONGEST_LANGUAGE = 30
+LANGUAGE_LEVELS = 4  # how far above a block the page may name its language
+
+
+@compiled
+def _find_language(data: Any, nodes: Any, node: Any, words: Any) -> Any:
+    """The node whose class names the language of the block `node`: itself, the first element in it, or one above; -1 where none does."""
+    if nodes[node, LANG_END]:
+        return node
+    inner = node + 1
+    while inner < nodes[node, LAST] and nodes[inner, KIND] == TEXT:
+        inner += 1
+    if inner < nodes[node, LAST] and nodes[inner, KIND] == TAG.CODE and nodes[inner, LANG_END]:
+        return inner
+    above = nodes[node, PARENT]
+    for _ in range(LANGUAGE_LEVELS):
+        if above < 0:
+            break
+        if nodes[above, LANG_END] and nodes[above, BITS] & (NAMED | HIGHLIGHTER):
+            return above
+        above = nodes[above, PARENT]
+    return -1
+
+
+@compiled
+def _put_language(w: Any, data: Any, nodes: Any, node: Any, words: Any) -> None:
+    """The language's name in lower case. What is no name (`none`, `default`) is left out."""
+    found = _find_language(data, nodes, node, words)
+    if found < 0:
+        return
+    start = end = np.int64(nodes[found, LANG])
+    while end < nodes[found, LANG_END] and end - start < LONGEST_LANGUAGE:
+        byte = data[end]
+        if not (is_letter(byte) or is_digit(byte) or byte == 43 or byte == 35 or byte == 45 or byte == 46 or byte == 95):
+            break
+        end += 1
+    if end == start or value_of(words.whole, hash_lower(data, start, end)) & NO_LANGUAGE:
+        return
+    first = w.state[POS]
+    for i in range(start, end):
+        put(w, lower(data[i]))
+    if w.state[LANGUAGES] < len(w.languages):
+        w.languages[w.state[LANGUAGES], 0] = first
+        w.languages[w.state[LANGUAGES], 1] = w.state[POS]
+        w.state[LANGUAGES] += 1
+
+
+@compiled
+def _put_code_text(data: Any, start: Any, end: Any, references: Any, out: Any, at: Any) -> Any:
+    i = start
+    while i < end:
+        byte = data[i]
+        if byte == 38:
+            i, after = put_reference(data, i, end, references, out, at)
+            if after - at == 2 and out[at] == 0xC2 and out[at + 1] == 0xA0:
+                out[at] = 32
+                after = at + 1
+            at = after
+        elif byte == 13:
+            out[at] = 10
+            at += 1
+            i += 2 if i + 1 < end and data[i + 1] == 10 else 1
+        else:
+            out[at] = byte
+            at += 1
+            i += 1
+    return at
+
+
+@compiled
+def _is_line(tag: Any, kinds: Any) -> Any:
+    return kinds[tag] & BLOCK and tag != TAG.TD and tag != TAG.TH and tag != TAG.TBODY and tag != TAG.THEAD
+
+
+@compiled
+def _after_newline(data: Any, start: Any, end: Any) -> Any:
+    if start < end and data[start] == 13:
+        return start + 2 if start + 1 < end and data[start + 1] == 10 else start + 1
+    return start + 1 if start < end and data[start] == 10 else start
+
+
+@compiled
+def _after_gap(data: Any, start: Any, end: Any) -> Any:
+    """After the one space that Doxygen puts between a line's number and its code."""
+    gap = b"&#160;"
+    k = 0
+    while k < len(gap) and start + k < end and data[start + k] == gap[k]:
+        k += 1
+    if k == len(gap):
+        return start + k
+    return start + 1 if start < end and data[start] == 32 else start
+
+
+@compiled
+def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, references: Any, out: Any, first: Any) -> Any:
+    """Writes the code below `node` to `out` from `first`; returns its end."""
+    lines = np.empty(MAX_DEPTH + 1, np.int64)  # open elements that are lines, and where each began
+    begins = np.empty(MAX_DEPTH + 1, np.int64)
+    depth = 0
+    at = first
+    is_line_over = is_after_gutter = False
+    i = node + 1
+    while True:
+        while depth and nodes[lines[depth - 1], LAST] <= i:
+            depth -= 1
+            tag = nodes[lines[depth], KIND]
+            is_whole = tag == TAG.TR or tag == TAG.LI or (tag == TAG.DIV and nodes[node, BITS] & CODE != 0)
+            if is_whole and (at == begins[depth] or out[at - 1] != 10):
+                out[at] = 10
+                at += 1
+            is_line_over = at > first and out[at - 1] != 10
+        if i >= nodes[node, LAST]:
+            return at
+        tag = nodes[i, KIND]
+        if nodes[i, BITS] & DROPPED:
+            is_after_gutter = nodes[i, BITS] & GUTTER != 0 and nodes[node, BITS] & CODE != 0 and tag == TAG.SPAN
+            i = nodes[i, LAST]
+            continue
+        if tag == TEXT:
+            start, end = np.int64(nodes[i, START]), np.int64(nodes[i, END])
+            if i == node + 1 and nodes[node, KIND] != TAG.DIV:
+                start = _after_newline(data, start, end)
+            if is_after_gutter:
+                start = _after_gap(data, start, end)
+                is_after_gutter = False
+            if _is_between_lines(nodes[nodes[i, PARENT], KIND], depth) and _is_blank(data, start, end):
+                start = end
+            if is_line_over and start < end:
+                if data[start] != 10 and data[start] != 13:
+                    out[at] = 10
+                    at += 1
+                is_line_over = False
+            at = _put_code_text(data, start, end, references, out, at)
+        elif tag == TAG.BR:
+            out[at] = 10
+            at += 1
+        elif _is_line(tag, kinds):
+            if at > first and out[at - 1] != 10:
+                out[at] = 10
+                at += 1
+            is_line_over = False
+            lines[depth], begins[depth] = i, at
+            depth += 1
+        i += 1
+
+
+@compiled
+def _is_between_lines(tag: Any, depth: Any) -> Any:
+    """Whether blank text in such an element is the layout of the page's source, not of its code."""
+    return TAG.TABLE <= tag <= TAG.TR or TAG.UL <= tag <= TAG.OL or (depth == 0 and tag == TAG.DIV)
+
+
+@compiled
+def _is_blank(data: Any, start: Any, end: Any) -> Any:
+    while start < end and is_space(data[start]):
+        start += 1
+    return start == end
+
+
+@compiled
+def longest_ticks(data: Any, start: Any, end: Any) -> Any:
+    longest = run = 0
+    for i in range(start, end):
+        run = run + 1 if data[i] == 96 else 0
+        longest = max(longest, run)
+    return longest
+
+
+@compiled
+def put_block(w: Any, data: Any, nodes: Any, node: Any, kinds: Any, words: Any, references: Any) -> None:
+    """The fenced block of an element that holds code; nothing where it has no visible character."""
+    state, out = w.state, w.out
+    source = np.int64(nodes[nodes[node, LAST] - 1, END]) - nodes[node, START]
+    if not has_room(w, 3 * source + 4 * MARGIN):
+        return
+    scratch = state[POS] + 2 * MARGIN
+    end = _put_code(data, nodes, node, kinds, references, out, scratch)
+    if _is_blank(out, scratch, end):
+        return
+    ticks = max(3, longest_ticks(out, scratch, end) + 1)
+    if not has_room(w, 3 * source + 4 * MARGIN + 2 * ticks):
+        return
+    code = out[scratch:end].copy()
+    if state[FRESH] and w.prefix[state[PREFIX] - 2] != 58:
+        begin(w)
+        state[POS] -= 1  # the space after the marker
+    elif state[FRESH]:
+        w.prefix[state[PREFIX] - 2] = 32
+        state[FRESH] = 0
+    if state[POS]:
+        put(w, 10)
+        put(w, 10)
+    for _ in range(ticks):
+        put(w, 96)
+    _put_language(w, data, nodes, node, words)
+    put(w, 10)
+    for byte in code:
+        put(w, byte)
+    if code[-1] != 10:
+        put(w, 10)
+    for _ in range(ticks):
+        put(w, 96)
+    state[BLOCKS] += 1
+    state[CODE_BYTES] += len(code) - (code[-1] == 10)
+    state[HAS_TAGS] |= nodes[node, KIND] == TAG.PRE
+    state[SPACE] = state[GLUED] = state[HEADING] = 0
+    state[BREAK] = 2
+    state[LOW] = 0

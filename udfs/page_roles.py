@@ -1,0 +1,160 @@
+"""Which parts of a page are its content: hidden parts, navigation, banners, lists of links are marked as dropped.
+
+Two strengths. `STRICT` goes by tags, roles, words of classes and the share of links; `PLAIN` drops only what is hidden or never text. What
+holds a code block is never dropped but where a class or role names it as navigation, or where it is hidden.
+"""
+
+from typing import Any
+
+from udfs.compiled import compiled
+from udfs.page_marks import (
+    ARIA_HIDDEN,
+    BOILERPLATE,
+    CHROME,
+    CODE,
+    CONTENT,
+    DROPPED,
+    GUTTER,
+    HAS_BLOCK,
+    HAS_BREAK,
+    HAS_CODE,
+    HAS_TITLE,
+    HIDDEN,
+    MAIN,
+    NOTE,
+    PANEL,
+    VOTES,
+)
+from udfs.page_names import is_space
+from udfs.page_tags import BLOCK, TAG, TEXT, UNSEEN
+from udfs.page_tree import BITS, END, KIND, LAST, LINKED, LINKS, PARENT, SIZE, START
+
+STRICT, PLAIN = 1, 0
+SHORT_BYTES = 300  # a part with a weak sign and no more text than this is boilerplate
+FEW_LINKS = 4
+_UP = HAS_CODE | HAS_BLOCK | HAS_BREAK | HAS_TITLE
+
+
+@compiled
+def _visible_bytes(data: Any, start: Any, end: Any) -> Any:
+    while start < end and is_space(data[start]):
+        start += 1
+    while end > start and is_space(data[end - 1]):
+        end -= 1
+    return end - start
+
+
+@compiled
+def _is_unseen(tag: Any, bits: Any, kinds: Any) -> Any:
+    if kinds[tag] & UNSEEN or (bits & HIDDEN and not bits & PANEL):
+        return True
+    return bits & ARIA_HIDDEN and not bits & HAS_CODE
+
+
+@compiled
+def measure(data: Any, nodes: Any, count: Any, kinds: Any) -> Any:
+    """Fills SIZE (bytes of visible text), LINKED (of them in links), LINKS and the HAS_ bits of every subtree. Returns the page's SIZE."""
+    total = 0
+    for i in range(count - 1, -1, -1):
+        tag = nodes[i, KIND]
+        if tag == TEXT:
+            nodes[i, SIZE] = _visible_bytes(data, nodes[i, START], nodes[i, END])
+        else:
+            if tag == TAG.PRE or tag == TAG.TEXTAREA or tag == TAG.XMP or tag == TAG.LISTING or nodes[i, BITS] & CODE:
+                nodes[i, BITS] |= HAS_CODE if nodes[i, SIZE] else 0
+            if tag == TAG.A:
+                nodes[i, LINKED] = nodes[i, SIZE]
+                nodes[i, LINKS] = 1
+            elif tag == TAG.H1 and nodes[i, SIZE]:
+                nodes[i, BITS] |= HAS_TITLE
+            elif tag == TAG.BR:
+                nodes[i, BITS] |= HAS_BREAK
+            if _is_unseen(tag, nodes[i, BITS], kinds):
+                continue
+        parent = nodes[i, PARENT]
+        if parent < 0:
+            total += nodes[i, SIZE]
+            continue
+        nodes[parent, SIZE] += nodes[i, SIZE]
+        nodes[parent, LINKED] += nodes[i, LINKED]
+        nodes[parent, LINKS] += nodes[i, LINKS]
+        nodes[parent, BITS] |= nodes[i, BITS] & _UP | (HAS_BLOCK if tag != TEXT and kinds[tag] & BLOCK else 0)
+    return total
+
+
+@compiled
+def main_part(nodes: Any, count: Any, total: Any) -> Any:
+    """The <main> (or role=main) that holds most of the page's text; -1 where there is none."""
+    for i in range(count):
+        if (nodes[i, KIND] == TAG.MAIN or nodes[i, BITS] & MAIN) and 2 * nodes[i, SIZE] >= total:
+            return i
+    return -1
+
+
+@compiled
+def _is_mark(data: Any, nodes: Any, i: Any) -> Any:
+    """Whether a link is only a mark to a heading's address: a pilcrow, a section sign or `#`."""
+    if nodes[i, SIZE] > 2:
+        return False
+    first = nodes[i, START]
+    for k in range(i + 1, nodes[i, LAST]):
+        if nodes[k, KIND] == TEXT and nodes[k, SIZE]:
+            first = nodes[k, START]
+            while is_space(data[first]):
+                first += 1
+            break
+    if nodes[i, SIZE] == 1:
+        return data[first] == 35
+    return nodes[i, SIZE] == 2 and data[first] == 0xC2 and (data[first + 1] == 0xB6 or data[first + 1] == 0xA7)
+
+
+@compiled
+def _is_boilerplate(nodes: Any, i: Any, in_main: Any) -> Any:
+    tag, bits = nodes[i, KIND], nodes[i, BITS]
+    size, linked = nodes[i, SIZE], nodes[i, LINKED]
+    parent = nodes[nodes[i, PARENT], KIND] if nodes[i, PARENT] >= 0 else TEXT
+    if tag == TAG.NAV:
+        return True
+    if tag == TAG.FOOTER:
+        return parent != TAG.BLOCKQUOTE
+    if tag == TAG.HEADER:
+        return not in_main and not (bits & HAS_TITLE and 2 * linked < size)
+    if tag == TAG.ASIDE and not bits & NOTE:
+        return not in_main or 3 * linked > size
+    if bits & BOILERPLATE and not bits & (CONTENT | HAS_TITLE | NOTE) and (3 * linked > size or size < SHORT_BYTES):
+        return not TAG.H1 <= tag <= TAG.H6
+    if tag == TAG.UL or tag == TAG.OL or tag == TAG.DIV or tag == TAG.TABLE or tag == TAG.SECTION or tag == TAG.CENTER:
+        return nodes[i, LINKS] >= FEW_LINKS and 10 * linked > 8 * size and not bits & HAS_TITLE
+    return False
+
+
+@compiled
+def drop(data: Any, nodes: Any, count: Any, kinds: Any, strength: Any, total: Any) -> Any:
+    """Marks what is not content as DROPPED, after `measure`. Returns the bytes of visible text that stay."""
+    main = main_part(nodes, count, total) if strength == STRICT else -1
+    main_end = main_last = 0
+    kept = i = 0
+    while i < count:
+        tag, bits = nodes[i, KIND], nodes[i, BITS] & ~DROPPED
+        nodes[i, BITS] = bits
+        if tag == TEXT:
+            kept += nodes[i, SIZE]
+            i += 1
+            continue
+        if i == main:
+            main_last = nodes[i, LAST]
+        if tag == TAG.ARTICLE or tag == TAG.MAIN or i == main:
+            main_end = max(main_end, nodes[i, LAST])
+        is_out = _is_unseen(tag, bits, kinds) or bits & GUTTER or (tag == TAG.A and _is_mark(data, nodes, i))
+        if strength == STRICT and not is_out:
+            is_out = bits & VOTES or (bits & CHROME and not bits & HAS_CODE)
+            if not bits & HAS_CODE:
+                is_out = is_out or _is_boilerplate(nodes, i, i < main_end)
+                is_outside = main >= 0 and (nodes[i, LAST] <= main or i >= main_last > 0)
+                is_out = is_out or (is_outside and not (bits & HAS_TITLE and nodes[i, SIZE] < SHORT_BYTES) and tag != TAG.H1)
+        if is_out:
+            nodes[i, BITS] |= DROPPED
+            i = nodes[i, LAST]
+        else:
+            i += 1
+    return kept

@@ -1,0 +1,71 @@
+"""Where pieces of given documents lie in a shard, and so in whatever was exported from it."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from udfs.export_documents import PiecePlaces
+from udfs.exports import ShardExport
+
+Candidate = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A piece, which holds `token_count` tokens of a document from its token `token_offset` on. All places count from 0.
+
+    It starts at `sequence_token` of the sequence in `row`, at `shard_token` of the shard's tokens one after the other, and belongs to the
+    shard's document number `document`, as `udfs.export_documents` counts them.
+    """
+
+    kind: str
+    candidate: str
+    token_offset: int
+    token_count: int
+    sequence: str
+    row: int
+    sequence_token: int
+    shard_token: int
+    document: int
+
+
+def places(batches: Iterable[pa.RecordBatch], wanted: Collection[Candidate]) -> Iterator[Place]:
+    """Reads the columns `sequence` and `pieces` of a shard from its start, one batch in memory."""
+    keys = pa.array(sorted({candidate for _, candidate in wanted}), pa.string())
+    starts = PiecePlaces()
+    row = token = document = 0
+    for batch in batches:
+        lists = batch.column("pieces")
+        pieces = lists.flatten()
+        rows = np.asarray(pc.list_parent_indices(lists))
+        counts = np.asarray(pieces.field("token_count"))
+        begins = np.cumsum(counts) - counts
+        documents = document - 1 + np.cumsum(starts.starts(pieces))
+        hits = np.flatnonzero(pc.is_in(pieces.field("candidate"), value_set=keys).to_numpy(zero_copy_only=False))
+        for hit in hits.tolist():
+            found = pieces[hit].as_py()
+            if (found["kind"], found["candidate"]) in wanted:
+                first = begins[np.searchsorted(rows, rows[hit])]
+                name = batch.column("sequence")[int(rows[hit])].as_py()
+                at = (name, row + int(rows[hit]), int(begins[hit] - first), token + int(begins[hit]), int(documents[hit]))
+                yield Place(found["kind"], found["candidate"], found["token_offset"], found["token_count"], *at)
+        row += batch.num_rows
+        token += int(counts.sum())
+        document = int(documents[-1]) + 1 if len(documents) else document
+
+
+def exported_place(format: str, shard: ShardExport, place: Place) -> dict[str, str | int]:
+    """The file of an export that holds a place of its shard, and where in it: a document, a sample, or a token."""
+    if format == "megatron":
+        return {"file": shard.files[0].file, "document": place.document}
+    if format == "flat":
+        return {"file": shard.files[0].file, "token": place.shard_token}
+    first = 0
+    for file in shard.files:
+        if place.row < first + file.rows:
+            return {"file": file.file, "sample": place.row - first}
+        first += file.rows
+    raise ValueError(f"row {place.row} is not in the {first} rows of {shard.shard}")
