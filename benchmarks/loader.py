@@ -102,7 +102,15 @@ def packed(number: int, tokens: int) -> Iterator[pa.RecordBatch]:
     ids = (random.random(int(lengths.sum())) ** 3 * VOCABULARY).astype(np.int32)
     lists = pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32()), pa.array(ids))
     names = pa.array([f"{number}-{row}" for row in range(len(lists))])
-    columns = {"kind": pa.repeat("file", len(lists)), "candidate": names, "token_offset": pa.array([0] * len(lists)), "tokens": lists}
+    columns = {
+        "kind": pa.repeat("file", len(lists)),
+        "candidate": names,
+        "is_fim": pa.repeat(False, len(lists)),
+        "epoch": pa.repeat(pa.scalar(0, pa.int32()), len(lists)),
+        "text_hash": pa.repeat("0" * 16, len(lists)),
+        "token_offset": pa.repeat(pa.scalar(0, pa.int64()), len(lists)),
+        "tokens": lists,
+    }
     for batch in pack([pa.RecordBatch.from_pydict(columns)], SEQUENCE, np.full(VOCABULARY, 3)):
         sequences = pa.array([f"benchmark/train/{number}/{position}" for position in batch.column("position").to_pylist()])
         yield pa.RecordBatch.from_arrays([sequences, *batch.columns[1:]], schema=SCHEMA)

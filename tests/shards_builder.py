@@ -2,6 +2,7 @@
 
 import sysconfig
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow as pa
 from udfs.manifest import LanguageCounts, Manifest, Split
 from udfs.packing import PACKED, pack
 from udfs.shards import write_manifest, write_shard
-from udfs.tokenizer import Tokenizer, encode, load, train
+from udfs.tokenizer import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, Tokenizer, encode, load, train
 
 LIBRARY = Path(sysconfig.get_paths()["stdlib"])
 TEXTS = {
@@ -22,15 +23,26 @@ SCHEMA = pa.schema([pa.field("sequence", pa.string(), False), *[field for field 
 
 
 def write_split(folder: str, split: str, texts: list[str], tokenizer: Tokenizer, window: int = WINDOW) -> Split:
-    """Every third document is said to be a commit, the others files."""
+    """Every third document is said to be a commit, the others files; every second of training is filled in the middle."""
+    marks = [tokenizer.model.token_to_id(name) for name in (FIM_SUFFIX, FIM_PREFIX, FIM_MIDDLE)]
 
     def documents() -> Iterator[pa.RecordBatch]:
         tokens, offsets = encode(tokenizer, pa.array(texts, pa.string()))
-        lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(tokens))
-        names = pa.array([f"document-{row}" for row in range(len(lists))])
-        kinds = pa.array(["commit" if row % 3 == 2 else "file" for row in range(len(lists))])
-        whole = pa.array([0] * len(lists), pa.int64())
-        yield pa.RecordBatch.from_pydict({"kind": kinds, "candidate": names, "token_offset": whole, "tokens": lists})
+        rows = [
+            filled(tokens[start:end].tolist(), marks) if is_filled(split, row) else tokens[start:end].tolist()
+            for row, (start, end) in enumerate(pairwise(offsets))
+        ]
+        yield pa.RecordBatch.from_pydict(
+            {
+                "kind": pa.array(["commit" if row % 3 == 2 else "file" for row in range(len(rows))]),
+                "candidate": pa.array([f"document-{row}" for row in range(len(rows))]),
+                "is_fim": pa.array([is_filled(split, row) for row in range(len(rows))]),
+                "epoch": pa.array([0] * len(rows), pa.int32()),
+                "text_hash": pa.array(["0" * 16] * len(rows)),
+                "token_offset": pa.array([0] * len(rows), pa.int64()),
+                "tokens": pa.array(rows, pa.list_(pa.int32())),
+            }
+        )
 
     def rows() -> Iterator[pa.RecordBatch]:
         for batch in pack(documents(), window, tokenizer.token_bytes):
@@ -39,6 +51,16 @@ def write_split(folder: str, split: str, texts: list[str], tokenizer: Tokenizer,
 
     shard = write_shard(folder, f"{split}-00000.parquet", rows(), SCHEMA)
     return Split((shard,), {"Python": LanguageCounts(len(texts), shard.tokens, shard.text_bytes)})
+
+
+def is_filled(split: str, row: int) -> bool:
+    return split == "train" and row % 2 == 1
+
+
+def filled(tokens: list[int], marks: list[int]) -> list[int]:
+    """Suffix, prefix, middle of a document cut at a quarter and at half of its tokens; its end token stays the last."""
+    quarter, half = len(tokens) // 4, len(tokens) // 2
+    return [marks[0], *tokens[half:-1], marks[1], *tokens[:quarter], marks[2], *tokens[quarter:half], tokens[-1]]
 
 
 def write_shards(folder: Path, window: int = WINDOW) -> Path:

@@ -15,12 +15,13 @@ PROBE = Plan(
     "probe",
     "tiny",
     (
-        Phase("regular", 352, 128, 8, 1e-2, warmup_steps=20, seconds_budget=60, joins_sequences=True),
-        Phase("continued", 32, 256, 8, 1e-3, seconds_budget=15, joins_sequences=True),
+        Phase("regular", 330, 128, 8, 1e-2, warmup_steps=20, seconds_budget=60, joins_sequences=True),
+        Phase("continued", 30, 256, 8, 1e-3, seconds_budget=15, joins_sequences=True),
     ),
     optimizer="muon",
     save_every_s=20,
     kept_states=1,
+    fim_documents=32,
 )
 # For one GPU and an afternoon: not run yet.
 PILOT = Plan(

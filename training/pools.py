@@ -122,14 +122,17 @@ def _joined(counts: np.ndarray, joined: int) -> np.ndarray:
 
 
 def _documents(pieces: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
-    """The document of each piece (int32), and the first piece of each document. A piece that goes on where the last one ended is of its
-    document.
+    """The document of each piece (int32), and the first piece of each document.
+
+    A piece that goes on where the last one ended is of its document. A document that is repeated is another one.
     """
     offsets, sizes = (pieces.field(name).to_numpy(zero_copy_only=False) for name in ("token_offset", "token_count"))
     is_new = np.ones(len(pieces), dtype=bool)
     if len(pieces) > 1:
         same = np.asarray(offsets[1:] == offsets[:-1] + sizes[:-1]) & (offsets[1:] > 0)
-        for name in ("kind", "candidate"):
+        for name in ("kind", "candidate", "is_fim", "epoch"):
+            if pieces.type.get_field_index(name) < 0:  # shards of older versions have neither of the last two
+                continue
             column = pieces.field(name)
             same &= pc.equal(column[1:], column[:-1]).to_numpy(zero_copy_only=False)
         is_new[1:] = ~same

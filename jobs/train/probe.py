@@ -25,7 +25,7 @@ from schemas.mix import MANIFEST, SEQUENCES
 
 @dataclass(frozen=True)
 class ProbeJobParams:
-    steps: int = parameter(384, "optimizer steps, a twelfth of them in the second phase; fewer where the time does not allow them", least=2)
+    steps: int = parameter(360, "optimizer steps, a twelfth of them in the second phase; fewer where the time does not allow them", least=2)
     seconds_budget: float = parameter(75.0, "seconds of training, a fifth for the second phase", least=1)
 
 

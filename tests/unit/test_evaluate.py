@@ -8,12 +8,18 @@ from training.evaluate import HeldOut, held_out, measured
 from training.loader import Source
 from training.pools import IGNORED, KINDS, Windows
 from udfs.manifest import LanguageCounts, Manifest, Split
-from udfs.packing import PIECE
 from udfs.shards import ROW_GROUP_ROWS, write_shard
 
 SEQUENCES, WINDOW = 1000, 10
 TOKENS = SEQUENCES * WINDOW
-TOKEN_BYTES = np.arange(TOKENS + 1) % 5  # token n stands for n % 5 bytes
+# What the loader needs of a piece; shards have more.
+PIECE = pa.struct(
+    [
+        *[pa.field(name, pa.string(), False) for name in ("kind", "candidate")],
+        *[pa.field(name, pa.int64(), False) for name in ("token_offset", "token_count", "text_bytes")],
+    ]
+)
+TOKEN_BYTES = np.arange(TOKENS + 1) % 7  # token n stands for n % 7 bytes
 # As shards have them where pieces name their language.
 LANGUAGE_PIECE = pa.struct([*PIECE, pa.field("language", pa.string())])
 
@@ -31,7 +37,7 @@ def source_of(folder: Path, piece: pa.StructType) -> Source:
     tokens = np.arange(1, TOKENS + 1).reshape(SEQUENCES, WINDOW)
     rows = []
     for n, row in enumerate(tokens):
-        text_bytes = int((row % 5).sum())
+        text_bytes = int((row % 7).sum())
         kind, language = (("commit", "Python"), ("file", None))[n % 2]
         values = {
             "kind": kind,
@@ -73,7 +79,7 @@ def test_every_part_of_the_split_gives_its_share_of_the_sample(source: Source) -
 
 def test_the_sample_counts_the_bytes_of_its_own_tokens(source: Source) -> None:
     found = sample(source, 1000)
-    assert found.text_bytes == sum(token % 5 for token in targets(found))
+    assert found.text_bytes == sum(token % 7 for token in targets(found))
 
 
 def test_all_is_taken_where_more_is_asked_than_there_is(source: Source) -> None:
@@ -87,7 +93,7 @@ def test_a_smaller_sample_is_part_of_a_larger_one_and_depends_on_the_seed_alone(
 
 def test_bits_by_kind_and_language_add_up_to_the_whole(tmp_path: Path) -> None:
     found = sample(source_of(tmp_path, LANGUAGE_PIECE), 2000)
-    nats = np.where(found.windows.targets == IGNORED, 0.0, found.windows.targets % 7)
+    nats = np.where(found.windows.targets == IGNORED, 0.0, found.windows.targets % 11)
     bits = measured(found, nats, nats)
     assert set(bits.by_kind) == {"commit", "file"} and set(bits.by_language) == {"Python", "unknown"}
     for parts in (bits.by_kind, bits.by_language):
@@ -98,8 +104,8 @@ def test_bits_by_kind_and_language_add_up_to_the_whole(tmp_path: Path) -> None:
             total / found.text_bytes == pytest.approx(bits.model.bits_per_byte) == pytest.approx(nats.sum() / np.log(2) / found.text_bytes)
         )
     commits = [token for token in targets(found) if (token - 1) // WINDOW % 2 == 0]
-    assert bits.by_kind["commit"].text_bytes == bits.by_language["Python"].text_bytes == sum(token % 5 for token in commits)
-    expected = sum(token % 7 for token in commits) / np.log(2) / sum(token % 5 for token in commits)
+    assert bits.by_kind["commit"].text_bytes == bits.by_language["Python"].text_bytes == sum(token % 7 for token in commits)
+    expected = sum(token % 11 for token in commits) / np.log(2) / sum(token % 7 for token in commits)
     assert bits.by_kind["commit"].bits_per_byte == pytest.approx(expected)
 
 

@@ -12,10 +12,16 @@ from training.errors import PlanError
 from training.loader import Batches, Source, joined_sequences, pools, positions_of
 from training.pools import IGNORED, KINDS, Windows, pool_of
 from udfs.manifest import Manifest, ShardError, Split
-from udfs.packing import PIECE
 from udfs.shards import ROW_GROUP_ROWS, write_shard
 
 END = 0
+# What the loader needs of a piece; shards have more.
+PIECE = pa.struct(
+    [
+        *[pa.field(name, pa.string(), False) for name in ("kind", "candidate")],
+        *[pa.field(name, pa.int64(), False) for name in ("token_offset", "token_count", "text_bytes")],
+    ]
+)
 SCHEMA = pa.schema(
     [
         pa.field("sequence", pa.string(), False),
@@ -98,6 +104,17 @@ def test_joined_neighbours_make_one_document_of_two_parts_of_it_and_only_of_them
     assert all_windows(rows, 4, joined=2, pieces=pieces).targets.tolist() == [[1, 2, 3, 9], [1, 2, 4, 9]]
 
 
+def test_parts_of_a_document_that_do_not_follow_each_other_are_kept_apart() -> None:
+    pieces: list[list[Piece]] = [[("file", "a", 0, 2), ("file", "a", 4, 2)]]
+    assert pool_of([table([[1, 2, 5, 9]], pieces)], 4).documents.tolist() == [0, 0, 1, 1]
+
+
+def test_a_document_that_is_repeated_right_after_itself_is_another_one() -> None:
+    rows = [{"kind": "file", "candidate": "a", "token_offset": at, "token_count": 2, "epoch": epoch} for epoch, at in ((0, 0), (1, 2))]
+    repeated = pa.table({"tokens": [[1, 2, 1, 2]], "pieces": [rows]})
+    assert pool_of([repeated], 4).documents.tolist() == [0, 0, 1, 1]
+
+
 def test_neighbours_are_not_joined_across_row_groups() -> None:
     pool = pool_of([table([[1], [2], [3]]), table([[4], [5]])], 2, joined=2)
     assert pool.windows(np.arange(len(pool.starts)), 2, END).targets.tolist() == [[1, 2], [3, IGNORED], [4, 5]]
@@ -120,6 +137,13 @@ def test_an_epoch_sees_every_token_once_in_an_order_of_its_own(source: Source) -
 
 
 def test_an_epoch_of_several_streams_sees_every_token_once(many: Source) -> None:
+    seen = np.concatenate([batch.targets for batch in islice(Batches(many, 8), 100)])
+    assert Counter(seen.flat) == Counter(range(1, 4001))
+
+
+def test_an_epoch_read_in_several_pools_sees_every_token_once(many: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As large shards are: a pool holds three of a stream's ten row groups."""
+    monkeypatch.setattr("training.loader._POOL_TOKENS", 3 * 4 * ROW_GROUP_ROWS * 5)
     seen = np.concatenate([batch.targets for batch in islice(Batches(many, 8), 100)])
     assert Counter(seen.flat) == Counter(range(1, 4001))
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,18 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tests.shards_builder import SCHEMA, TEXTS, VOCABULARY, WINDOW, write_shards
 from training.__main__ import main
 from training.errors import NothingToTrainOn, PlanError, TrainingError
+from training.fim_check import fim_ids
 from training.folders import folders_of
+from training.loader import Batches
+from training.model import build_model
 from training.plan import Phase, Plan
+from training.processes import Processes
 from training.record import TrainResult, run_id
+from training.steps import Run, Steps, _step
 from training.trainer import train_plan
 from udfs.manifest import ShardError, Split
 from udfs.shards import read_manifest, write_manifest, write_shard
-from udfs.tokenizer import encode, load
+from udfs.tokenizer import FIM_MIDDLE, encode, load
 
 REGULAR = Phase("regular", 60, 32, 8, 1e-2, warmup_steps=10)
 CONTINUED = Phase("continued", 10, 64, 8, 1e-3, rope_theta=500_000.0)
@@ -117,6 +123,26 @@ def test_the_loss_is_the_mean_of_the_losses_by_kind(done: TrainResult) -> None:
     assert set(done.phases[0].loss_by_kind) == {"file", "commit"}
 
 
+def test_documents_with_a_gap_that_were_trained_on_are_counted(shards: Path, done: TrainResult) -> None:
+    folders, middle = folders_of(TINY, str(shards)), load((shards / "tokenizer.json").read_text()).model.token_to_id(FIM_MIDDLE)
+    seen = 0
+    for phase in TINY.phases:
+        batches = Batches(folders[phase.name].source("train", phase.window, 0), phase.batch_size)
+        seen += sum(int((batch.targets == middle).sum()) for batch in islice(batches, phase.steps))
+    assert done.fim.trained_on == seen
+    assert done.fim.skipped is None and done.fim.documents >= 2
+    assert done.fim.bits_per_byte is not None and done.fim.without_suffix is not None
+
+
+@pytest.mark.parametrize(("changes", "tolerance"), [({"precision": "bf16"}, 0.01), ({"masks_documents": True}, 0.05)])
+def test_other_precision_and_walls_between_documents_change_losses_a_little(
+    shards: Path, short: TrainResult, tmp_path: Path, changes: dict[str, Any], tolerance: float
+) -> None:
+    losses = [line.loss for line in trained(replace(SHORT, **changes), shards, tmp_path).log]
+    assert losses != [line.loss for line in short.log]
+    assert losses == pytest.approx([line.loss for line in short.log], rel=tolerance)
+
+
 def test_transformers_loads_the_checkpoint_with_its_tokenizer(shards: Path, done: TrainResult) -> None:
     tokenizer = AutoTokenizer.from_pretrained(done.checkpoint)
     ours = load((shards / "tokenizer.json").read_text())
@@ -143,6 +169,36 @@ def test_the_same_run_again_gives_the_same_weights(shards: Path, short: TrainRes
     again = trained(SHORT, shards, tmp_path)
     assert [line.loss for line in again.log] == [line.loss for line in short.log]
     assert weights(tmp_path) == weights(Path(short.checkpoint).parent)
+
+
+@pytest.mark.parametrize("micro_batch", [1, 3, 8])
+def test_the_gradient_of_a_step_is_that_of_its_mean_loss_however_it_is_parted(shards: Path, micro_batch: int) -> None:
+    """A plain gradient step shows its size; the optimizers that train do not depend on it."""
+    folder = folders_of(SHORT, str(shards))["regular"]
+    batch = next(Batches(folder.source("train", 32, 0), 8))
+    model = build_model(SHORT.shape, folder.tokenizer, 32, 10_000.0, 0)
+    plan = replace(SHORT, micro_batch=micro_batch, gradient_clip=1e9)
+    run = Run(model, (torch.optim.SGD(model.parameters()),))
+    before = model.model.embed_tokens.weight.detach().clone()
+    _step(run, batch, 1.0, Steps.of(plan, Processes(0, 1, torch.device("cpu")), model, None))
+    found = before - model.model.embed_tokens.weight.detach()
+    twin = build_model(SHORT.shape, folder.tokenizer, 32, 10_000.0, 0)
+    logits = twin(input_ids=torch.from_numpy(batch.inputs)).logits
+    torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=-100).backward()
+    torch.testing.assert_close(found, twin.model.embed_tokens.weight.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_a_step_counts_the_middles_that_are_to_be_learnt(shards: Path) -> None:
+    folder = folders_of(SHORT, str(shards))["regular"]
+    batch = next(Batches(folder.source("train", 32, 0), 8))
+    middle = fim_ids(folder.tokenizer)[2]  # type: ignore[index]
+    already = int((batch.targets == middle).sum())
+    batch.targets[[0, 3, 7], [1, 2, 3]] = middle
+    model = build_model(SHORT.shape, folder.tokenizer, 32, 10_000.0, 0)
+    steps = Steps.of(replace(SHORT, micro_batch=3), Processes(0, 1, torch.device("cpu")), model, middle)
+    sums = _step(Run(model, ()), batch, 0.0, steps)
+    assert sums[2].sum() == 3 + already
+    assert sums[1].sum() == int((batch.targets != -100).sum())
 
 
 def test_micro_batches_bound_memory_and_change_no_step(shards: Path, short: TrainResult, tmp_path: Path) -> None:
