@@ -82,6 +82,10 @@ def host_categories(tables: Tables, made: str) -> DataFrame:
     return ranked.where("place = 1").select(*PAGE_HOSTS.names)
 
 
+def idle(lake: Lake, params: PageJudgementsParams) -> str | None:
+    return None if lake.has_rows(PAGE_MODELS, pc.field("name") == params.model) else "there are no models of pages, nothing is judged"
+
+
 JOB = Job(
     "annotate.page_judgements",
     "says whether pages are about code, and of what kind and quality",
@@ -90,4 +94,5 @@ JOB = Job(
     transform=transform,
     params=PageJudgementsParams,
     version=VERSION,
+    idle=idle,
 )

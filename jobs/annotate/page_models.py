@@ -22,6 +22,7 @@ from jobs.runtime.tables import Tables
 from jobs.runtime.texts import located, map_texts, task_count
 from schemas.annotate import DUPLICATES, PAGE_MODELS
 from schemas.ingest import CONTENTS, PAGES
+from schemas.lake import Lake
 from schemas.spark import spark_schema
 from udfs.draws import uniform
 from udfs.page_card import card as markdown_of
@@ -171,6 +172,10 @@ def refusal(name: str, reason: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([row | {"model_hash": "", "card_markdown": reason}], schema=PAGE_MODELS.arrow_schema)
 
 
+def idle(lake: Lake, params: PageModelsParams) -> str | None:
+    return None if params.given or lake.has_rows(PAGES) else "there are no pages, nothing is trained"
+
+
 JOB = Job(
     "annotate.page_models",
     "trains the models that judge pages, once",
@@ -178,4 +183,5 @@ JOB = Job(
     writes=(PAGE_MODELS,),
     transform=transform,
     params=PageModelsParams,
+    idle=idle,
 )

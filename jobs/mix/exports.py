@@ -44,9 +44,6 @@ class ExportsParams:
 
 
 def transform(tables: Tables, params: ExportsParams) -> Iterator[Write]:
-    if not params.formats:
-        tables.account.remark = f"no format is named, nothing is exported; there are {', '.join(FORMATS)}"
-        return
     facts, manifest = card_facts(tables.lake)
     for format in dict.fromkeys(params.formats):
         export_format(tables, format, manifest, facts)
@@ -116,6 +113,10 @@ def is_changed(lake: Lake, params: ExportsParams) -> bool:
     return False
 
 
+def idle(lake: Lake, params: ExportsParams) -> str | None:
+    return None if params.formats else f"no format is named, nothing is exported; there are {', '.join(FORMATS)}"
+
+
 JOB = Job(
     "mix.exports",
     "exports the shards in the formats of other trainers, where some are named",
@@ -125,4 +126,5 @@ JOB = Job(
     params=ExportsParams,
     check=ExportsParams.check,
     is_changed=is_changed,
+    idle=idle,
 )

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from jobs.assemble.documents import layout_of
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import BATCH_BYTES, TextFunction, located, map_texts, task_count
@@ -29,7 +30,9 @@ def kept_documents(tables: Tables, profile: str, layouts: Sequence[str] = ()) ->
     which only one layout is wanted.
     """
     kept = tables[KEPT].where(F.col("policy") == profile)
-    kept = kept.select("kind", F.col("candidate").alias("kept"), "split", "language", "repository", "score_percent")
+    # Of a file or page the one layout that stands for it where this policy found it; of other kinds whatever there is.
+    wanted = F.when(F.col("kind").isin("file", "page"), layout_of()).alias("wanted")
+    kept = kept.select("kind", F.col("candidate").alias("kept"), "split", "language", "repository", "score_percent", wanted)
     whole = F.when(F.col("kind") == "repository", F.regexp_replace("candidate", "#[^#]*$", "")).otherwise(F.col("candidate"))
     documents = tables[DOCUMENTS].select(
         "kind", "candidate", "layout", whole.alias("kept"), "size_bytes",
@@ -39,7 +42,8 @@ def kept_documents(tables: Tables, profile: str, layouts: Sequence[str] = ()) ->
     for kind, layout in map(_layout, layouts):
         documents = documents.where((F.col("kind") != kind) | (F.col("layout") == layout))
     text_hash = F.coalesce("hash_of_text", F.substring("content_sha256", 1, HASH_DIGITS)).alias("text_hash")
-    placed = kept.join(documents, ["kind", "kept"]).select("*", text_hash).drop("kept", "hash_of_text")
+    placed = kept.join(documents, ["kind", "kept"]).where("wanted is null or wanted = layout")
+    placed = placed.select("*", text_hash).drop("kept", "wanted", "hash_of_text")
     return placed.join(located(tables[CONTENTS]).drop("size_bytes"), "content_sha256", "left")
 
 

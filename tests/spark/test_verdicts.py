@@ -31,7 +31,6 @@ def candidate(draw, kind, number, groups):
         "size_bytes": draw.randrange(1, 9),
         "token_estimate": 1,
         "has_text_facts": True,
-        "benchmark_count": 0,
         "alphanumeric_share": 0.9,
         "has_generated_mark": False,
         "duplicate_group": group,
