@@ -30,6 +30,8 @@ from udfs.page_writer import (
     MAX_PREFIX,
     POS,
     PREFIX,
+    PREFIX_BYTES,
+    PREFIX_KINDS,
     QUOTE,
     SPACE,
     TABLE,
@@ -53,7 +55,7 @@ _OPEN_NODE, _OPEN_PREFIX, _OPEN_LIST, _OPEN_NUMBER, _OPEN_ITEMS, _OPEN_COLUMNS =
 
 
 @compiled
-def render(data: Any, nodes: Any, count: Any, kinds: Any, words: Any, references: Any, classes: Any, w: Any) -> None:
+def render(data: Any, nodes: Any, count: Any, kinds: Any, names: Any, w: Any) -> None:
     """Writes the text of all nodes that are not DROPPED. Where `w` becomes FULL the text is not whole."""
     opened = np.empty((MAX_DEPTH + 1, _OPEN_COLUMNS), np.int64)
     depth = i = 0
@@ -66,9 +68,9 @@ def render(data: Any, nodes: Any, count: Any, kinds: Any, words: Any, references
         if nodes[i, BITS] & DROPPED:
             i = nodes[i, LAST]
         elif nodes[i, KIND] == TEXT:
-            put_text(w, data, nodes[i, START], nodes[i, END], classes, references)
+            put_text(w, data, nodes[i, START], nodes[i, END], names)
             i += 1
-        elif _put_whole(w, data, nodes, i, kinds, words, references, classes):
+        elif _put_whole(w, data, nodes, i, kinds, names):
             i = nodes[i, LAST]
         else:
             row = opened[depth]
@@ -81,22 +83,22 @@ def render(data: Any, nodes: Any, count: Any, kinds: Any, words: Any, references
 
 
 @compiled
-def _put_whole(w: Any, data: Any, nodes: Any, i: Any, kinds: Any, words: Any, references: Any, classes: Any) -> Any:
+def _put_whole(w: Any, data: Any, nodes: Any, i: Any, kinds: Any, names: Any) -> Any:
     """Writes an element that is one thing: a code block, mathematics, an image's formula. Returns whether it was one."""
     tag, bits = nodes[i, KIND], nodes[i, BITS]
     is_block = tag == TAG.PRE or tag == TAG.XMP or tag == TAG.LISTING or tag == TAG.PLAINTEXT or tag == TAG.TEXTAREA
     is_lines = (tag == TAG.CODE or tag == TAG.TT or tag == TAG.SAMP) and bits & HAS_BREAK and not bits & HAS_BLOCK
     if (is_block or is_lines or (bits & CODE and bits & HAS_CODE)) and not w.state[INLINE] and not w.state[IN_CODE]:
         if tag != TAG.TEXTAREA or _has_lines(data, nodes, i):
-            put_block(w, data, nodes, i, kinds, words, references)
+            put_block(w, data, nodes, i, kinds, names)
             w.state[HAS_TAGS] |= is_lines
         return True
     if tag == TAG.MATH:
-        _put_math(w, data, nodes, i, references, classes)
+        _put_math(w, data, nodes, i, names)
         return True
     if tag == TAG.IMG and bits & MATH:
         start, end = attribute(data, nodes[i, START], _ALT)
-        _put_formula(w, data, start, end, references, classes)
+        _put_formula(w, data, start, end, names)
     return False
 
 
@@ -109,25 +111,25 @@ def _has_lines(data: Any, nodes: Any, i: Any) -> Any:
 
 
 @compiled
-def _put_formula(w: Any, data: Any, start: Any, end: Any, references: Any, classes: Any) -> None:
+def _put_formula(w: Any, data: Any, start: Any, end: Any, names: Any) -> None:
     if end > start:
-        put_text(w, data, start, end, classes, references)
+        put_text(w, data, start, end, names)
 
 
 @compiled
-def _put_math(w: Any, data: Any, nodes: Any, i: Any, references: Any, classes: Any) -> None:
+def _put_math(w: Any, data: Any, nodes: Any, i: Any, names: Any) -> None:
     """MathML as its TeX where the page has it, else as its text."""
     start, end = attribute(data, nodes[i, START], _ALTTEXT)
     if end > start:
-        _put_formula(w, data, start, end, references, classes)
+        _put_formula(w, data, start, end, names)
         return
     for k in range(i + 1, nodes[i, LAST]):
         if nodes[k, KIND] == TAG.ANNOTATION and nodes[k, LAST] > k + 1:
-            _put_formula(w, data, nodes[k + 1, START], nodes[k + 1, END], references, classes)
+            _put_formula(w, data, nodes[k + 1, START], nodes[k + 1, END], names)
             return
     for k in range(i + 1, nodes[i, LAST]):
         if nodes[k, KIND] == TEXT:
-            put_text(w, data, nodes[k, START], nodes[k, END], classes, references)
+            put_text(w, data, nodes[k, START], nodes[k, END], names)
 
 
 @compiled
@@ -142,8 +144,8 @@ def _add_prefix(w: Any, marker: Any, kind: Any) -> None:
     state = w.state
     if state[PREFIX] + len(marker) <= MAX_PREFIX:
         for byte in marker:
-            w.prefix[state[PREFIX]] = byte
-            w.prefix_kinds[state[PREFIX]] = kind
+            state[PREFIX_BYTES + state[PREFIX]] = byte
+            state[PREFIX_KINDS + state[PREFIX]] = kind
             state[PREFIX] += 1
 
 
