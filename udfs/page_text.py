@@ -37,7 +37,7 @@ from udfs.page_writer import (
 
 VERSION = 2
 
-MAX_MARKS = 2_000_000  # `<` in a page: 200 MB of nodes
+MAX_MARKS = 4_000_000  # `<` in a page: at most 400 MB of nodes
 FEW_BYTES = 200  # a page of which the strict rules leave less than this and less than a tenth is read by the plain ones
 _HREF, _LANG, _REL = (name_hash(name) for name in (b"href", b"lang", b"rel"))
 

@@ -136,7 +136,7 @@ def test_small_pages(body: str, text: str) -> None:
 
 HOSTILE = {
     "depth": (b"<div>" * 100_000, "too_deep"),
-    "marks": (b"<b>" * 3_000_000, "too_many_nodes"),
+    "marks": (b"<b>" * 4_500_000, "too_many_nodes"),
     "nothing": (b"", "empty_page"),
     "spaces": (b" \n" * 1000, "empty_page"),
     "flat nodes": (b"<p>x</p>" * 300_000, None),
