@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from udfs.compiled import compiled
-from udfs.page_marks import CODE, DROPPED, GUTTER, HIGHLIGHTER, NAMED, NO_LANGUAGE
-from udfs.page_names import hash_lower, is_digit, is_letter, is_space, lower, value_of
+from udfs.page_names import WHOLE, hash_lower, is_digit, is_letter, is_space, lower, value_of
 from udfs.page_references import put_reference
 from udfs.page_tags import BLOCK, TAG, TEXT
 from udfs.page_tree import BITS, END, KIND, LANG, LANG_END, LAST, MAX_DEPTH, PARENT, START
+from udfs.page_marks import CODE, DROPPED, GUTTER, HIGHLIGHTER, NAMED, NO_LANGUAGE
 from udfs.page_writer import (
     BLOCKS,
     BREAK,
@@ -24,11 +24,14 @@ from udfs.page_writer import (
     GLUED,
     HAS_TAGS,
     HEADING,
+    LANGUAGE_PLACES,
     LANGUAGES,
     LOW,
     MARGIN,
+    MAX_LANGUAGES,
     POS,
     PREFIX,
+    PREFIX_BYTES,
     SPACE,
     begin,
     has_room,
@@ -40,7 +43,7 @@ LANGUAGE_LEVELS = 4  # how far above a block the page may name its language
 
 
 @compiled
-def _find_language(data: Any, nodes: Any, node: Any, words: Any) -> Any:
+def _find_language(nodes: Any, node: Any) -> Any:
     """The node whose class names the language of the block `node`: itself, the first element in it, or one above; -1 where none does."""
     if nodes[node, LANG_END]:
         return node
@@ -60,9 +63,9 @@ def _find_language(data: Any, nodes: Any, node: Any, words: Any) -> Any:
 
 
 @compiled
-def _put_language(w: Any, data: Any, nodes: Any, node: Any, words: Any) -> None:
+def _put_language(w: Any, data: Any, nodes: Any, node: Any, names: Any) -> None:
     """The language's name in lower case. What is no name (`none`, `default`) is left out."""
-    found = _find_language(data, nodes, node, words)
+    found = _find_language(nodes, node)
     if found < 0:
         return
     start = end = np.int64(nodes[found, LANG])
@@ -71,24 +74,24 @@ def _put_language(w: Any, data: Any, nodes: Any, node: Any, words: Any) -> None:
         if not (is_letter(byte) or is_digit(byte) or byte == 43 or byte == 35 or byte == 45 or byte == 46 or byte == 95):
             break
         end += 1
-    if end == start or value_of(words.whole, hash_lower(data, start, end)) & NO_LANGUAGE:
+    if end == start or value_of(names, hash_lower(data, start, end, WHOLE)) & NO_LANGUAGE:
         return
     first = w.state[POS]
     for i in range(start, end):
         put(w, lower(data[i]))
-    if w.state[LANGUAGES] < len(w.languages):
-        w.languages[w.state[LANGUAGES], 0] = first
-        w.languages[w.state[LANGUAGES], 1] = w.state[POS]
+    if w.state[LANGUAGES] < MAX_LANGUAGES:
+        w.state[LANGUAGE_PLACES + 2 * w.state[LANGUAGES]] = first
+        w.state[LANGUAGE_PLACES + 2 * w.state[LANGUAGES] + 1] = w.state[POS]
         w.state[LANGUAGES] += 1
 
 
 @compiled
-def _put_code_text(data: Any, start: Any, end: Any, references: Any, out: Any, at: Any) -> Any:
+def _put_code_text(data: Any, start: Any, end: Any, names: Any, out: Any, at: Any) -> Any:
     i = start
     while i < end:
         byte = data[i]
         if byte == 38:
-            i, after = put_reference(data, i, end, references, out, at)
+            i, after = put_reference(data, i, end, names, out, at)
             if after - at == 2 and out[at] == 0xC2 and out[at + 1] == 0xA0:
                 out[at] = 32
                 after = at + 1
@@ -129,7 +132,7 @@ def _after_gap(data: Any, start: Any, end: Any) -> Any:
 
 
 @compiled
-def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, references: Any, out: Any, first: Any) -> Any:
+def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any, first: Any) -> Any:
     """Writes the code below `node` to `out` from `first`; returns its end."""
     lines = np.empty(MAX_DEPTH + 1, np.int64)  # open elements that are lines, and where each began
     begins = np.empty(MAX_DEPTH + 1, np.int64)
@@ -167,7 +170,7 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, references: Any, out
                     out[at] = 10
                     at += 1
                 is_line_over = False
-            at = _put_code_text(data, start, end, references, out, at)
+            at = _put_code_text(data, start, end, names, out, at)
         elif tag == TAG.BR:
             out[at] = 10
             at += 1
@@ -204,32 +207,32 @@ def longest_ticks(data: Any, start: Any, end: Any) -> Any:
 
 
 @compiled
-def put_block(w: Any, data: Any, nodes: Any, node: Any, kinds: Any, words: Any, references: Any) -> None:
+def put_block(w: Any, data: Any, nodes: Any, node: Any, kinds: Any, names: Any) -> None:
     """The fenced block of an element that holds code; nothing where it has no visible character."""
     state, out = w.state, w.out
     source = np.int64(nodes[nodes[node, LAST] - 1, END]) - nodes[node, START]
     if not has_room(w, 3 * source + 4 * MARGIN):
         return
     scratch = state[POS] + 2 * MARGIN
-    end = _put_code(data, nodes, node, kinds, references, out, scratch)
+    end = _put_code(data, nodes, node, kinds, names, out, scratch)
     if _is_blank(out, scratch, end):
         return
     ticks = max(3, longest_ticks(out, scratch, end) + 1)
     if not has_room(w, 3 * source + 4 * MARGIN + 2 * ticks):
         return
     code = out[scratch:end].copy()
-    if state[FRESH] and w.prefix[state[PREFIX] - 2] != 58:
+    if state[FRESH] and state[PREFIX_BYTES + state[PREFIX] - 2] != 58:
         begin(w)
         state[POS] -= 1  # the space after the marker
     elif state[FRESH]:
-        w.prefix[state[PREFIX] - 2] = 32
+        state[PREFIX_BYTES + state[PREFIX] - 2] = 32
         state[FRESH] = 0
     if state[POS]:
         put(w, 10)
         put(w, 10)
     for _ in range(ticks):
         put(w, 96)
-    _put_language(w, data, nodes, node, words)
+    _put_language(w, data, nodes, node, names)
     put(w, 10)
     for byte in code:
         put(w, byte)

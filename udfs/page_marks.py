@@ -4,8 +4,6 @@ A class or id is looked up whole (`sphinxsidebar`); where that is unknown, its p
 signs. The lists are our own reading of the usual page layouts, generators and highlighters.
 """
 
-from udfs.page_names import Names, names_table
-
 BOILERPLATE = 1 << 0  # by a part of a class: only with other signs
 CHROME = 1 << 1  # by a whole class or role: not content
 HIDDEN = 1 << 2
@@ -37,17 +35,18 @@ DROPPED = 1 << 25
 NAMED = 1 << 26  # its language has a prefix, as language-xxx
 
 
-def _bits(*groups: tuple[int, str]) -> Names:
+def _bits(*groups: tuple[int, str]) -> dict[bytes, int]:
     found: dict[bytes, int] = {}
     for bit, words in groups:
         for word in words.split():
             found[word.encode()] = found.get(word.encode(), 0) | bit
-    return names_table(found)
+    return found
 
 
-WHOLE = _bits(
+WHOLES = _bits(
     (
         CHROME,
+        "skip-to-content back-to-top "
         "headerlink permalink anchor-link anchorlink header-anchor heading-anchor heading-link hash-link anchorjs-link direct-"
         "link viewcode-link viewcode-back sectionlink editsection mw-editsection srclink copybtn copy-button copy-btn btn-"
         "clipboard btn-copy clipboard-copy zeroclipboard-container copy-code-button copy-to-clipboard-button code-copy "
@@ -131,3 +130,8 @@ ROLES = _bits(
 PROPERTIES = _bits(
     (ANSWER, "suggestedanswer acceptedanswer answer"), (ACCEPTED, "acceptedanswer"), (VOTES, "upvotecount"), (QUESTION, "question")
 )
+
+# What a language's name stands behind, up to its first `-` or `:`; FURTHER: a second part may follow (highlight-source-shell).
+FURTHER = 2
+PREFIXES = {b"language": 1, b"lang": 1, b"brush": 1, b"highlight": FURTHER}
+SECOND_PREFIXES = {b"source": 1, b"text": 1}

@@ -1,35 +1,20 @@
 """Character references (`&lt;`, `&#x27;`, `&nbsp`) in compiled code, by the rules of HTML for text."""
 
 from html.entities import html5
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from udfs.compiled import compiled
-from udfs.page_names import PRIME, SEED, Names, is_digit, is_letter, lower, names_table, value_of
+from udfs.page_names import PRIME, REFERENCE, is_digit, is_letter, lower, value_of
 
 LONGEST = 32  # bytes of a name; the longest of HTML has 32, the semicolon included
+_LENGTH_BIT = 56
 
-
-class References(NamedTuple):
-    """`names` leads to a place in `texts`: a length, then UTF-8. `windows`: code points of &#128; to &#159;, as HTML maps them."""
-
-    names: Names
-    texts: np.ndarray
-    windows: np.ndarray
-
-
-def _references() -> References:
-    texts = bytearray(b"\x00")
-    places = {}
-    for name, text in html5.items():
-        places[name.encode()] = len(texts)
-        texts += bytes([len(text.encode())]) + text.encode()
-    windows = [ord(bytes([b]).decode("cp1252", "ignore") or chr(b)) for b in range(128, 160)]
-    return References(names_table(places), np.frombuffer(bytes(texts), np.uint8), np.array(windows, np.int64))
-
-
-REFERENCES = _references()
+# What a name means: its UTF-8 (at most 6 bytes, the first lowest) and, from bit 56, how long that is.
+MEANINGS = {name.encode(): int.from_bytes(text.encode(), "little") | len(text.encode()) << _LENGTH_BIT for name, text in html5.items()}
+# Code points of &#128; to &#159;, as HTML maps them.
+_WINDOWS = np.array([ord(bytes([byte]).decode("cp1252", "ignore") or chr(byte)) for byte in range(128, 160)], np.int64)
 
 
 @compiled
@@ -63,7 +48,7 @@ def _is_forbidden(point: Any) -> Any:
 
 
 @compiled
-def _number(data: Any, start: Any, end: Any, references: Any, out: Any, at: Any) -> Any:
+def _number(data: Any, start: Any, end: Any, out: Any, at: Any) -> Any:
     """A reference by number: `start` is after the `#`."""
     i = start
     point: Any = np.int64(0)
@@ -87,7 +72,7 @@ def _number(data: Any, start: Any, end: Any, references: Any, out: Any, at: Any)
         return start - 1, at + 1
     i += i < end and data[i] == 59
     if 128 <= point < 160:
-        point = references.windows[point - 128]
+        point = _WINDOWS[point - 128]
         return i, put_code_point(point, out, at)
     if point == 0 or point > 0x10FFFF or 0xD800 <= point < 0xE000:
         point = 0xFFFD
@@ -97,13 +82,13 @@ def _number(data: Any, start: Any, end: Any, references: Any, out: Any, at: Any)
 
 
 @compiled
-def put_reference(data: Any, start: Any, end: Any, references: Any, out: Any, at: Any) -> Any:
+def put_reference(data: Any, start: Any, end: Any, names: Any, out: Any, at: Any) -> Any:
     """Writes what the reference at `start` (an `&`) means to `out`; the `&` itself where it is none. Returns (after it, end in out)."""
     i = start + 1
     if i < end and data[i] == 35:
-        return _number(data, i + 1, end, references, out, at)
-    key = SEED
-    place = 0
+        return _number(data, i + 1, end, out, at)
+    key = REFERENCE
+    meaning = np.int64(0)
     after = i
     while i < end and i - start <= LONGEST:
         byte = data[i]
@@ -111,14 +96,15 @@ def put_reference(data: Any, start: Any, end: Any, references: Any, out: Any, at
             break
         key = (key ^ np.uint64(byte)) * PRIME
         i += 1
-        found = value_of(references.names, key)
+        found = value_of(names, key)
         if found:
-            place, after = found, i
+            meaning, after = found, i
         if byte == 59:
             break
-    if place == 0:
+    if meaning == 0:
         out[at] = 38
         return start + 1, at + 1
-    for k in range(references.texts[place]):
-        out[at + k] = references.texts[place + 1 + k]
-    return after, at + np.int64(references.texts[place])
+    size = meaning >> _LENGTH_BIT
+    for k in range(size):
+        out[at + k] = meaning >> 8 * k & 255
+    return after, at + size

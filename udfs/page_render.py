@@ -30,6 +30,8 @@ from udfs.page_writer import (
     MAX_PREFIX,
     POS,
     PREFIX,
+    PREFIX_BYTES,
+    PREFIX_KINDS,
     QUOTE,
     SPACE,
     TABLE,
@@ -53,10 +55,10 @@ _OPEN_NODE, _OPEN_PREFIX, _OPEN_LIST, _OPEN_NUMBER, _OPEN_ITEMS, _OPEN_COLUMNS =
 
 
 @compiled
-def render(data: Any, nodes: Any, count: Any, kinds: Any, words: Any, references: Any, classes: Any, w: Any) -> None:
+def render(data: Any, nodes: Any, count: Any, kinds: Any, names: Any, w: Any) -> None:
     """Writes the text of all nodes that are not DROPPED. Where `w` becomes FULL the text is not whole."""
     opened = np.empty((MAX_DEPTH + 1, _OPEN_COLUMNS), np.int64)
-    depth = i = 0
+    depth = i = np.int64(0)
     while not w.state[FULL]:
         while depth and nodes[opened[depth - 1, _OPEN_NODE], LAST] <= i:
             depth -= 1
@@ -64,39 +66,39 @@ def render(data: Any, nodes: Any, count: Any, kinds: Any, words: Any, references
         if i >= count:
             break
         if nodes[i, BITS] & DROPPED:
-            i = nodes[i, LAST]
+            i = np.int64(nodes[i, LAST])
         elif nodes[i, KIND] == TEXT:
-            put_text(w, data, nodes[i, START], nodes[i, END], classes, references)
+            put_text(w, data, np.int64(nodes[i, START]), np.int64(nodes[i, END]), names)
             i += 1
-        elif _put_whole(w, data, nodes, i, kinds, words, references, classes):
-            i = nodes[i, LAST]
+        elif _put_whole(w, data, nodes, i, kinds, names):
+            i = np.int64(nodes[i, LAST])
         else:
             row = opened[depth]
             row[_OPEN_NODE], row[_OPEN_PREFIX], row[_OPEN_LIST] = i, w.state[PREFIX], w.state[LIST]
             _open(w, data, nodes, i, kinds, opened, depth)
-            depth += nodes[i, LAST] > i + 1
+            depth += np.int64(nodes[i, LAST] > i + 1)
             if nodes[i, LAST] == i + 1:
                 _close(w, nodes, row, kinds)
             i += 1
 
 
 @compiled
-def _put_whole(w: Any, data: Any, nodes: Any, i: Any, kinds: Any, words: Any, references: Any, classes: Any) -> Any:
+def _put_whole(w: Any, data: Any, nodes: Any, i: Any, kinds: Any, names: Any) -> Any:
     """Writes an element that is one thing: a code block, mathematics, an image's formula. Returns whether it was one."""
     tag, bits = nodes[i, KIND], nodes[i, BITS]
     is_block = tag == TAG.PRE or tag == TAG.XMP or tag == TAG.LISTING or tag == TAG.PLAINTEXT or tag == TAG.TEXTAREA
     is_lines = (tag == TAG.CODE or tag == TAG.TT or tag == TAG.SAMP) and bits & HAS_BREAK and not bits & HAS_BLOCK
     if (is_block or is_lines or (bits & CODE and bits & HAS_CODE)) and not w.state[INLINE] and not w.state[IN_CODE]:
         if tag != TAG.TEXTAREA or _has_lines(data, nodes, i):
-            put_block(w, data, nodes, i, kinds, words, references)
+            put_block(w, data, nodes, i, kinds, names)
             w.state[HAS_TAGS] |= is_lines
         return True
     if tag == TAG.MATH:
-        _put_math(w, data, nodes, i, references, classes)
+        _put_math(w, data, nodes, i, names)
         return True
     if tag == TAG.IMG and bits & MATH:
-        start, end = attribute(data, nodes[i, START], _ALT)
-        _put_formula(w, data, start, end, references, classes)
+        start, end = attribute(data, np.int64(nodes[i, START]), _ALT)
+        _put_formula(w, data, start, end, names)
     return False
 
 
@@ -109,25 +111,25 @@ def _has_lines(data: Any, nodes: Any, i: Any) -> Any:
 
 
 @compiled
-def _put_formula(w: Any, data: Any, start: Any, end: Any, references: Any, classes: Any) -> None:
+def _put_formula(w: Any, data: Any, start: Any, end: Any, names: Any) -> None:
     if end > start:
-        put_text(w, data, start, end, classes, references)
+        put_text(w, data, start, end, names)
 
 
 @compiled
-def _put_math(w: Any, data: Any, nodes: Any, i: Any, references: Any, classes: Any) -> None:
+def _put_math(w: Any, data: Any, nodes: Any, i: Any, names: Any) -> None:
     """MathML as its TeX where the page has it, else as its text."""
-    start, end = attribute(data, nodes[i, START], _ALTTEXT)
+    start, end = attribute(data, np.int64(nodes[i, START]), _ALTTEXT)
     if end > start:
-        _put_formula(w, data, start, end, references, classes)
+        _put_formula(w, data, start, end, names)
         return
     for k in range(i + 1, nodes[i, LAST]):
         if nodes[k, KIND] == TAG.ANNOTATION and nodes[k, LAST] > k + 1:
-            _put_formula(w, data, nodes[k + 1, START], nodes[k + 1, END], references, classes)
+            _put_formula(w, data, np.int64(nodes[k + 1, START]), np.int64(nodes[k + 1, END]), names)
             return
     for k in range(i + 1, nodes[i, LAST]):
         if nodes[k, KIND] == TEXT:
-            put_text(w, data, nodes[k, START], nodes[k, END], classes, references)
+            put_text(w, data, np.int64(nodes[k, START]), np.int64(nodes[k, END]), names)
 
 
 @compiled
@@ -142,8 +144,8 @@ def _add_prefix(w: Any, marker: Any, kind: Any) -> None:
     state = w.state
     if state[PREFIX] + len(marker) <= MAX_PREFIX:
         for byte in marker:
-            w.prefix[state[PREFIX]] = byte
-            w.prefix_kinds[state[PREFIX]] = kind
+            state[PREFIX_BYTES + state[PREFIX]] = byte
+            state[PREFIX_KINDS + state[PREFIX]] = kind
             state[PREFIX] += 1
 
 
@@ -167,7 +169,7 @@ def _open(w: Any, data: Any, nodes: Any, i: Any, kinds: Any, opened: Any, depth:
     elif tag == TAG.UL or tag == TAG.OL or tag == TAG.MENU or tag == TAG.DIR:
         end_run(w, 2 if state[LIST] < 0 else 1)
         state[LIST] = depth
-        opened[depth, _OPEN_NUMBER] = _first_number(data, nodes[i, START]) if tag == TAG.OL else -1
+        opened[depth, _OPEN_NUMBER] = _first_number(data, np.int64(nodes[i, START])) if tag == TAG.OL else -1
         opened[depth, _OPEN_ITEMS] = 0
     elif tag == TAG.LI:
         _open_item(w, opened)
@@ -277,7 +279,7 @@ def _open_code(w: Any, data: Any, nodes: Any, i: Any) -> None:
     ticks = 0
     for k in range(i + 1, nodes[i, LAST]):
         if nodes[k, KIND] == TEXT:
-            ticks = max(ticks, longest_ticks(data, nodes[k, START], nodes[k, END]))
+            ticks = max(ticks, longest_ticks(data, np.int64(nodes[k, START]), np.int64(nodes[k, END])))
     state[TICKS] = min(ticks + 1, MARGIN // 8)
     if ticks == 0 and state[TICK_END] == state[POS] and not state[SPACE] and not state[BREAK]:
         state[POS] -= 1
@@ -340,7 +342,7 @@ def _votes(data: Any, nodes: Any, i: Any) -> Any:
     """(start, end) of the number of votes: the post's attribute, else the text that the page marks as its votes; (0, 0)."""
     start = end = np.int64(0)
     if nodes[i, BITS] & SCORED:
-        start, end = attribute(data, nodes[i, START], _DATA_SCORE)
+        start, end = attribute(data, np.int64(nodes[i, START]), _DATA_SCORE)
     else:
         for k in range(i + 1, nodes[i, LAST]):
             if nodes[k, BITS] & (QUESTION | ANSWER):

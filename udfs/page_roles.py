@@ -124,7 +124,7 @@ def _is_boilerplate(nodes: Any, i: Any, in_main: Any) -> Any:
     if bits & BOILERPLATE and not bits & (CONTENT | HAS_TITLE | NOTE) and (3 * linked > size or size < SHORT_BYTES):
         return not TAG.H1 <= tag <= TAG.H6
     if tag == TAG.UL or tag == TAG.OL or tag == TAG.DIV or tag == TAG.TABLE or tag == TAG.SECTION or tag == TAG.CENTER:
-        return nodes[i, LINKS] >= FEW_LINKS and 10 * linked > 8 * size and not bits & HAS_TITLE
+        return not in_main and nodes[i, LINKS] >= FEW_LINKS and 10 * linked > 8 * size and not bits & HAS_TITLE
     return False
 
 

@@ -4,8 +4,6 @@ from enum import IntEnum
 
 import numpy as np
 
-from udfs.page_names import Names, names_table
-
 TEXT = 0  # a node that is text
 OTHER = 1  # an element without a name of ours: transparent, as <span>
 
@@ -18,7 +16,7 @@ TAG = IntEnum(
     "VAR LABEL ANNOTATION AREA SOURCE  TRACK PARAM EMBED FRAME FRAMESET DATALIST MAP SEARCH LEGEND",
     start=2,
 )
-TAGS: Names = names_table({tag.name.lower().encode(): tag for tag in TAG})
+TAG_NAMES: dict[bytes, int] = {tag.name.lower().encode(): tag for tag in TAG}
 
 # What an element does to the tree.
 VOID = 1 << 0  # has no end

@@ -12,19 +12,19 @@ from urllib.parse import urljoin
 
 import numpy as np
 
-from udfs.page_attributes import WORDS, attribute
+from udfs.page_attributes import attribute
 from udfs.page_names import name_hash
-from udfs.page_references import REFERENCES
 from udfs.page_render import render
 from udfs.page_roles import PLAIN, STRICT, drop, measure
-from udfs.page_tags import KINDS, TAG, TAGS
+from udfs.page_tags import KINDS, TAG
 from udfs.page_tree import END, KIND, MAX_DEPTH, PARENT, START, TOO_DEEP, parse, room_for_nodes
+from udfs.page_vocabulary import NAMES
 from udfs.page_writer import (
     BLOCKS,
-    CLASSES,
     CODE_BYTES,
     FULL,
     HAS_TAGS,
+    LANGUAGE_PLACES,
     LANGUAGES,
     LINK_WORDS,
     POS,
@@ -37,7 +37,7 @@ from udfs.page_writer import (
 
 VERSION = 2
 
-MAX_MARKS = 2_000_000  # `<` in a page: 200 MB of nodes
+MAX_MARKS = 4_000_000  # `<` in a page: at most 400 MB of nodes
 FEW_BYTES = 200  # a page of which the strict rules leave less than this and less than a tenth is read by the plain ones
 _HREF, _LANG, _REL = (name_hash(name) for name in (b"href", b"lang", b"rel"))
 
@@ -76,7 +76,7 @@ def extract(html: bytes, url: str = "") -> Page | Unextractable:
     if marks > MAX_MARKS:
         return Unextractable("too_many_nodes", f"{marks} marks, at most {MAX_MARKS}")
     nodes = room_for_nodes(marks)
-    count = parse(data, TAGS, KINDS, WORDS, nodes)
+    count = parse(data, KINDS, NAMES, nodes)
     if count == TOO_DEEP:
         return Unextractable("too_deep", f"elements inside of more than {MAX_DEPTH} others")
     total = measure(data, nodes, count, KINDS)
@@ -103,7 +103,7 @@ def _written(data: np.ndarray, nodes: np.ndarray, count: int) -> Writer:
     room = 4096 + 2 * len(data)
     while True:
         writer = new_writer(room)
-        render(data, nodes, count, KINDS, WORDS, REFERENCES, CLASSES, writer)
+        render(data, nodes, count, KINDS, NAMES, writer)
         if not writer.state[FULL]:
             return writer
         room *= 4
@@ -114,7 +114,8 @@ def _text(written: np.ndarray) -> str:
 
 
 def _page(text: str, written: Writer, data: np.ndarray, nodes: np.ndarray, url: str) -> Page:
-    state, places = written.state, written.languages
+    state = written.state
+    places = state[LANGUAGE_PLACES:].reshape(-1, 2)
     return Page(
         text=text,
         title=_title(data, nodes),

@@ -12,7 +12,7 @@ import numpy as np
 
 from udfs.compiled import compiled
 from udfs.page_attributes import read_attributes
-from udfs.page_names import hash_lower, is_letter, is_space, lower, value_of
+from udfs.page_names import TAG_NAME, hash_lower, is_letter, is_space, lower, value_of
 from udfs.page_tags import BLOCK, CLOSES_P, LIST, OTHER, RAW, SCOPE, TAG, TEXT, VOID
 
 MAX_DEPTH = 2000  # browsers flatten below 512
@@ -183,7 +183,7 @@ def _name_end(data: Any, i: Any) -> Any:
 
 
 @compiled
-def parse(data: Any, tags: Any, kinds: Any, words: Any, nodes: Any) -> Any:
+def parse(data: Any, kinds: Any, names: Any, nodes: Any) -> Any:
     """Writes the nodes of `data` (uint8) to `nodes`; returns how many, or TOO_DEEP."""
     n = len(data)
     opened = np.empty((MAX_DEPTH, _OPEN_COLUMNS), np.int64)
@@ -194,9 +194,9 @@ def parse(data: Any, tags: Any, kinds: Any, words: Any, nodes: Any) -> Any:
         following = data[i + 1] if data[i] == 60 and i + 1 < n else np.uint8(32)
         if is_letter(following):
             name_end = _name_end(data, i + 1)
-            key = hash_lower(data, i + 1, name_end)
-            tag = max(value_of(tags, key), OTHER)
-            bits, language, language_end, i = read_attributes(data, name_end, tag, words)
+            key = hash_lower(data, i + 1, name_end, TAG_NAME)
+            tag = max(value_of(names, key), OTHER)
+            bits, language, language_end, i = read_attributes(data, name_end, tag, names)
             if i > n:
                 break
             depth = _close_to(depth, _implied_end(depth, tag, opened, tops, kinds), opened, tops, nodes, count)
@@ -218,8 +218,8 @@ def parse(data: Any, tags: Any, kinds: Any, words: Any, nodes: Any) -> Any:
             i += 2
             if i < n and is_letter(data[i]):
                 name_end = _name_end(data, i)
-                key = hash_lower(data, i, name_end)
-                tag = max(value_of(tags, key), OTHER)
+                key = hash_lower(data, i, name_end, TAG_NAME)
+                tag = max(value_of(names, key), OTHER)
                 depth = _close_to(depth, _ended(depth, tag, np.int64(key), opened, tops, kinds), opened, tops, nodes, count)
                 if tag == TAG.BR:
                     count = _add(nodes, count, tag, i, i, opened[depth - 1, _NODE] if depth else -1)

@@ -23,23 +23,23 @@ MAX_PREFIX = 64  # deeper lists and quotes are written like the one at this dept
 MARGIN = 512  # bytes that must be free before anything but a run is written
 
 QUOTE, MARKER = 1, 2  # kinds of bytes in a prefix
+MAX_LANGUAGES = 256
+PREFIX_BYTES = STATE_SIZE
+PREFIX_KINDS = PREFIX_BYTES + MAX_PREFIX
+LANGUAGE_PLACES = PREFIX_KINDS + MAX_PREFIX
 
 
 class Writer(NamedTuple):
-    """`prefix`: what lines begin with, `prefix_kinds` whose mark each of its bytes is. `languages`: places in `out` (start, end)."""
+    """`out`: the text's bytes (uint8); `state` (int64): the numbers above, the prefix and its kinds, places of languages in `out`."""
 
     out: np.ndarray
     state: np.ndarray
-    prefix: np.ndarray
-    prefix_kinds: np.ndarray
-    languages: np.ndarray
 
 
 def new_writer(room: int) -> Writer:
-    prefix = np.zeros((2, MAX_PREFIX + MARGIN), np.uint8)
-    state = np.zeros(STATE_SIZE, np.int64)
-    state[TABLE] = state[LIST] = state[CODE_START] = state[TICK_END] = state[TIGHT] = -1
-    return Writer(np.empty(room + MARGIN, np.uint8), state, prefix[0], prefix[1], np.zeros((256, 2), np.int64))
+    state = np.zeros(LANGUAGE_PLACES + 2 * MAX_LANGUAGES, np.int64)
+    state[[TABLE, LIST, CODE_START, TICK_END, TIGHT]] = -1
+    return Writer(np.empty(room + MARGIN, np.uint8), state)
 
 
 def _classes() -> np.ndarray:
@@ -52,7 +52,7 @@ def _classes() -> np.ndarray:
     return classes
 
 
-CLASSES = _classes()
+_CLASSES = _classes()
 
 
 @compiled
@@ -89,19 +89,19 @@ def end_run(w: Any, lines: Any) -> None:
 def _put_prefix(w: Any) -> None:
     """The prefix of a line; a list's marker is written once and is spaces afterwards."""
     for k in range(w.state[PREFIX]):
-        put(w, w.prefix[k])
-        if w.prefix_kinds[k] == MARKER:
-            w.prefix[k] = 32
+        put(w, w.state[PREFIX_BYTES + k])
+        if w.state[PREFIX_KINDS + k] == MARKER:
+            w.state[PREFIX_BYTES + k] = 32
     w.state[FRESH] = 0
 
 
 @compiled
 def _put_empty_line(w: Any) -> None:
     size = w.state[LOW]
-    while size and w.prefix[size - 1] != 62:
+    while size and w.state[PREFIX_BYTES + size - 1] != 62:
         size -= 1
     for k in range(size):
-        put(w, w.prefix[k] if w.prefix_kinds[k] == QUOTE else 32)
+        put(w, w.state[PREFIX_BYTES + k] if w.state[PREFIX_KINDS + k] == QUOTE else 32)
     put(w, 10)
 
 
@@ -159,7 +159,7 @@ def _unseen_length(data: Any, i: Any, end: Any) -> Any:
 
 
 @compiled
-def put_text(w: Any, data: Any, start: Any, end: Any, classes: Any, references: Any) -> None:
+def put_text(w: Any, data: Any, start: Any, end: Any, names: Any) -> None:
     """Text of a page outside of code blocks. References are decoded once."""
     if not has_room(w, 2 * (end - start)):
         return
@@ -167,12 +167,12 @@ def put_text(w: Any, data: Any, start: Any, end: Any, classes: Any, references: 
     decoded = np.empty(16, np.uint8)
     i = start
     while i < end:
-        kind = classes[data[i]]
+        kind = _CLASSES[data[i]]
         if kind == 0:
             if not state[GLUED]:
                 begin_run(w)
             at = state[POS]
-            while i < end and classes[data[i]] == 0:
+            while i < end and _CLASSES[data[i]] == 0:
                 out[at] = data[i]
                 at += 1
                 i += 1
@@ -182,8 +182,8 @@ def put_text(w: Any, data: Any, start: Any, end: Any, classes: Any, references: 
             state[GLUED] = 0
             i += 1
         elif kind == 2:
-            i, size = put_reference(data, i, end, references, decoded, 0)
-            _put_characters(w, decoded, size, classes)
+            i, size = put_reference(data, i, end, names, decoded, 0)
+            _put_characters(w, decoded, size)
         elif kind == 4:
             i += 1
         else:
@@ -208,11 +208,11 @@ def _put_visible(w: Any, byte: Any) -> None:
 
 
 @compiled
-def _put_characters(w: Any, decoded: Any, size: Any, classes: Any) -> None:
+def _put_characters(w: Any, decoded: Any, size: Any) -> None:
     """What a reference stands for, by the same rules as other text."""
     i = 0
     while i < size:
-        kind = classes[decoded[i]]
+        kind = _CLASSES[decoded[i]]
         length = _unseen_length(decoded, i, size) if kind == 3 else (-1 if kind == 1 else (1 if kind == 4 else 0))
         if length < 0:
             w.state[SPACE] = 1
