@@ -4,6 +4,21 @@ from enum import IntEnum
 from typing import Any
 
 from udfs.compiled import compiled
+from udfs.page_marks import (
+    ANSWER,
+    ARIA_HIDDEN,
+    CODE,
+    FURTHER,
+    GUTTER,
+    HIDDEN,
+    HIGHLIGHTER,
+    IS_ANSWER,
+    IS_QUESTION,
+    LANGUAGE,
+    NAMED,
+    QUESTION,
+    SCORED,
+)
 from udfs.page_names import (
     ATTRIBUTE,
     PART,
@@ -20,21 +35,6 @@ from udfs.page_names import (
     value_of,
 )
 from udfs.page_tags import TAG
-from udfs.page_marks import (
-    ANSWER,
-    ARIA_HIDDEN,
-    CODE,
-    FURTHER,
-    GUTTER,
-    HIDDEN,
-    HIGHLIGHTER,
-    IS_ANSWER,
-    IS_QUESTION,
-    LANGUAGE,
-    NAMED,
-    QUESTION,
-    SCORED,
-)
 
 A = IntEnum("A", "CLASS ID ROLE HIDDEN ARIA_HIDDEN STYLE ITEMPROP ITEMTYPE DATA_SCORE DATA_LANG DATA_LANGUAGE LANG")
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from udfs.compiled import compiled
+from udfs.page_marks import CODE, DROPPED, GUTTER, HIGHLIGHTER, NAMED, NO_LANGUAGE
 from udfs.page_names import WHOLE, hash_lower, is_digit, is_letter, is_space, lower, value_of
 from udfs.page_references import put_reference
 from udfs.page_tags import BLOCK, TAG, TEXT
 from udfs.page_tree import BITS, END, KIND, LANG, LANG_END, LAST, MAX_DEPTH, PARENT, START
-from udfs.page_marks import CODE, DROPPED, GUTTER, HIGHLIGHTER, NAMED, NO_LANGUAGE
 from udfs.page_writer import (
     BLOCKS,
     BREAK,

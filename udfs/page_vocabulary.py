@@ -1,10 +1,10 @@
 """All names that reading a page needs, in one table (udfs/page_names.py)."""
 
 from udfs.page_attributes import ATTRIBUTES
+from udfs.page_marks import PARTS, PREFIXES, PROPERTIES, ROLES, SECOND_PREFIXES, WHOLES
 from udfs.page_names import ATTRIBUTE, PART, PREFIX, PROPERTY, REFERENCE, ROLE, SECOND_PREFIX, TAG_NAME, WHOLE, names_table
 from udfs.page_references import MEANINGS
 from udfs.page_tags import TAG_NAMES
-from udfs.page_marks import PARTS, PREFIXES, PROPERTIES, ROLES, SECOND_PREFIXES, WHOLES
 
 NAMES = names_table(
     {
