@@ -42,7 +42,12 @@ FEATURES = Table(
             "group_id of annotate/duplicates or repository_duplicates; commits of one patch_hash; null where not seen yet",
             True,
         ),
-        Column("duplicate_group_size", pa.int64(), "contents, repositories or commits in the group, whatever becomes of them", True),
+        Column(
+            "duplicate_group_size",
+            pa.int64(),
+            "contents, repositories or commits in the group, whatever becomes of them; a content that is a file and a page counts twice",
+            True,
+        ),
         Column(
             "container_group", pa.int64(), "duplicate_group of the repository that holds most of this one, see repository_duplicates", True
         ),

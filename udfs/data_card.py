@@ -73,14 +73,16 @@ def duplicates(facts: Facts) -> Iterator[str]:
 
 
 def contamination(facts: Facts) -> Iterator[str]:
-    lines = list(job_lines(facts, "annotate.contamination"))
+    if not facts["benchmarks"]:
+        yield "Nothing was compared with a benchmark."
+        return
     count = sum(row["candidates"] for row in facts["dropped"] if row["reason"] == "contaminated")
-    named = any(job["job"] == "annotate.contamination" and job["parameters"].get("benchmark") for job in facts["jobs"])
-    if named or count:
-        yield f"{number(count)} candidates were dropped because they share text with a benchmark."
-    else:
-        yield "The last runs of this lake's jobs name no benchmark, and nothing was dropped for sharing text with one."
-    yield from lines
+    yield f"{number(count)} candidates were dropped because they share ten words in a row with one of these benchmarks:"
+    yield ""
+    names = ("benchmark", "item_count", "ignored_count", "ngram_count", "sha256")
+    yield from table(names, [tuple(row[name] for name in names) for row in facts["benchmarks"]])
+    yield ""
+    yield "Texts of files and pages were compared, those of commits and what frames the files of a repository's document were not."
 
 
 def quality(facts: Facts) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ from jobs.decide import quality
 from jobs.decide.policy import Policy, with_changes
 from jobs.decide.profiles import profile
 from jobs.decide.rules import flat_occurrences, judge
-from jobs.decide.survivors import containers, ranks, reasons_of
+from jobs.decide.survivors import GROUPS_OF, containers, ranks, reasons_of
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import CodemillError, UsageError
 from schemas.annotate import SCORES
@@ -62,12 +63,11 @@ class Tally:
             self.documents[row["language"]] += row["size_count"]
             self.size_bytes[row["language"]] += row["size_sum"]
 
-    def settle(self) -> None:
-        """Of every group of near-duplicates the best passes, unless it is contained. When all candidates have been added."""
+    def settle(self, best: pa.Table) -> None:
+        """Of every group of near-duplicates the best passes, unless it is contained. `best` has `group` and `rank_min`."""
         if not self.competing:
             return
         members = pa.concat_tables(self.competing)
-        best = members.group_by("group").aggregate([("rank", "min")])
         groups = best.column("group").combine_chunks()
         ranks_of = {
             name: best.column("rank_min").take(pc.index_in(members.column(name), value_set=groups)) for name in ("group", "container")
@@ -99,6 +99,15 @@ class Tally:
     @property
     def kept(self) -> int:
         return sum(self.documents.values())
+
+
+def settle(tallies: Sequence[Tally]) -> None:
+    """Settles the groups of kinds that share them. When all candidates have been added."""
+    competing = [table for one in tallies for table in one.competing]
+    if competing:
+        best = pa.concat_tables(competing).group_by("group").aggregate([("rank", "min")])
+        for one in tallies:
+            one.settle(best)
 
 
 @dataclass(frozen=True)
@@ -176,9 +185,11 @@ def tally(lake: Lake, now: Policy, then: Policy, scored: Scored | None = None) -
             for policy, one in zip((now, then), tallies, strict=True):
                 if of_kind.num_rows:
                     one.add(policy, of_kind)
+    for kinds in {GROUPS_OF[kind] for kind in KINDS}:
+        for side in (0, 1):
+            settle([found[kind][side] for kind in KINDS if GROUPS_OF[kind] == kinds])
     for kind, tallies in found.items():
         for policy, one in zip((now, then), tallies, strict=True):
-            one.settle()
             one.judge_quality(policy, scored if kind == "file" else None)
     if not found["file"][0].candidates:
         raise CodemillError(f"{lake.path(FEATURES.name)} holds no candidate; `codemill decide --lake {lake.root}` fills it")

@@ -80,8 +80,11 @@ def text_rows(tables: Tables, kind: str, best: DataFrame) -> DataFrame:
     """What is known of contents as such, beside `best_occurrences` of the kind."""
     contents = tables[CONTENTS].select("content_sha256", "size_bytes")
     facts = tables[TEXT_FACTS].where(F.col("version") == text_facts.version()).drop("version").withColumn("has_text_facts", F.lit(True))
-    group = [F.col("group_id").alias("duplicate_group"), F.col("group_size").alias("duplicate_group_size")]
-    duplicates = tables[DUPLICATES].select("content_sha256", *group)
+    # A text that is a file and a page has company, though its group may have no other text.
+    both = tables[FILES].select("content_sha256").join(tables[PAGES], "content_sha256", "left_semi").distinct()
+    is_both = F.coalesce("is_both", F.lit(0))
+    group = [F.col("group_id").alias("duplicate_group"), (F.col("group_size") + is_both).alias("duplicate_group_size")]
+    duplicates = tables[DUPLICATES].join(both.withColumn("is_both", F.lit(1)), "content_sha256", "left").select("content_sha256", *group)
     joined = best.join(contents, "content_sha256").join(facts, "content_sha256", "left").join(duplicates, "content_sha256", "left")
     joined = with_contamination(tables, joined)
     return joined.select(

@@ -18,7 +18,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jobs.decide.policy import Policy
 from jobs.decide.profiles import PolicyParams
 from jobs.decide.rules import flat_occurrences, judge
-from jobs.decide.survivors import CONTAINED, KEY_AFTER, NEAR_DUPLICATE, OF_HELD_OUT, containers, ranks
+from jobs.decide.survivors import CONTAINED, GROUPS_OF, KEY_AFTER, NEAR_DUPLICATE, OF_HELD_OUT, containers, ranks
 from jobs.runtime.job import Job, Replace, Write
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
@@ -52,10 +52,11 @@ def transform(tables: Tables, params: PolicyParams) -> Iterator[Write]:
 
 def with_survivors(rows: DataFrame) -> DataFrame:
     """Adds `survivor`, and reasons as `survivors.reasons_of` gives them to members that are not the best of their group, or contained."""
-    competing = rows.where("rank is not null")
-    best = competing.groupBy("kind", "duplicate_group").agg(F.min("rank").alias("best"))
-    container = best.select("kind", F.col("duplicate_group").alias("container_group"), F.col("best").alias("container_best"))
-    rows = rows.join(best, ["kind", "duplicate_group"], "left").join(container, ["kind", "container_group"], "left")
+    groups_of = F.create_map(*(F.lit(word) for pair in GROUPS_OF.items() for word in pair))
+    rows = rows.withColumn("groups", groups_of[F.col("kind")])
+    best = rows.where("rank is not null").groupBy("groups", "duplicate_group").agg(F.min("rank").alias("best"))
+    container = best.select("groups", F.col("duplicate_group").alias("container_group"), F.col("best").alias("container_best"))
+    rows = rows.join(best, ["groups", "duplicate_group"], "left").join(container, ["groups", "container_group"], "left")
     loses = F.col("rank").isNotNull() & (F.col("rank") != F.col("best"))
     is_contained = (
         F.col("rank").isNotNull() & F.col("container_best").isNotNull() & (F.left("container_best", F.lit(1)) <= F.left("rank", F.lit(1)))

@@ -1,5 +1,7 @@
 """One survivor per group of near-duplicates: the first, in a total order, of the members that pass all other rules.
 
+Texts of files and of pages are in the same groups.
+
 The order is one string per member, so that Spark, and what-if without Spark, need no more than the least of a group. Members of held-out
 repositories come first, whatever the policy says: what is like them is out of training. Then what `Policy.survivor_order` names, then
 the key. A repository that wins its group is still out where a larger one, whose group has a winner too, contains it.
@@ -19,6 +21,8 @@ REASONS = {
     OF_HELD_OUT: "it is a near-duplicate of something held out, or lies in it",
     CONTAINED: "more of the repository than max_containment lies in a larger one that passes",
 }
+# Kinds whose groups are the same: a page may be like a file, and is out where the file is held out.
+GROUPS_OF = {"file": "text", "page": "text", "repository": "repository", "commit": "commit"}
 KEY_AFTER = ":"  # in a rank, before the candidate; what stands before it are digits
 _DIGITS = 13
 _MOST = 10**_DIGITS - 1
@@ -63,7 +67,9 @@ def ranks(policy: Policy, features: pa.RecordBatch, picked: pa.StructArray, is_k
         return features.column(name) if name in features.schema.names else pc.struct_field(picked, name)
 
     parts = [pc.if_else(features.column("is_held_out"), "0", "1"), *(ORDERS[name](field) for name in policy.survivor_order)]
-    key = pc.binary_join_element_wise(KEY_AFTER, features.column("candidate"), "")
+    # A file and a page of one text have one key: then the file comes first.
+    kind = pc.if_else(pc.equal(features.column("kind"), "page"), "1", "0")
+    key = pc.binary_join_element_wise(kind, KEY_AFTER, features.column("candidate"), "")
     return pc.if_else(pa.array(competes), pc.binary_join_element_wise(*parts, key, ""), None)
 
 

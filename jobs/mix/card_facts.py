@@ -16,6 +16,7 @@ from jobs.decide.profiles import PROFILES, PolicyParams
 from jobs.decide.rules import REASONS
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.ledger import runs
+from schemas.contamination import BENCHMARKS
 from schemas.decide import CUTS, DROPPED, KEPT
 from schemas.ingest import REJECTS, REPOSITORIES
 from schemas.lake import SHARDS, Lake
@@ -53,6 +54,7 @@ def card_facts(lake: Lake) -> tuple[Facts, Manifest]:
         "dropped": dropped_counts(lake, policy),
         "cuts": lake.read(CUTS, None, pc.field("policy") == policy).to_pylist(),
         "scorers": scorers(lake, policy),
+        "benchmarks": lake.read(BENCHMARKS).sort_by("benchmark").to_pylist(),
         "tokenizer": tokenizer(lake, manifest),
         "jobs": [{"job": run["job"], "parameters": parameters(run)} for run in ledger],
         "libraries": json.loads(ledger[-1]["versions"]).get("libraries", {}) if ledger else {},

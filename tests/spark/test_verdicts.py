@@ -10,7 +10,7 @@ from jobs.commands.what_if import scored_by, tally
 from jobs.decide import gates, verdicts
 from jobs.decide.policy import with_changes
 from jobs.decide.profiles import PolicyParams, profile
-from jobs.decide.survivors import CONTAINED, NEAR_DUPLICATE, OF_HELD_OUT
+from jobs.decide.survivors import CONTAINED, GROUPS_OF, NEAR_DUPLICATE, OF_HELD_OUT
 from jobs.decide.verdicts import VerdictsParams
 from jobs.runtime.errors import CodemillError, CountsError, UsageError
 from schemas.annotate import SCORES
@@ -27,7 +27,7 @@ def candidate(draw, kind, number, groups):
     known = {"licence": draw.choice([None, "MIT"]), "stars": draw.choice([None, 1, 5]), "language": "C", "syntax_status": "parsed"}
     row = {
         "kind": kind,
-        "candidate": f"{number:064x}" if kind == "file" else f"host:{'long' * 30}-{number}",
+        "candidate": f"host:{'long' * 30}-{number}" if kind == "repository" else f"{number + 1000 * (kind == 'page'):064x}",
         "size_bytes": draw.randrange(1, 9),
         "token_estimate": 1,
         "has_text_facts": True,
@@ -40,6 +40,8 @@ def candidate(draw, kind, number, groups):
         "occurrence_count": 1,
         "occurrences": [known | {"repository": f"r{number}", "path": "p", "error_bytes_share": 0.0, "syntax_flaw_count": 0}],
     }
+    if kind == "page":
+        row |= {"word_count": 100, "link_share": 0.0, "has_code_tags": True}
     if kind == "repository" and container != group:
         row |= {"container_group": container, "containment": draw.choice([0.6, 0.95, 1.0])}
     return row
@@ -55,7 +57,7 @@ def decide(tables, changes=(), **params):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_group_keeps_what_what_if_foresees(tables, seed):
     draw = random.Random(seed)
-    rows = [candidate(draw, kind, number, 25) for kind in ("file", "repository") for number in range(60)]
+    rows = [candidate(draw, kind, number, 25) for kind in ("file", "page", "repository") for number in range(60)]
     schema = spark_schema(FEATURES)
     occurrence = schema["occurrences"].dataType.elementType.names
     for row in rows:
@@ -68,17 +70,18 @@ def test_every_group_keeps_what_what_if_foresees(tables, seed):
     kept, dropped = tables[KEPT].collect(), tables[DROPPED].collect()
     assert len(kept) + len(dropped) == len(rows)
     facts = {(row["kind"], row["candidate"]): row for row in rows}
-    for kind in ("file", "repository"):
+    for kind in ("file", "page", "repository"):
         after = foreseen[kind][1]
         assert after.kept == sum(row.kind == kind for row in kept)
         assert after.dropped == Counter(reason for row in dropped if row.kind == kind for reason in row.reasons)
-        winners = [facts[kind, row.candidate]["duplicate_group"] for row in kept if row.kind == kind]
-        assert len(winners) == len(set(winners)) > 10
+    for kinds in (("file", "page"), ("repository",)):
+        winners = [facts[row.kind, row.candidate]["duplicate_group"] for row in kept if row.kind in kinds]
+        assert len(winners) == len(set(winners)) > 5
     reasons = Counter(reason for row in dropped for reason in row.reasons)
     assert {NEAR_DUPLICATE, OF_HELD_OUT, CONTAINED, "few_stars"} <= set(reasons)
 
-    survivors = {(row.kind, row.candidate): row.survivor for row in dropped}
-    kept_names = {(row.kind, row.candidate) for row in kept}
+    survivors = {(GROUPS_OF[row.kind], row.candidate): row.survivor for row in dropped}
+    kept_names = {(GROUPS_OF[row.kind], row.candidate) for row in kept}
     for kind, name in [candidate for candidate, survivor in survivors.items() if survivor is not None]:
         while (kind, name) in survivors:  # the chain of survivors ends in one that is kept
             name = survivors[kind, name]

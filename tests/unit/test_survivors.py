@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.commands.what_if import Tally
+from jobs.commands.what_if import Tally, settle
 from jobs.decide.policy import SURVIVOR_ORDERS, Policy
 from jobs.decide.survivors import CONTAINED, NEAR_DUPLICATE, OF_HELD_OUT, ORDERS, ranks, reasons_of
 from schemas.decide import FEATURES, OCCURRENCE
@@ -105,6 +105,18 @@ def test_who_fails_a_rule_or_has_no_company_does_not_compete():
     assert ranked(Policy("p", deduplicate=False), batch) == [None, None]
 
 
+def test_of_a_file_and_a_page_of_one_text_the_file_is_kept():
+    file = features([{"path": "a"}])
+    page = file.set_column(0, "kind", pa.array(["page"]))
+    both = [
+        batch.set_column(batch.schema.get_field_index("duplicate_group_size"), "duplicate_group_size", pa.array([2]))
+        for batch in (page, file)
+    ]
+    page_rank, file_rank = (ranked(POLICY, batch)[0] for batch in both)
+    assert file_rank < page_rank
+    assert page_rank.partition(":")[2] == file_rank.partition(":")[2] == f"{0:064x}"
+
+
 @given(members, st.integers(1, 5))
 def test_what_if_keeps_one_of_a_group_however_the_candidates_come(rows, cut):
     tally = Tally()
@@ -112,7 +124,7 @@ def test_what_if_keeps_one_of_a_group_however_the_candidates_come(rows, cut):
     for part in (whole.slice(0, cut), whole.slice(cut)):
         if part.num_rows:
             tally.add(POLICY, part)
-    tally.settle()
+    settle([tally])
     tally.judge_quality(POLICY, None)
     assert tally.kept == 1
     assert tally.dropped.total() == len(rows) - 1 == tally.dropped[NEAR_DUPLICATE]
