@@ -109,12 +109,18 @@ def table_versions(lake: Lake, tables: tuple[Table, ...]) -> dict[str, int]:
 
 
 def is_up_to_date(lake: Lake, job: Job, params: Any) -> bool:
-    """Whether the job's last run had these parameters and this code, and no table that it reads or writes has changed since."""
+    """Whether the job's last run had these parameters and this code, and no table that it reads has changed since.
+
+    What it writes must still be there. Several jobs may add to one table: that another one did is no reason to run again.
+    """
     fields = ["job", "status", "started_at", "fingerprint", "versions"]
     rows = lake.read(LEDGER, fields, (pc.field("job") == job.name) & (pc.field("status") != "failed")).sort_by("started_at").to_pylist()
     if not rows or rows[-1]["fingerprint"] != job_fingerprint(job, params):
         return False
-    if json.loads(rows[-1]["versions"])["tables"] != table_versions(lake, job.reads + job.writes):
+    then, now = json.loads(rows[-1]["versions"])["tables"], table_versions(lake, job.reads + job.writes)
+    if any(then.get(table.name) != now.get(table.name) for table in job.reads):
+        return False
+    if any(then.get(table.name, -1) > now.get(table.name, -1) for table in job.writes):
         return False
     return job.is_changed is None or not job.is_changed(lake, params)
 

@@ -18,10 +18,22 @@ from deltalake import DeltaTable
 from gpu_scoring.scorer import Shape, new_scorer, save
 from jobs.decide.quality import declared_version
 from tests.airflow_environment import BIN, DAGS, require_airflow, run, settings
+from tests.web_archives import by_record, http, page, record
 
 JOBS = json.loads((DAGS / "jobs.json").read_text())["jobs"]
 PACKAGES = ("asyncio", "email")  # of the standard library: 60 files
 READY_S, STOPPED_S, RUN_S = 240, 60, 1500
+# What has nothing to do without a history, a benchmark, a notebook, pages enough to train on, or a format.
+IDLE = {
+    "ingest.commits",
+    "annotate.commit_facts",
+    "annotate.contamination",
+    "annotate.page_models",
+    "annotate.page_judgements",
+    "decide.high_quality",
+    "assemble.commits",
+    "assemble.notebooks",
+}
 pytestmark = pytest.mark.timeout(READY_S + STOPPED_S + RUN_S)  # a JVM for each of the tasks
 
 
@@ -84,7 +96,11 @@ def scorer(sources: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Pat
 def run_of_the_dag(service: Service, sources: list[Path], scorer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The lake after one run. Airflow's database is the one that the service left."""
     lake = tmp_path_factory.mktemp("lake") / "lake"
-    given = json.dumps({"lake": str(lake), "sources": [str(source) for source in sources], "scorer": str(scorer)})
+    archive = sources[0].parent / "crawl.warc.gz"
+    archive.write_bytes(by_record([record(f"http://{name}.example/", http(page(name, "x = 1"))) for name in ("alpha", "beta")]))
+    given = json.dumps(
+        {"lake": str(lake), "sources": [str(source) for source in sources], "archives": [str(archive)], "scorer": str(scorer)}
+    )
     run([BIN / "airflow", "dags", "test", "codemill", "--conf", given], settings(service.home), timeout_s=RUN_S)
     return lake
 
@@ -113,7 +129,7 @@ def test_ctrl_c_ends_the_service_and_leaves_no_process(service: Service) -> None
 
 
 def test_a_run_of_the_dag_writes_every_table(run_of_the_dag: Path) -> None:
-    for table in (table for job in JOBS for table in job["writes"]):
+    for table in (table for job in JOBS if job["name"] not in IDLE for table in job["writes"]):
         assert DeltaTable.is_deltatable(str(run_of_the_dag / table)), table
 
 

@@ -60,7 +60,7 @@ def lake(tables):
     put(tables, CONTENTS, [(key(text), text, size(text)) for text in TEXTS])
     put(tables, DOCUMENTS, [("file", key(text), FILE_LAYOUT, [key(text)], size(text), None) for text in TEXTS])
     put(tables, TOKENIZERS, [("default", key(text), text, 300, "trained", 1, 1)])
-    done(tables, sequences, SequencesParams("demo", "default", window=32, hash_groups=4))
+    done(tables, sequences, SequencesParams("demo", "default", window=32, hash_groups=4, fim_rate=0.0))
     done(tables, shards, ShardsParams("demo", groups_per_shard=2))
     return tables
 
@@ -112,8 +112,8 @@ def text_of(tokenizer, tokens):
 
 
 def test_without_a_format_nothing_is_done_and_an_unknown_one_is_a_wrong_command(tables):
-    done(tables, exports, ExportsParams())
-    assert tables.account.remark == "no format is named, nothing is exported; there are megatron, mds, flat"
+    assert exports.idle(tables.lake, ALL) is None
+    assert exports.idle(tables.lake, ExportsParams()) == "no format is named, nothing is exported; there are megatron, mds, flat"
     with pytest.raises(UsageError, match=r"mix\.exports\.formats=zarr: expected some of megatron, mds, flat"):
         ExportsParams(("flat", "zarr")).check()
     with pytest.raises(CodemillError, match=r"`codemill mix\.shards --lake"):

@@ -58,7 +58,7 @@ def lake(tables, scorer=None):
             row |= {"scorer": scorer, "score_percent": (97 if place % 9 == 0 else 20 + place % 20) if is_poor else 70 + place % 30}
         rows.append(row)
         one = {"repository": repository, "path": path, "language": row["language"], "comment_share": 0.0 if is_poor else 0.04}
-        features.append(row | {"has_text_facts": False, "is_held_out": False, "occurrence_count": 1,
+        features.append(row | {"has_text_facts": False, "benchmark_count": 0, "is_held_out": False, "occurrence_count": 1,
                                "occurrences": [tuple(one.get(name) for name in occurrence)]})  # fmt: skip
     put(tables, KEPT, rows)
     put(tables, FEATURES, features)

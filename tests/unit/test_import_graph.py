@@ -132,7 +132,7 @@ def test_a_thousand_files_of_one_name_do_not_make_the_work_square():
 @pytest.mark.parametrize("package", ["email", "asyncio", "unittest"])
 def test_python_edges_are_those_of_modulefinder(package):
     found = python_agreement(LIBRARY, LIBRARY / package)
-    assert found.both > 40 and (found.precision, found.recall) == (1.0, 1.0)
+    assert found.both > 20 and (found.precision, found.recall) == (1.0, 1.0)
 
 
 @pytest.mark.skipif(not shutil.which("gcc"), reason="there is no gcc")

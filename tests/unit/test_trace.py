@@ -30,7 +30,15 @@ def lake(tmp_path: Path) -> str:
     flags = {"is_bot": False, "parents": [], "changes": [], "change_count": 1, "author_hash": "0"}
     rows.add("ingest/commits", repository="git:r", commit="5" * 40, message="Say more\x1b[31m\nand why", author_time=17, **flags)
     page = {"record": "record-1", "archive": "a", "offset_bytes": 0, "url": "https://docs.example.org/loops", "host": "docs.example.org"}
-    page |= {"media_type": "text/html", "charset": "utf-8", "html_bytes": 1, "content_sha256": "0", "extractor": "1", "title": "Loops"}
+    page |= {
+        "media_type": "text/html",
+        "charset": "utf-8",
+        "html_bytes": 1,
+        "is_truncated": False,
+        "content_sha256": "0",
+        "extractor": "1",
+        "title": "Loops",
+    }
     counts = {"code_block_count": 0, "code_bytes": 0, "word_count": 0, "link_word_count": 0}
     rows.add("ingest/pages", **page, **counts, has_code_tags=True, code_languages=[])
     rows.add("assemble/documents", kind="repository", candidate="git:r#0", layout="repository/1", contents=[], size_bytes=18, text=TEXT)

@@ -29,7 +29,14 @@ def put(tables, found, start=0):
         key = hashlib.sha256(page.text.encode()).hexdigest()
         facts = {name: getattr(page, name) for name in ("url", "host", "title", "has_code_tags", "word_count", "link_word_count")}
         row = empty | facts | {"record": f"record-{number:04}", "archive": "a.warc", "offset_bytes": number, "content_sha256": key}
-        row |= {"media_type": "text/html", "charset": "utf-8", "html_bytes": 1, "extractor": "1", "code_languages": []}
+        row |= {
+            "media_type": "text/html",
+            "charset": "utf-8",
+            "html_bytes": 1,
+            "is_truncated": False,
+            "extractor": "1",
+            "code_languages": [],
+        }
         rows.append(tuple((row | {"code_block_count": 0, "code_bytes": 0})[name] for name in PAGES.names))
         texts[key] = (key, page.text, len(page.text.encode()))
     for table, new in ((PAGES, rows), (CONTENTS, list(texts.values()))):
