@@ -85,7 +85,7 @@ def distributions() -> Iterator[tuple[str, Path, int, str | None]]:
             top = max(sizes, key=lambda name: (sizes[name], name))
             path = Path(str(found.locate_file(top)))
             if (path / "__init__.py").is_file():  # else a folder that distributions share
-                yield f"{found.name}-{found.version}", path, sizes[top], found.metadata["License-Expression"]
+                yield f"{found.name}-{found.version}", path, sizes[top], found.metadata.get("License-Expression")
 
 
 def main() -> int:

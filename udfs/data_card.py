@@ -41,7 +41,7 @@ def sources(facts: Facts) -> Iterator[str]:
     rows = [tuple(row[name] or "unknown" for name in names) for row in facts["repositories"]]
     yield f"{number(facts['repository_count'])} sources brought what was kept; those of most candidates:"
     yield ""
-    yield from table(("source", "kind", "commit", "licence", "candidates kept"), rows)
+    yield from table(("source", "kind", "commit", "licence", "candidates kept"), rows, facts["repository_count"])
 
 
 def rules(facts: Facts) -> Iterator[str]:
@@ -165,14 +165,15 @@ def summed(rows: Iterable[Facts], names: tuple[str, ...]) -> list[tuple[Any, ...
     return [(*key, counts[key], sizes[key]) for key in order]
 
 
-def table(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
-    """A Markdown table; what a cell holds cannot break it. Of a long one the end is counted."""
+def table(names: Sequence[str], rows: Sequence[tuple[Any, ...]], count: int = 0) -> Iterator[str]:
+    """A Markdown table; what a cell holds cannot break it. Of a long one the end is counted; `count` where `rows` are not all there are."""
     yield f"| {' | '.join(names)} |"
     yield "|---" * len(names) + "|"
     for row in rows[:MOST_ROWS]:
         yield f"| {' | '.join(map(cell, row))} |"
-    if len(rows) > MOST_ROWS:
-        yield f"| and {number(len(rows) - MOST_ROWS)} more {'|' * len(names)}"
+    left = max(count, len(rows)) - len(rows[:MOST_ROWS])
+    if left:
+        yield f"| and {number(left)} more {'|' * len(names)}"
 
 
 def cell(value: Any) -> str:

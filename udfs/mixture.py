@@ -106,6 +106,8 @@ def check_phase(phase: Phase) -> None:
 def _faults(phase: Phase) -> Iterator[str]:
     if phase.window < 1:
         yield f"its window is {phase.window} tokens; at least 1 is needed"
+    if not phase.is_whole and not all(share.share for share in phase.shares):
+        yield "some of its shares are 0 and others are not; that leaves nothing out: their documents would go to the next that they fit"
     if not 0 <= phase.fim_rate <= 1:
         yield f"its fim_rate is {phase.fim_rate}; expected 0 to 1"
     if phase.packing not in PACKINGS:
@@ -132,8 +134,9 @@ def _share_faults(share: Share) -> Iterator[str]:
     if (share.by not in BY if share.within else bool(share.by)) or (share.within and not share.share):
         yield f"it is divided by {share.by!r}; expected one of {', '.join(BY)}, with names and their shares, of a share that is not 0"
     parts = [part for _, part in share.within]
-    if any(not part >= 0 for part in parts) or math.fsum(parts) > 1 + 1e-6:
-        yield f"the shares within it are {', '.join(map(str, parts))}; expected none below 0, and at most 1 together"
+    if any(not part > 0 for part in parts) or math.fsum(parts) > 1 + 1e-6:
+        found = ", ".join(map(str, parts))
+        yield f"the shares within it are {found}; expected each above 0, because 0 leaves nothing out, and at most 1 together"
     if any("'" in name or "\\" in name for name, _ in share.within):
         yield "a name within it has a quote or a backslash"
 

@@ -75,8 +75,11 @@ def commits(lake: Lake, pieces: list[Row]) -> dict[str, Row]:
 def pages(lake: Lake, pieces: list[Row]) -> dict[str, Row]:
     if not pieces:
         return {}
-    rows = lake.read(PAGES, ["record", "url", "host", "title"], among("record", (piece["candidate"] for piece in pieces)))
-    return {row.pop("record"): row for row in rows.to_pylist()}
+    columns = ["content_sha256", "record", "url", "host", "title"]
+    rows = lake.read(PAGES, columns, among("content_sha256", (piece["candidate"] for piece in pieces)))
+    # Of several records of one text the last that is looked at stays: the one with the shortest address.
+    found = sorted(rows.to_pylist(), key=lambda row: (len(row["url"]), row["url"], row["record"]), reverse=True)
+    return {row.pop("content_sha256"): row for row in found}
 
 
 def parts(lake: Lake, pieces: list[Row]) -> dict[str, Row]:

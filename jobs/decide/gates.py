@@ -96,4 +96,5 @@ JOB = Job(
     transform=transform,
     params=PolicyParams,
     check=PolicyParams.resolved,
+    identity=lambda params: params.resolved().gates_hash,
 )

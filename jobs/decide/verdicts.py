@@ -151,4 +151,5 @@ JOB = Job(
     transform=transform,
     params=VerdictsParams,
     check=VerdictsParams.checked,
+    identity=lambda params: params.resolved().hash,
 )

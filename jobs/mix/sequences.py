@@ -123,4 +123,5 @@ JOB = Job(
     transform=transform,
     params=SequencesParams,
     check=SequencesParams.phase,
+    identity=lambda params: repr(params.phase()),
 )

@@ -113,7 +113,7 @@ def manifest_of(tables: Tables, mixture: str, written: list[Any]) -> tuple[Manif
     text = tables[TOKENIZERS].where(F.col("tokenizer_sha256") == sha256).select("tokenizer_json").first()[0]  # type: ignore[index]
     tokenizer = load(text)
     policy_hash = tables[KEPT].where(F.col("policy") == first.policy).select("policy_hash").first()[0]  # type: ignore[index]
-    window = max(row.longest for row in written)
+    assert max(row.longest for row in written) <= first.window
     splits = {}
     for split in sorted({row.split for row in written}):
         shards = sorted((row for row in written if row.split == split), key=lambda row: row.file)
@@ -124,7 +124,9 @@ def manifest_of(tables: Tables, mixture: str, written: list[Any]) -> tuple[Manif
             counts_by(rows, "kind"),
         )
     vocabulary_size, end_token = tokenizer.vocabulary_size, tokenizer.end_token
-    manifest = Manifest(mixture, policy_hash, window, vocabulary_size, end_token, sha256, splits, first.policy, first.recipe, first.packing)
+    manifest = Manifest(
+        mixture, policy_hash, first.window, vocabulary_size, end_token, sha256, splits, first.policy, first.recipe, first.packing
+    )
     return manifest, text
 
 

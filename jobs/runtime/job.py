@@ -98,7 +98,7 @@ class Job:
     `check(params)` raises what is wrong with the parameters, before anything is made or started.
     `is_changed(lake, params)` says whether inputs that are no tables (sources) ask for a run; the tables are compared by the runtime.
     `idle(lake, params)` says why there is nothing to do, None where there may be: asked before a session is started, which takes longer
-    than all that it needs.
+    than all that it needs. `identity(params)` is what a name among the parameters stands for, where it can be changed in the code.
     """
 
     name: str
@@ -112,6 +112,7 @@ class Job:
     check: Callable[[Any], object] | None = None
     is_changed: Callable[[Any, Any], bool] | None = None
     idle: Callable[[Any, Any], str | None] | None = None
+    identity: Callable[[Any], str] | None = None
 
     @property
     def phase(self) -> str:

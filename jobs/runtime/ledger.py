@@ -99,7 +99,8 @@ def library_versions() -> dict[str, str]:
 def job_fingerprint(job: Job, params: Any) -> str:
     """Changes whenever the same input would give other rows: parameters, the job's version, the libraries."""
     libraries = {k: v for k, v in library_versions().items() if k != "codemill"}
-    return short_hash(job.name, str(job.version), parameters_json(params), json.dumps(libraries, sort_keys=True))
+    named = job.identity(params) if job.identity else ""
+    return short_hash(job.name, str(job.version), parameters_json(params), named, json.dumps(libraries, sort_keys=True))
 
 
 def table_versions(lake: Lake, tables: tuple[Table, ...]) -> dict[str, int]:

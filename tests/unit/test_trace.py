@@ -26,7 +26,7 @@ def lake(tmp_path: Path) -> str:
     rows.add("decide/kept", kind="file", candidate="c0ffee", repository="wrong", path="y.py", **(common | {"policy": "demo"}))
     rows.add("decide/kept", kind="commit", candidate=COMMIT, repository="git:r", path="", licence="GPL-3.0", **common)
     rows.add("decide/kept", kind="repository", candidate="git:r", repository="git:r", path="", licence="GPL-3.0", **common)
-    rows.add("decide/kept", kind="page", candidate="record-1", repository="docs.example.org", path="", **common)
+    rows.add("decide/kept", kind="page", candidate="fa57", repository="docs.example.org", path="", **common)
     flags = {"is_bot": False, "parents": [], "changes": [], "change_count": 1, "author_hash": "0"}
     rows.add("ingest/commits", repository="git:r", commit="5" * 40, message="Say more\x1b[31m\nand why", author_time=17, **flags)
     page = {"record": "record-1", "archive": "a", "offset_bytes": 0, "url": "https://docs.example.org/loops", "host": "docs.example.org"}
@@ -35,7 +35,7 @@ def lake(tmp_path: Path) -> str:
         "charset": "utf-8",
         "html_bytes": 1,
         "is_truncated": False,
-        "content_sha256": "0",
+        "content_sha256": "fa57",
         "extractor": "1",
         "title": "Loops",
     }
@@ -46,7 +46,7 @@ def lake(tmp_path: Path) -> str:
         piece("file", "c0ffee", is_fim=True, epoch=1),
         piece("commit", COMMIT),
         piece("repository", "git:r#0", TEXT),
-        piece("page", "record-1"),
+        piece("page", "fa57"),
         piece("file", "gone"),
     ]
     name = "long/train/00000/000000"
