@@ -69,6 +69,11 @@ def walk(root: Path) -> Iterator[Path]:
         yield from (Path(folder) / file for file in files)
 
 
+def field(found: importlib.metadata.Distribution, name: str) -> str | None:
+    """A field of a distribution's metadata. Of one that is not there some versions of the library give None and others an error."""
+    return next(iter(found.metadata.get_all(name) or ()), None)
+
+
 def distributions() -> Iterator[tuple[str, Path, int, str | None]]:
     """Name with version, main folder, size of its text-like files, licence; of each installed distribution that has a package folder."""
     for found in importlib.metadata.distributions():
@@ -85,7 +90,7 @@ def distributions() -> Iterator[tuple[str, Path, int, str | None]]:
             top = max(sizes, key=lambda name: (sizes[name], name))
             path = Path(str(found.locate_file(top)))
             if (path / "__init__.py").is_file():  # else a folder that distributions share
-                yield f"{found.name}-{found.version}", path, sizes[top], found.metadata.get("License-Expression")
+                yield f"{found.name}-{found.version}", path, sizes[top], field(found, "License-Expression")
 
 
 def main() -> int:

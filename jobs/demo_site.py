@@ -52,8 +52,8 @@ def module_page(name: str) -> bytes | None:
 
 
 def distribution_pages(one: importlib.metadata.Distribution) -> Iterator[tuple[str, bytes]]:
-    text = str(one.metadata.get_payload() or one.metadata.get("Description") or "")  # type: ignore[attr-defined]
-    if text.strip() and "markdown" in (one.metadata.get("Description-Content-Type") or ""):
+    text = str(one.metadata.get_payload() or "".join(one.metadata.get_all("Description") or ()))  # type: ignore[attr-defined]
+    if text.strip() and "markdown" in "".join(one.metadata.get_all("Description-Content-Type") or ()):
         yield "/readme.html", page(one.name, MarkdownIt("commonmark").enable("table").render(text))
     for number, file in enumerate(found for found in one.files or () if "licen" in found.name.lower() and found.suffix != ".py"):
         with contextlib.suppress(OSError, UnicodeError):
