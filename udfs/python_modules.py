@@ -46,7 +46,7 @@ class PythonModules:
                     self._files.setdefault(paths[node].removesuffix(suffix), node)
         self._packages = {folder_of(name) for name in self._files if name == "__init__" or name.endswith("/__init__")}
         self._packages.discard("")
-        own = {folder: self._root(folder) for folder in {folder_of(name) for name in self._files}}
+        own = {folder: self._root(folder) for folder in {folder_of(paths[node]) for node in nodes}}  # a script may have no suffix
         self._own_roots = own
         above = {root for folder, root in own.items() if root != folder}
         self._roots = self._tops({""} | above | {folder for name in self._files for folder in _named_roots(name)})

@@ -86,13 +86,14 @@ def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
             tables.account.read_rows += row["count"]
             if row.reason:
                 tables.account.rejected[row.reason] = row["count"]
-        yield Insert(COMMIT_CONTEXTS, made.select(*COMMIT_CONTEXTS.names))
         candidate = F.concat("repository", F.lit("@"), "commit").alias("candidate")
         size = F.octet_length("text").cast("long").alias("size_bytes")
         empty = F.array().cast("array<string>").alias("contents")
         yield Insert(
             DOCUMENTS, made.where("reason is null").select(F.lit("commit").alias("kind"), candidate, "layout", empty, size, "text")
         )
+        # Last: it says which commits have been looked at.
+        yield Insert(COMMIT_CONTEXTS, made.select(*COMMIT_CONTEXTS.names))
 
 
 def by_repository(batches: Iterable[pa.RecordBatch]) -> Iterator[list[dict[str, Any]]]:

@@ -128,4 +128,5 @@ JOB = Job(
     transform=transform,
     params=RepositoriesParams,
     check=RepositoriesParams.checked,
+    identity=lambda params: params.layout,
 )

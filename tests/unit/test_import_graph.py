@@ -164,3 +164,9 @@ def test_java_edges_are_those_of_jdeps(tmp_path):
     subprocess.run(["javac", "-d", str(tmp_path / "classes"), *files], check=True, capture_output=True)
     found = java_agreement("small", {path: text.encode() for path, text in JAVA.items()}, tmp_path / "classes")
     assert found.both >= 7 and (found.precision, found.recall) == (1.0, 1.0)
+
+
+def test_a_script_without_a_suffix_imports_from_beside_itself():
+    paths = ["scripts/deploy", "scripts/tool.py"]
+    graph = import_graph(paths, ["Python", "Python"], [["tool"], []])
+    assert graph.edges == 1 and graph.resolved == 1
