@@ -22,6 +22,7 @@ _WIDER = {
     "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874", "gb2312": "gb18030",
     "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "big5": "big5hkscs", "utf-7": "cp1252",
 }  # fmt: skip
+_NOT_CHARSETS = {"undefined", "idna", "punycode", "unicode_escape", "raw_unicode_escape"}  # they raise, or rewrite text
 _MOST_DAMAGE = 0.005  # share of characters that are replaced where the page says UTF-8 and mostly is
 _CONTROL = bytes([*range(0x01, 0x09), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20)])
 _MOST_CONTROL = 0.02
@@ -80,7 +81,7 @@ def _codec(label: str) -> str | None:
         return None
     if found is None or not getattr(found, "_is_text_encoding", True):
         return None
-    return _WIDER.get(found.name, found.name)
+    return None if found.name in _NOT_CHARSETS else _WIDER.get(found.name, found.name)
 
 
 def _strict(body: bytes, name: str) -> str | None:

@@ -33,7 +33,7 @@ def page_words(titles: pa.Array, texts: pa.Array, most_bytes: int = MOST_BYTES) 
     title_data, title_ends = text_buffers(titles)
     text_data, text_ends = text_buffers(texts)
     sizes = np.diff(title_ends) + np.diff(text_ends)
-    room = np.minimum(most_bytes, sizes + sizes // 3 + 2) + LONGEST_BYTES + 2  # a space more per character of three bytes at most
+    room = np.minimum(most_bytes, 2 * sizes + 2) + LONGEST_BYTES + 2  # a word of one byte takes a space more
     line, ends = _lines(title_data, title_ends, text_data, text_ends, room, most_bytes, _KINDS, _WRITTEN)
     buffers = [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(line[: ends[-1]].copy())]
     return pa.StringArray.from_buffers(len(texts), *buffers[1:])

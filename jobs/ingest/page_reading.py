@@ -45,7 +45,9 @@ PAGE_ENTRIES = pa.schema(
 )
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 VAGUE_TYPES = ("", "text/plain", "application/octet-stream", "unknown/unknown", "application/xml", "text/xml")
-_LOOKS_LIKE_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*|<\?xml[^>]*>\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_LOOKS_LIKE_HTML = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*+(?>(?><!--.*?-->|<\?xml[^>]*>)\s*+)*+<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+)
 _EXTRACTOR = f"page_text/{page_text.VERSION}"
 
 Row = dict[str, Any]
