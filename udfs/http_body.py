@@ -14,6 +14,8 @@ import brotli
 from backports import zstd
 
 _STEP = 1 << 20
+_FED = 64 << 10
+_ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True)
@@ -78,29 +80,41 @@ def _inflated(body: bytes, limit: int) -> Body:
 
 
 def _streamed(body: bytes, limit: int, start: Callable[[], Any]) -> Body:
+    """One stream, and for gzip all that follow it. Fed in steps: what is left over is copied once a step and not once a member."""
     parts: list[bytes] = []
-    size, rest = 0, body
+    size = place = 0
+    view, stream = memoryview(body), start()
     try:
-        while rest and size < limit:
-            stream = start()
-            while not stream.eof and size < limit:
-                part = stream.decompress(rest, min(_STEP, limit - size))
-                rest = stream.unconsumed_tail
+        while place < len(body) and size < limit:
+            fed = view[place : place + _FED]
+            place += len(fed)
+            part = stream.decompress(fed, limit - size)
+            while True:
                 parts.append(part)
                 size += len(part)
-                if not part and not rest:
+                if stream.eof or not stream.unconsumed_tail or size >= limit:
                     break
-            if not stream.eof:
-                return Body(b"".join(parts), False)
-            rest = stream.unused_data.lstrip(b"\0")
-            if rest[:2] != b"\x1f\x8b":
-                break
-        return Body(b"".join(parts), size < limit)
+                part = stream.decompress(stream.unconsumed_tail, limit - size)
+            if stream.eof:
+                place -= len(stream.unused_data)
+                while body[place : place + 1] == b"\0":
+                    place += 1
+                if body[place : place + 2] != b"\x1f\x8b":
+                    break
+                stream = start()
+        return Body(b"".join(parts), size < limit and stream.eof)
     except zlib.error:
-        return Body(b"".join(parts), False) if parts else Body(body, True)
+        return Body(b"".join(parts), False) if size else Body(body, True)
 
 
 def _unbrotlied(body: bytes, limit: int) -> Body:
+    """The library gives nothing of a stream that something follows, so a line end of the archive's is tried without."""
+    found = _brotli(body, limit)
+    found = _brotli(body[:-2], limit) if not found.content and body.endswith(b"\r\n") else found
+    return found if found.content else Body(body, True)
+
+
+def _brotli(body: bytes, limit: int) -> Body:
     stream = brotli.Decompressor()
     parts: list[bytes] = []
     size = 0
@@ -111,27 +125,30 @@ def _unbrotlied(body: bytes, limit: int) -> Body:
             size += len(part)
             part = b"" if stream.can_accept_more_data() else stream.process(b"", output_buffer_limit=_STEP)
     except brotli.error:
-        return Body(b"".join(parts), False) if parts else Body(body, True)
-    return Body(b"".join(parts), stream.is_finished()) if parts else Body(body, not body)
+        return Body(b"".join(parts), False)
+    return Body(b"".join(parts), stream.is_finished())
 
 
 def _unzstd(body: bytes, limit: int) -> Body:
-    if body[:4] != b"\x28\xb5\x2f\xfd":
-        return Body(body, True)
-    stream = zstd.ZstdDecompressor()
+    """All frames, one after the other."""
     parts: list[bytes] = []
     size, rest = 0, body
     try:
-        while not stream.eof and size < limit:
+        while rest[:4] == _ZSTD and size < limit:
+            stream = zstd.ZstdDecompressor()
             part = stream.decompress(rest, _STEP)
-            rest = b""
-            if not part and stream.needs_input:
-                break
-            parts.append(part)
-            size += len(part)
+            while True:
+                parts.append(part)
+                size += len(part)
+                if stream.eof or stream.needs_input or size >= limit:
+                    break
+                part = stream.decompress(b"", _STEP)
+            if not stream.eof:
+                return Body(b"".join(parts), False)
+            rest = stream.unused_data
     except zstd.ZstdError:
-        return Body(b"".join(parts), False)
-    return Body(b"".join(parts), stream.eof)
+        return Body(b"".join(parts), False) if size else Body(body, True)
+    return Body(b"".join(parts), size < limit) if parts else Body(body, True)
 
 
 _CODINGS: dict[str, Callable[[bytes, int], Body]] = {

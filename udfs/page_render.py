@@ -276,13 +276,14 @@ def _open_code(w: Any, data: Any, nodes: Any, i: Any) -> None:
     state[IN_CODE] += 1
     if state[IN_CODE] > 1 or not has_room(w, MARGIN):
         return
-    ticks = 0
+    before, ticks = state[TICKS], np.int64(0)
     for k in range(i + 1, nodes[i, LAST]):
         if nodes[k, KIND] == TEXT:
             ticks = max(ticks, longest_ticks(data, np.int64(nodes[k, START]), np.int64(nodes[k, END])))
     state[TICKS] = min(ticks + 1, MARGIN // 8)
-    if ticks == 0 and state[TICK_END] == state[POS] and not state[SPACE] and not state[BREAK]:
+    if ticks == 0 and before == 1 and state[TICK_END] == state[POS] and not state[SPACE] and not state[BREAK]:
         state[POS] -= 1
+        state[CODE_BYTES] -= state[POS]
         state[CODE_START] = -1
         return
     if not state[GLUED]:

@@ -35,10 +35,12 @@ from udfs.page_writer import (
     WORDS as WORD_COUNT,
 )
 
-VERSION = 2
+VERSION = 3
 
 MAX_MARKS = 4_000_000  # `<` in a page: at most 400 MB of nodes
 FEW_BYTES = 200  # a page of which the strict rules leave less than this and less than a tenth is read by the plain ones
+MOST_ROOM_BYTES = 256 << 20  # a buffer that is made larger: indentation of nested lists alone can be many times the page
+MOST_ATTRIBUTE_BYTES = 4096  # of an address or a language that is kept
 _HREF, _LANG, _REL = (name_hash(name) for name in (b"href", b"lang", b"rel"))
 
 
@@ -67,7 +69,7 @@ class Unextractable:
 
 
 def extract(html: bytes, url: str = "") -> Page | Unextractable:
-    """The page in UTF-8 `html`, or one of the reasons empty_page, too_deep, too_many_nodes. Nothing is raised for any bytes.
+    """The page in UTF-8 `html`, or one of the reasons empty_page, too_deep, too_many_nodes, too_large. Nothing is raised for any bytes.
 
     What is not UTF-8 becomes U+FFFD, NUL is left out. `url` is what a relative canonical address is relative to.
     """
@@ -84,6 +86,8 @@ def extract(html: bytes, url: str = "") -> Page | Unextractable:
     if kept < min(FEW_BYTES, total / 10):
         drop(data, nodes, count, KINDS, PLAIN, total)
     written = _written(data, nodes, count)
+    if written is None:
+        return Unextractable("too_large", f"its text takes more than {MOST_ROOM_BYTES} bytes")
     text = _text(written.out[: written.state[POS]])
     if not text.strip():
         return Unextractable("empty_page", "no visible text")
@@ -98,14 +102,17 @@ def _as_utf8(html: bytes) -> bytes:
     return html.replace(b"\0", b"") if b"\0" in html else html
 
 
-def _written(data: np.ndarray, nodes: np.ndarray, count: int) -> Writer:
-    """The page's text in a buffer; in a larger one where the first is too small, as nested lists of short lines make it."""
+def _written(data: np.ndarray, nodes: np.ndarray, count: int) -> Writer | None:
+    """The page's text in a buffer; in a larger one where the first is too small, as nested lists of short lines make it. None where that
+    would be more than MOST_ROOM_BYTES, and than twice the page."""
     room = 4096 + 2 * len(data)
     while True:
         writer = new_writer(room)
         render(data, nodes, count, KINDS, NAMES, writer)
         if not writer.state[FULL]:
             return writer
+        if room * 4 > MOST_ROOM_BYTES:
+            return None
         room *= 4
 
 
@@ -136,7 +143,7 @@ def _rows(nodes: np.ndarray, tag: int) -> list[Any]:
 
 def _attribute(data: np.ndarray, row: Any, name: np.uint64) -> str:
     start, end = attribute(data, row[START], name)
-    return _decoded(data[start:end]) if end > start else ""
+    return _decoded(data[start:end]) if 0 < end - start <= MOST_ATTRIBUTE_BYTES else ""
 
 
 def _decoded(raw: np.ndarray) -> str:

@@ -189,6 +189,11 @@ def parse(data: Any, kinds: Any, names: Any, nodes: Any) -> Any:
     opened = np.empty((MAX_DEPTH, _OPEN_COLUMNS), np.int64)
     tops = np.full(len(kinds), -1, np.int64)
     depth = count = i = 0
+    while i < n and data[i] <= 32:
+        i += 1
+    # In XHTML, and inside of drawings and formulas, a tag that ends in `/>` opens nothing.
+    is_xml = i + 5 <= n and data[i] == 60 and data[i + 1] == 63 and data[i + 2] == 120 and data[i + 3] == 109 and data[i + 4] == 108
+    i = 0
     while i < n:
         start = i
         following = data[i + 1] if data[i] == 60 and i + 1 < n else np.uint8(32)
@@ -204,6 +209,9 @@ def parse(data: Any, kinds: Any, names: Any, nodes: Any) -> Any:
             nodes[count - 1, BITS] = bits
             nodes[count - 1, LANG] = language
             nodes[count - 1, LANG_END] = language_end
+            is_foreign = tag == TAG.SVG or tag == TAG.MATH or tops[TAG.SVG] >= 0 or tops[TAG.MATH] >= 0
+            if (is_xml or is_foreign) and data[i - 2] == 47:
+                continue
             if kinds[tag] & RAW:
                 end = n if tag == TAG.PLAINTEXT else _raw_end(data, i, start + 1, name_end)
                 if end > i:

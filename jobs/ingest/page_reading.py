@@ -83,7 +83,8 @@ def read_unit(archive: Archive, part: Range, texts: StagedTexts, task: int, limi
 
 def page_row(archive: Archive, item: Fetched, texts: StagedTexts, task: int, limits: Limits) -> Row:
     max_html_bytes, max_content_bytes = limits
-    record = item.record_id or f"{archive.name.partition(':')[2]}#{item.offset_bytes}"
+    place = f"{item.offset_bytes}.{item.ordinal}" if item.ordinal else str(item.offset_bytes)
+    record = item.record_id or f"{archive.name.partition(':')[2]}#{place}"
 
     def refused(reason: str, detail: str) -> Row:
         return reject(archive, record, reason, f"{detail} ({item.url[:200]})" if item.url else detail, len(item.body))

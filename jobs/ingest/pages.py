@@ -51,7 +51,8 @@ def transform(tables: Tables, params: PagesParams) -> Iterator[Write]:
     remove_leftovers(tables.lake, datetime.now(UTC))
     with Staging(tables.lake, tables.run) as staging:
         read, staged = read_changed(tables, list(prints), params, staging)
-        entries = staging.keep(tables.spark, without_repeats(tables, read), "entries")
+        names = tables.spark.createDataFrame([(archive.name,) for archive in prints], "archive string")
+        entries = staging.keep(tables.spark, without_repeats(tables, read, names), "entries")
         pages = entries.where("reason is null")
         unread = [row.archive for row in entries.where(F.col("reason") == UNREADABLE).select("archive").distinct().collect()]
         count(tables, entries)
@@ -59,7 +60,6 @@ def transform(tables: Tables, params: PagesParams) -> Iterator[Write]:
         yield AddFiles(CONTENTS, texts.write)
         texts.forget_unused()
         # An archive that could not be read to its end loses nothing that the lake holds of it, and is tried again by the next run.
-        names = tables.spark.createDataFrame([(archive.name,) for archive in prints], "archive string")
         whole = names.where(~F.col("archive").isin(unread))
         known = tables[PAGES].join(names.join(whole, "archive", "left_anti"), "archive", "left_semi").select("record")
         yield Snapshot(PAGES, pages.select(*PAGES.names).join(known, "record", "left_anti"), whole)
@@ -117,11 +117,15 @@ def read_changed(tables: Tables, archives: list[Archive], params: PagesParams, s
     return entries.unionByName(refused), [StagedFile(row.task, row.text_file, row.text_bytes) for row in done]
 
 
-def without_repeats(tables: Tables, entries: DataFrame) -> DataFrame:
+def without_repeats(tables: Tables, entries: DataFrame, changed_archives: DataFrame) -> DataFrame:
     """Of records with one id the first archive's stays, and one that the lake has from another archive; the others become rejects."""
-    held = tables[PAGES].join(entries.select("archive").distinct(), "archive", "left_anti").select("record", F.lit(True).alias("is_held"))
-    same = Window.partitionBy("archive", "locator").orderBy(F.col("reason").isNotNull(), "offset_bytes", "reason", "detail")
-    by_record = Window.partitionBy("record").orderBy("archive", "offset_bytes")
+    held = tables[PAGES].join(changed_archives, "archive", "left_anti").select("record", F.lit(True).alias("is_held"))
+    same = Window.partitionBy("archive", "locator").orderBy(
+        F.col("reason").isNotNull(), "offset_bytes", "url", "content_sha256", "reason", "detail"
+    )
+    # Rejects have no record: each is then alone, or all of them would be one task's.
+    name = F.coalesce("record", F.concat("archive", F.lit(" "), "locator"))
+    by_record = Window.partitionBy(name).orderBy("archive", "offset_bytes", "url", "content_sha256")
     rows = entries.join(held, "record", "left").withColumn("place", F.row_number().over(same))
     rows = rows.withColumn("rank", F.when(F.col("record").isNotNull(), F.row_number().over(by_record)).otherwise(1))
     is_repeat = F.col("reason").isNull() & ((F.col("rank") > 1) | F.coalesce("is_held", F.lit(False)))

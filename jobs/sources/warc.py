@@ -5,13 +5,16 @@ be found from anywhere; what is compressed as a whole, and zstd (whose frames ma
 of a record inside an archived archive looks the same: where a range begins in the middle of one, pages inside it are read too.
 """
 
+import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow.fs
+from backports import zstd
 from fastwarc.warc import ArchiveIterator, WarcRecord
 
 from jobs.sources.source import SourceError
@@ -21,6 +24,8 @@ GZIP, ZSTD, PLAIN = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"WARC/1."
 _ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"  # a skippable frame: https://iipc.github.io/warc-specifications/specifications/warc-zstd/
 _BETWEEN = b"\r\n\r\n"
 _LOOK_BYTES = 1 << 20
+_HEAD_BYTES = 64
+_FIRST_LINES = re.compile(rb"WARC/1\.[0-9]\r?\n[A-Za-z-]+ *:")
 _PAGE_TYPES = ("response", "resource", "conversion", "revisit", "continuation")  # what a crawl fetched; the rest says how
 
 
@@ -38,7 +43,7 @@ class Fetched:
     """A record of what was fetched.
 
     `body` is as it was sent, cut (`is_cut`) at the limit that the reader was given. `missing_bytes` are what the archive lacks of it.
-    `is_truncated`: the record says that the crawler stopped before the end.
+    `is_truncated`: the record says that the crawler stopped before the end. `ordinal` counts the records that report one offset, from 0.
     """
 
     offset_bytes: int
@@ -55,6 +60,7 @@ class Fetched:
     missing_bytes: int
     is_cut: bool
     is_truncated: bool
+    ordinal: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ def ranges(address: str, range_bytes: int) -> list[Range]:
 def read_range(address: str, part: Range, max_body_bytes: int) -> Iterator[Fetched | Damaged]:
     """The records of a range; those that are not about something fetched are left out. Raises `SourceError` where the archive went away."""
     with _opened(address) as file:
+        seen: Counter[int] = Counter()
         position = 0 if part.start == 0 else _next_start(file, part.start, part.end)
         while position is not None and position < part.end:
             last = position
@@ -95,7 +102,8 @@ def read_range(address: str, part: Range, max_body_bytes: int) -> Iterator[Fetch
                     if str(record.record_type) == "unknown":
                         yield Damaged(last, f"a record of the type {record.headers.get('WARC-Type')!r}")
                     elif str(record.record_type) in _PAGE_TYPES:
-                        fetched = _fetched(record, max_body_bytes)
+                        fetched = _fetched(record, max_body_bytes, seen[last])
+                        seen[last] += 1
                         missing = fetched.missing_bytes
                         yield fetched
                     if missing:
@@ -109,7 +117,7 @@ def read_range(address: str, part: Range, max_body_bytes: int) -> Iterator[Fetch
                 position = _next_start(file, last + 1, part.end)
 
 
-def _fetched(record: WarcRecord, max_body_bytes: int) -> Fetched:
+def _fetched(record: WarcRecord, max_body_bytes: int, ordinal: int) -> Fetched:
     headers = record.headers
     offset, kind = record.stream_pos, str(record.record_type)
     is_http = (headers.get("Content-Type") or "").replace(" ", "").lower().startswith("application/http")
@@ -130,6 +138,7 @@ def _fetched(record: WarcRecord, max_body_bytes: int) -> Fetched:
         offset, kind, _bare(headers.get("WARC-Record-ID") or "", "urn:uuid:"), _bare(headers.get("WARC-Target-URI") or ""),
         _seconds(headers.get("WARC-Date")), status, media, charset or _parameter(media), transfer, content,
         body[:max_body_bytes], max(0, declared - before - read), is_cut, headers.get("WARC-Truncated") is not None,
+        ordinal,
     )  # fmt: skip
 
 
@@ -157,8 +166,9 @@ def _seconds(date: str | None) -> int | None:
 def _next_start(file: Any, start: int, end: int) -> int | None:
     """Where the first record at or after `start`, and before `end`, starts; None where there is none."""
     file.seek(0)
-    mark = GZIP if file.read(3) == GZIP else _BETWEEN + PLAIN
-    shift = 0 if mark == GZIP else len(_BETWEEN)
+    head = file.read(4)
+    mark = GZIP if head.startswith(GZIP) else ZSTD if head in (ZSTD, _ZSTD_DICTIONARY) else b"\n" + PLAIN
+    shift = int(mark[:1] == b"\n")
     position = max(0, start - shift)
     while position < end:
         file.seek(position)
@@ -169,19 +179,25 @@ def _next_start(file: Any, start: int, end: int) -> int | None:
         while found >= 0:
             if position + found + shift >= end:
                 return None
-            if shift or _holds_record(file, position + found):
+            if _holds_record(file, position + found + shift, mark):
                 return int(position + found + shift)
             found = block.find(mark, found + 1)
         position += _LOOK_BYTES
     return None
 
 
-def _holds_record(file: Any, position: int) -> bool:
+def _holds_record(file: Any, position: int, mark: bytes) -> bool:
+    """Whether a member, a frame or the plain text at this place begins with a record's first lines."""
     file.seek(position)
+    held = file.read(4096)
     try:
-        return zlib.decompressobj(31).decompress(file.read(4096), len(PLAIN)) == PLAIN
-    except zlib.error:
+        if mark == GZIP:
+            held = zlib.decompressobj(31).decompress(held, _HEAD_BYTES)
+        elif mark == ZSTD:
+            held = zstd.ZstdDecompressor().decompress(held, _HEAD_BYTES)
+    except (zlib.error, zstd.ZstdError):
         return False
+    return _FIRST_LINES.match(held) is not None
 
 
 def _is_by_record(file: Any) -> bool:

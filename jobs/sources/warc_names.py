@@ -45,7 +45,7 @@ def _archives(text: str) -> list[Archive]:
     if text.startswith("@") and not os.path.lexists(text):
         return [archive for line in _lines(text[1:]) for archive in _archives(line)]
     name, rest = "", text
-    if "=" in text and not os.path.lexists(text) and not is_remote(text):
+    if "=" in text and not os.path.lexists(text) and not is_remote(text.partition("=")[0]):
         name, _, rest = text.partition("=")
     if is_remote(rest):
         return [_named(name or rest.rpartition("/")[2], rest)]
@@ -74,7 +74,14 @@ def _lines(path: str) -> list[str]:
     except (OSError, EOFError, UnicodeError) as error:
         raise SourceError(f"the list of archives {path} cannot be read: {error}") from error
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return [line if is_remote(line) else str(file.parent / line) for line in lines]
+    return [_beside(file.parent, line) for line in lines]
+
+
+def _beside(folder: Path, line: str) -> str:
+    name, equals, path = line.partition("=") if not (folder / line).exists() else ("", "", line)
+    if not equals:
+        name, path = "", line
+    return name + equals + (path if is_remote(path) else str(folder / path))
 
 
 def fingerprint(archive: Archive) -> str:

@@ -1,4 +1,5 @@
 import gzip
+import time
 import zlib
 
 import brotli
@@ -65,3 +66,20 @@ def test_a_bomb_is_opened_up_to_the_limit_only(name):
 @given(st.binary(max_size=200), st.sampled_from([*CODINGS, "unknown", ",, ,"]))
 def test_nothing_that_is_sent_is_an_error(body, name):
     assert decoded(body, "chunked", name, LIMIT).content is not None
+
+
+def test_many_small_members_cost_no_more_than_their_bytes():
+    body = gzip.compress(b"") * 80_000 + gzip.compress(TEXT)  # 1.6 MB: a copy a member took 5 s
+    start = time.process_time()
+    assert decoded(body, "", "gzip", LIMIT) == Body(TEXT, True)
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("name", CODINGS)
+def test_a_line_end_after_the_body_is_no_part_of_it(name):
+    if name not in ("Deflate", "deflate"):
+        assert decoded(CODINGS[name](TEXT) + b"\r\n", "", name, LIMIT).content == TEXT
+
+
+def test_all_frames_of_zstd_are_read():
+    assert decoded(zstd.compress(TEXT[:100]) + zstd.compress(TEXT[100:]), "", "zstd", LIMIT) == Body(TEXT, True)

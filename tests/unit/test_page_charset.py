@@ -60,3 +60,8 @@ def test_what_is_no_text_is_none(body):
 def test_whatever_comes_the_result_is_utf_8_without_nuls(body, header):
     found = to_utf8(body, header)
     assert found is None or "\0" not in found.html.decode()
+
+
+@pytest.mark.parametrize("name", ["undefined", "idna", "punycode", "unicode_escape", "rot13"])
+def test_what_python_calls_an_encoding_and_is_no_charset_is_not_tried(name):
+    assert to_utf8(b"<p>" + b"\xc3" * 300, name).charset == to_utf8(b"<p>" + b"\xc3" * 300, "").charset

@@ -132,3 +132,10 @@ def test_counts_are_of_what_is_in_the_text() -> None:
 def test_code_in_a_sidebar_is_not_lost() -> None:
     body = "<main><p>" + "word " * 100 + "</p></main><aside class=sidebar><pre>x = 1</pre></aside>"
     assert blocks(body) == [("", "x = 1")]
+
+
+def test_inline_code_beside_inline_code_is_counted_once_and_keeps_its_marks():
+    found = extract(b"<p>Some words before <code>a</code><code>b</code> and after.</p>")
+    assert (found.text.strip(), found.code_bytes) == ("Some words before `ab` and after.", 2)
+    found = extract(b"<p>Some words <code>a`b</code><code>c</code> and after.</p>")
+    assert "`` a`b ```c`" in found.text and found.code_bytes == 4

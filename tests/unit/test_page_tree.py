@@ -170,3 +170,20 @@ def test_a_hostile_page_takes_seconds_at_most(name: str) -> None:
     found = extract(body)
     assert time.process_time() - start < 5
     assert (found.reason if isinstance(found, Unextractable) else None) == reason
+
+
+def test_a_drawing_costs_no_page():
+    page = extract(b"<h1>Title</h1><p>text before</p><svg>" + b'<path d="M0 0"/>' * 5000 + b"</svg><p>text after</p>")
+    assert "text before" in page.text and "text after" in page.text
+
+
+def test_in_xhtml_a_tag_that_ends_itself_is_empty():
+    page = extract(b'<?xml version="1.0"?><html><head><script src="a.js"/><title/></head><body><p>some text</p></body></html>')
+    assert page.text.strip() == "some text"
+
+
+def test_facts_and_text_have_a_bound():
+    long = b"x" * 10_000
+    page = extract(b"<html lang=" + long + b"><link rel=canonical href=" + long + b"><p>some text")
+    assert page.html_language is None and page.canonical_url is None
+    assert extract(b"<ul><li>" * 32 + b"<li>a" * 3_000_000).reason == "too_large"

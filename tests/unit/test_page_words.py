@@ -82,3 +82,8 @@ def test_a_long_page_gives_its_first_words_whole() -> None:
     line = words("word " * 10_000)
     assert MOST_BYTES - 5 <= len(line) <= MOST_BYTES + LONGEST_BYTES and set(line.split()) == {"word"}
     assert len(words("\u4e2d" * 10_000).encode()) <= MOST_BYTES + LONGEST_BYTES
+
+
+def test_words_of_one_byte_beside_characters_that_are_words_have_room():
+    texts = ["a中" * 1000] * 50
+    assert page_words(pa.array([""] * 50), pa.array(texts), 1 << 20).to_pylist() == [" ".join("a中" * 1000)] * 50

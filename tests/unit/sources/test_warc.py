@@ -148,3 +148,29 @@ def test_archives_are_named_by_file_folder_list_and_by_the_user(archive, tmp_pat
         parse_archives((str(tmp_path / "empty"),))
     with pytest.raises(SourceError, match="the list of archives"):
         parse_archives(("@nowhere",))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_records_without_an_id_are_told_apart(archive, form):
+    records = [record(f"http://h.example/{n}", http(page(f"n {n}")), id=None) for n in range(4)]
+    found = read(archive(FORMS[form](records)))
+    assert len({(item.offset_bytes, item.ordinal) for item in found}) == 4
+
+
+def test_a_broken_frame_of_zstd_costs_its_record_alone(archive):
+    parts = [by_zstd([one]) for one in RECORDS[1:21]]
+    parts[3] = parts[3][: len(parts[3]) // 2]
+    found = read(archive(b"".join(parts)))
+    urls = [item.url for item in found if isinstance(item, Fetched)]
+    assert set(urls) >= {f"http://h.example/{n}" for n in range(10)} - {"http://h.example/1"}
+
+
+def test_a_record_after_stray_bytes_is_found(archive):
+    found = read(archive(RECORDS[2] + b"stray bytes here\r\n" * 20 + RECORDS[4]))
+    assert [item.url for item in found if isinstance(item, Fetched)] == ["http://h.example/0", "http://h.example/1"]
+
+
+def test_a_list_may_name_its_archives(archive, tmp_path):
+    one = archive(b"x", "one.warc")
+    listed = archive(b"mine=one.warc\nother=s3://bucket/two.warc\n", "list.txt")
+    assert parse_archives((f"@{listed}",)) == [Archive("warc:mine", str(one)), Archive("warc:other", "s3://bucket/two.warc")]
