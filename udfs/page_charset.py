@@ -81,7 +81,7 @@ def _codec(label: str) -> str | None:
         return None
     if found is None or not getattr(found, "_is_text_encoding", True):
         return None
-    return None if found.name in _NOT_CHARSETS else _WIDER.get(found.name, found.name)
+    return None if found.name.replace("-", "_") in _NOT_CHARSETS else _WIDER.get(found.name, found.name)
 
 
 def _strict(body: bytes, name: str) -> str | None:

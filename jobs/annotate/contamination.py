@@ -8,11 +8,13 @@ The lake remembers the benchmarks: a run that names none compares new texts with
 none was ever named, nothing is compared, and the policy asks nothing.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
@@ -28,8 +30,9 @@ from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from schemas.spark import spark_schema
 from schemas.table import Table
-from udfs import contamination, ngrams, words
+from udfs import contamination, ngrams, notebooks, words
 from udfs.contamination import Benchmark, Facts, Wanted, wanted_of
+from udfs.notebooks import NotebookError, read_notebook
 
 NONE = ("none",)
 MOST_TABLE_BYTES = 1 << 30  # of the n-grams' tables, which every task holds: about 40 million n-grams
@@ -50,7 +53,7 @@ class ContaminationParams:
 
 def version(benchmarks: Sequence[Benchmark]) -> str:
     named = (part for one in benchmarks for part in (one.name, one.sha256))
-    return short_hash("contamination", *contamination.versions(), *named)
+    return short_hash("contamination", *contamination.versions(), str(notebooks.VERSION), *named)
 
 
 def transform(tables: Tables, params: ContaminationParams) -> Iterator[Write]:
@@ -76,7 +79,19 @@ def transform(tables: Tables, params: ContaminationParams) -> Iterator[Write]:
 
 
 def facts_of(batch: pa.RecordBatch, wanted: Wanted) -> pa.RecordBatch:
-    return contamination.contamination(batch.column("text"), wanted)
+    return contamination.contamination(readable(batch.column("text")), wanted)
+
+
+def readable(texts: pa.Array) -> pa.Array:
+    """The texts as they are trained on: of a notebook what a reader sees, for in its JSON line ends are letters, and words run together."""
+    is_notebook = np.asarray(pc.and_(pc.starts_with(pc.utf8_ltrim_whitespace(texts), "{"), pc.match_substring(texts, '"nbformat"')))
+    if not is_notebook.any():
+        return texts
+    found = texts.to_pylist()
+    for place in np.flatnonzero(is_notebook):
+        with contextlib.suppress(NotebookError):
+            found[place] = read_notebook(found[place]).text
+    return pa.array(found, texts.type)
 
 
 def remembered_rows(lake: Lake) -> list[dict[str, Any]]:

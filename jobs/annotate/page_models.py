@@ -17,6 +17,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import BooleanType, StringType, StructField, StructType
 
 from jobs.annotate.page_artefact import card_json, read_folder
+from jobs.runtime.errors import UsageError
 from jobs.runtime.job import Insert, Job, Write, parameter
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import located, map_texts, task_count
@@ -60,6 +61,12 @@ class PageModelsParams:
 def transform(tables: Tables, params: PageModelsParams) -> Iterator[Write]:
     name = tables.spark.createDataFrame([(params.name,)], "name string")
     if tables.missing(name, PAGE_MODELS).isEmpty():
+        there = tables[PAGE_MODELS].where(F.col("name") == params.name).select("model_hash").first()
+        if params.given and read_folder(Path(params.given))[0].model_hash != there.model_hash:  # type: ignore[union-attr]
+            raise UsageError(
+                f"there are models called {params.name!r} in {tables.lake.path(PAGE_MODELS.name)}: judgements of old pages rest on them. "
+                "Give the new ones to a lake without models, or another --name"
+            )
         return
     if params.given:
         models, card = read_folder(Path(params.given))

@@ -191,7 +191,7 @@ def tally(lake: Lake, now: Policy, then: Policy, scored: Scored | None = None) -
     for kind, tallies in found.items():
         for policy, one in zip((now, then), tallies, strict=True):
             one.judge_quality(policy, scored if kind == "file" else None)
-    if not found["file"][0].candidates:
+    if not any(now_then[0].candidates for now_then in found.values()):
         raise CodemillError(f"{lake.path(FEATURES.name)} holds no candidate; `codemill decide --lake {lake.root}` fills it")
     return found
 

@@ -64,7 +64,7 @@ def with_survivors(rows: DataFrame) -> DataFrame:
     winner = F.when(loses, F.col("best")).when(is_contained, F.col("container_best"))
     leaks = winner.startswith("0") & F.col("rank").startswith("1")
     reason = F.array(F.when(leaks, OF_HELD_OUT).when(loses, NEAR_DUPLICATE).otherwise(CONTAINED))
-    survivor = F.substring(winner, F.instr(winner, KEY_AFTER) + 1, F.length(winner))
+    survivor = F.nullif(F.substring(winner, F.instr(winner, KEY_AFTER) + 1, F.length(winner)), F.lit(""))
     return rows.withColumns({"survivor": survivor, "reasons": F.when(winner.isNotNull(), reason).otherwise(F.col("reasons"))})
 
 

@@ -56,12 +56,14 @@ def ranks(policy: Policy, features: pa.RecordBatch, picked: pa.StructArray, is_k
     """The order of each candidate of `decide/features` in its group, least first; null where it competes with nobody.
 
     picked: of each candidate the occurrence that stands for it. What follows KEY_AFTER is the candidate. A repository competes always:
-    another may lie in it.
+    another may lie in it. Where the policy does not deduplicate the ranks name nobody.
     """
     has_company = pc.fill_null(pc.greater(features.column("duplicate_group_size"), 1), False)
     competes = is_kept & np.asarray(pc.or_(has_company, pc.equal(features.column("kind"), "repository")))
-    if not policy.deduplicate or not competes.any():
+    if not competes.any():
         return pa.nulls(features.num_rows, pa.string())
+    if not policy.deduplicate:  # all are equals, but for what is like something held out
+        return pc.if_else(pa.array(competes), pc.if_else(features.column("is_held_out"), "0" + KEY_AFTER, "1" + KEY_AFTER), None)
 
     def field(name: str) -> pa.Array:
         return features.column(name) if name in features.schema.names else pc.struct_field(picked, name)

@@ -39,6 +39,9 @@ def kept_documents(tables: Tables, profile: str, layouts: Sequence[str] = ()) ->
         F.when(F.col("text").isNull(), F.get("contents", F.lit(0))).alias("content_sha256"),
         F.substring(F.sha2(F.col("text"), 256), 1, HASH_DIGITS).alias("hash_of_text"),
     )  # fmt: skip
+    # A repository's layout names the profile whose files are in it.
+    made_for = F.coalesce(F.get(F.split("layout", "/"), F.lit(2)), F.lit(profile))
+    documents = documents.where((F.col("kind") != "repository") | (made_for == profile))
     for kind, layout in map(_layout, layouts):
         documents = documents.where((F.col("kind") != kind) | (F.col("layout") == layout))
     text_hash = F.coalesce("hash_of_text", F.substring("content_sha256", 1, HASH_DIGITS)).alias("text_hash")

@@ -22,6 +22,7 @@ from udfs.contamination import Benchmark
 
 ITEM_FIELDS = ("task_id", "question_id", "id", "name")
 _MOST_BYTES = 1 << 30  # of a benchmark, unpacked
+TABLES = tuple(f".{name}{c}" for name in ("jsonl", "ndjson", "parquet") for c in ("", ".gz", ".zst", ".xz", ".bz2"))
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ def _folder(named: Named) -> list[tuple[str, str]]:
     items = []
     for path in sorted(Path(named.path).rglob("*")):
         inside = path.relative_to(named.path)
+        if inside.name.lower().endswith(TABLES):
+            raise UsageError(f"{path} is a table inside of a folder whose files are taken as texts. Name it: --benchmark {path}")
         if path.is_file() and not path.is_symlink() and ".git" not in inside.parts:
             try:
                 items.append((inside.as_posix(), path.read_bytes().decode()))
@@ -107,7 +110,14 @@ def _items(named: Named) -> list[tuple[str, str]]:
     missing = [name for name in (*text, *filter(None, [item])) if name not in fields]
     if missing:
         raise UsageError(f"{named.path} has no {', '.join(missing)}. It has: {', '.join(sorted(fields)) or 'no field'}")
-    return [(str(row.get(item, number)) if item else str(number), _text(row, text, named.path, number)) for number, row in enumerate(rows)]
+    names = (str(row.get(item, number)) if item else str(number) for number, row in enumerate(rows))
+    texts = (_text(row, text, named.path, number) for number, row in enumerate(rows))
+    return [(_whole(name), _whole(found)) for name, found in zip(names, texts, strict=True)]
+
+
+def _whole(text: str) -> str:
+    """Half a pair of surrogates, which JSON can write and UTF-8 cannot, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _known(path: str, fields: set[str]) -> Layout:

@@ -8,6 +8,7 @@ import time
 import pyarrow as pa
 import pytest
 
+from jobs.annotate.contamination import facts_of
 from schemas.contamination import CONTAMINATION
 from tests.real_benchmark import problems
 from udfs.contamination import MATCH, MOST_MATCHES, WIDTH, Benchmark, contamination, wanted_of
@@ -154,3 +155,14 @@ def test_a_benchmarks_hash_is_of_its_items_in_order():
     others = [(("ab", "c"), ("d", "e")), (("d", "e"), ("a", "bc")), (("a", "bc"),), (("a", "bc"), ("d", "E"))]
     assert len({one.sha256, *(Benchmark("one", items).sha256 for items in others)}) == 5
     assert json.dumps(one.sha256)
+
+
+def test_a_notebook_is_compared_as_a_reader_sees_it():
+    problem = CODE + "".join(f"value_{number} = compute_{number}(value_{number})\n" for number in range(8))
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "source": problem.splitlines(keepends=True)}
+    notebook = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}, indent=1)
+    against = wanted("\n".join(problem.splitlines()[-6:]))
+    (row,) = facts_of(pa.RecordBatch.from_pydict({"text": [notebook]}), against).to_pylist()
+    assert row["match_count"] > found_in(notebook, against)["match_count"]
+    for broken in ('{"nbformat": 4, "cells": [', '{"nbformat"', problem):
+        assert facts_of(pa.RecordBatch.from_pydict({"text": [broken]}), against).to_pylist() == [found_in(broken, against)]

@@ -102,7 +102,14 @@ def test_who_fails_a_rule_or_has_no_company_does_not_compete():
     batch = features([{"path": "a"}, {"path": "b"}])
     picked = pa.array([row["occurrences"][0] for row in batch.to_pylist()], OCCURRENCE)
     assert ranks(POLICY, batch, picked, np.array([True, False])).to_pylist()[1] is None
-    assert ranked(Policy("p", deduplicate=False), batch) == [None, None]
+
+
+def test_without_deduplication_what_is_like_something_held_out_is_out_all_the_same():
+    found = pa.array(ranked(Policy("p", deduplicate=False), features([{"path": "a"}, {"path": "b"}, {"path": "c"}], frozenset({1}))))
+    best = pa.array([min(found.to_pylist())] * 3)
+    assert reasons_of(found, best, pa.nulls(3, pa.string())).to_pylist() == [OF_HELD_OUT, None, OF_HELD_OUT]
+    alike = pa.array(ranked(Policy("p", deduplicate=False), features([{"path": "a"}, {"path": "b"}])))
+    assert reasons_of(alike, pa.array([min(alike.to_pylist())] * 2), pa.nulls(2, pa.string())).to_pylist() == [None, None]
 
 
 def test_of_a_file_and_a_page_of_one_text_the_file_is_kept():

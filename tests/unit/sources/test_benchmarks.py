@@ -115,3 +115,18 @@ def test_a_benchmark_that_is_not_there_or_named_twice_or_empty_is_told(tmp_path)
         read_benchmarks([f"{tmp_path}/empty"])
     with pytest.raises(UsageError, match="expected"):
         parse_benchmark("")
+
+
+def test_a_table_inside_a_folder_is_not_taken_as_one_text(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "README.md").write_text("about the set\n")
+    (tmp_path / "set" / "problems.jsonl.gz").write_bytes(gzip.compress(b'{"prompt": "a"}\n'))
+    with pytest.raises(UsageError, match=r"problems\.jsonl\.gz is a table inside of a folder"):
+        read_benchmarks([str(tmp_path / "set")])
+
+
+def test_half_a_pair_of_surrogates_becomes_text_that_utf_8_holds(tmp_path):
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"id": "a\\ud800", "prompt": "b\\udfff c"}\n')
+    (found,) = read_benchmarks([f"{path}?text=prompt&item=id"])
+    assert found.items == (("a?", "b? c"),)
