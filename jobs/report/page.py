@@ -20,9 +20,8 @@ from jobs.report.estimates import Estimate
 from jobs.report.examples import ReasonExamples, ReasonRejects
 from jobs.report.facts import ReportFacts
 from jobs.report.funnel import SIZE_BOUNDS_BYTES, Funnel, SizeBin, Step
-from jobs.report.pages import SiteKind
 from jobs.report.probe import Probe
-from jobs.report.quality import CLASS_PERCENT, PARTS, LanguageQuality, Quality
+from jobs.report.quality import CLASS_PERCENT, PARTS, Quality, Scored
 from jobs.report.runs import library_versions
 from jobs.report.syntax import CLASSES, LanguageSyntax
 from jobs.report.tables import Missing
@@ -97,7 +96,6 @@ def _environment() -> Environment:
         "flag_chart": flag_chart,
         "score_chart": score_chart,
         "score_bar": score_bar,
-        "site_bar": site_bar,
         "loss_curve": loss_curve,
         "bits_chart": bits_chart,
         "share_bar": share_bar,
@@ -154,11 +152,7 @@ def score_chart(found: Quality) -> Markup:
     return charts.histogram("Texts by score in per cent", ", ".join(f"from {row.label[:-1]}: {row.text}" for row in rows), rows)
 
 
-def score_bar(one: LanguageQuality) -> Markup:
-    return charts.stacked(f"Scores of {formats.shortened(one.language, 40)}", list(zip(PARTS, one.by_part, strict=True)))
-
-
-def site_bar(one: SiteKind) -> Markup:
+def score_bar(one: Scored) -> Markup:
     return charts.stacked(f"Scores of {formats.shortened(one.name, 40)}", list(zip(PARTS, one.by_part, strict=True)))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jobs.report.quality import Scored
 from jobs.report.tables import LakeTables, Missing, literal
 from jobs.report.verdicts import Policy
 from schemas.annotate import PAGE_MODELS
@@ -17,29 +18,14 @@ EXAMPLES, EXAMPLE_CHARACTERS = 3, 4_000
 
 
 @dataclass(frozen=True)
-class SiteKind:
-    """Texts of a kind of site: `counts` of each whole percent of quality; `low` are below what the policy asks of the kind."""
+class SiteKind(Scored):
+    """Texts of a kind of site, scored or not; `low` are below what the policy asks of the kind."""
 
-    name: str
     texts: int
     with_code: int
     kept: int
-    counts: tuple[int, ...]
     low: int
     below_global: int
-
-    @property
-    def scored(self) -> int:
-        return sum(self.counts)
-
-    @property
-    def mean(self) -> float:
-        return float(np.dot(self.counts, np.arange(101))) / max(1, self.scored)
-
-    @property
-    def by_part(self) -> tuple[int, ...]:
-        """As in jobs.report.quality: classes of twenty per cent, a full score in the last."""
-        return tuple(sum(self.counts[start : start + 20 + (start == 80)]) for start in range(0, 100, 20))
 
 
 @dataclass(frozen=True)
@@ -138,7 +124,7 @@ def _kinds(tables: LakeTables, where: str) -> tuple[tuple[SiteKind, ...], int | 
         name: [sum(row[field] for row in rows if row["name"] == name) for field in ("n", "with_code", "kept", "low")] for name in counts
     }
     kinds = [
-        SiteKind(name, texts, code, kept, tuple(counts[name].tolist()), lost, int(counts[name][: limit or 0].sum()))
+        SiteKind(name, tuple(counts[name].tolist()), texts, code, kept, lost, int(counts[name][: limit or 0].sum()))
         for name, (texts, code, kept, lost) in totals.items()
     ]
     return tuple(sorted(kinds, key=lambda kind: (-kind.texts, kind.name))), limit

@@ -18,13 +18,11 @@ EXAMPLES = 3
 
 
 @dataclass(frozen=True)
-class LanguageQuality:
-    """Scored texts of a language: `counts` of each whole percent; the least that is asked, None where nothing is; how many are below."""
+class Scored:
+    """Scored texts of one kind, called `name`: `counts` of each whole percent."""
 
-    language: str
+    name: str
     counts: tuple[int, ...]
-    least: int | None
-    low: int
 
     @property
     def scored(self) -> int:
@@ -38,6 +36,14 @@ class LanguageQuality:
     def by_part(self) -> tuple[int, ...]:
         """Texts in classes of twenty per cent, a full score in the last."""
         return tuple(sum(self.counts[start : start + 20 + (start == 80)]) for start in range(0, 100, 20))
+
+
+@dataclass(frozen=True)
+class LanguageQuality(Scored):
+    """Of a language: the least that is asked, None where nothing is; how many are below."""
+
+    least: int | None
+    low: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ def collect_quality(tables: LakeTables, policy: Policy | None) -> Quality | Miss
         return None
     names = {row["language"] for row in rows}
     languages = [_language(name, [row for row in rows if row["language"] == name]) for name in names]
-    languages.sort(key=lambda one: (-one.scored, one.language))
+    languages.sort(key=lambda one: (-one.scored, one.name))
     (waiting,) = tables.rows(f"select count(*) as n from decide_dropped where {of_policy(policy)} and array_has(reasons, 'not_scored')")
     return Quality(
         scorer=rows[0]["scorer"],

@@ -43,10 +43,10 @@ def test_languages_have_their_counts_mean_and_limit(built: LakeRows, quality: Qu
     by_language: dict[str, list[int]] = {}
     for row in scored(built):
         by_language.setdefault(row["language"] or "(none)", []).append(row["score_percent"])
-    assert {one.language: one.scored for one in quality.languages} == {name: len(found) for name, found in by_language.items()}
+    assert {one.name: one.scored for one in quality.languages} == {name: len(found) for name, found in by_language.items()}
     (cut,) = built.rows["decide/cuts"]
     for one in quality.languages:
-        found = by_language[one.language]
+        found = by_language[one.name]
         assert one.mean == pytest.approx(sum(found) / len(found))
         assert one.least == cut["min_score_percent"] and one.low == sum(percent < one.least for percent in found)
         assert one.by_part == tuple(sum(min(4, percent // 20) == part for percent in found) for part in range(5))
