@@ -52,7 +52,7 @@ _TEXTS = {
         r"(?i)\baccepted answer|\[accepted\]|✓|✔",
         r"(?im)^#* *\d+ answers?\b|^#+ *answers?\b",
         r"(?i)\basked\b.{0,40}\b(?:ago|at|on|\d{4})\b|^#+ *question\b",
-        r"(?im)^(?:score|votes?):? *-?\d+|-?\d+ votes?\b",
+        r"(?im)^(?:score|votes?):? *-?\d+|(?<![\d-])-?\d{1,9} votes?\b",
     ),
     "forum": (
         r"(?im)^(?:re:|joined:|posts:|quote:|location:)",

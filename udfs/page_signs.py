@@ -105,7 +105,7 @@ class Signs:
     @cached_property
     def code_lines(self) -> int:
         """Lines outside blocks that look like code."""
-        return sum(bool(_CODE_LINE.match(line[:MOST_LINE_CHARS])) for line in self.lines)
+        return sum(bool(_CODE_LINE.match(line[:MOST_LINE_CHARS].strip())) for line in self.lines)
 
     @cached_property
     def programming(self) -> tuple[int, int, int]:
@@ -121,4 +121,4 @@ class Signs:
 
 
 def _looks_like_code(lines: list[str]) -> bool:
-    return sum(bool(_CODE_LINE.match(line[:MOST_LINE_CHARS])) for line in lines) >= max(1, _CODE_SHARE * len(lines))
+    return sum(bool(_CODE_LINE.match(line[:MOST_LINE_CHARS].strip())) for line in lines) >= max(1, _CODE_SHARE * len(lines))

@@ -45,7 +45,7 @@ PAGE_ENTRIES = pa.schema(
 )
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 VAGUE_TYPES = ("", "text/plain", "application/octet-stream", "unknown/unknown", "application/xml", "text/xml")
-_LOOKS_LIKE_HTML = re.compile(
+LOOKS_LIKE_HTML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*+(?>(?><!--.*?-->|<\?xml[^>]*>)\s*+)*+<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 _EXTRACTOR = f"page_text/{page_text.VERSION}"
@@ -100,7 +100,7 @@ def page_row(archive: Archive, item: Fetched, texts: StagedTexts, task: int, lim
     if not item.body:
         return refused("empty_body", media_type)
     body = http_body.decoded(item.body, item.transfer_encoding, item.content_encoding, max_html_bytes + 1)
-    if media_type not in HTML_TYPES and not (media_type in VAGUE_TYPES and _LOOKS_LIKE_HTML.match(body.content[:2048])):
+    if media_type not in HTML_TYPES and not (media_type in VAGUE_TYPES and LOOKS_LIKE_HTML.match(body.content[:2048])):
         return refused("not_html", media_type or "no media type")
     if item.is_cut or len(body.content) > max_html_bytes:
         return refused("too_large", f"the body has more than {max_html_bytes} bytes")
