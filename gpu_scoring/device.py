@@ -24,6 +24,11 @@ def dtype_of(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cuda" else torch.float32
 
 
+def batch_tokens_of(device: torch.device) -> int:
+    """Enough to keep the device busy: a processor's caches hold few, a GPU needs many."""
+    return 65536 if device.type == "cuda" else 8192
+
+
 def peak_flops(device: torch.device, dtype: torch.dtype) -> float:
     """Operations a second of one large product of dense matrices: what the device reaches, measured in PEAK_S seconds."""
     size = MATRIX.get(device.type, 1024)

@@ -2,13 +2,16 @@
 
 The folder is one of Transformers (`AutoModelForSequenceClassification` loads it), with `tokenizer.json`, `scorer.json` (window, offset,
 hash) and a card. A text is its first `window` tokens, the end-of-document token among them where it fits; the head reads the last one's
-hidden state: a causal decoder has seen them all then, and padding after it changes nothing. A score is what the head gives plus `offset`.
+hidden state: a causal decoder has seen them all then. A score is what the head gives plus `offset`. Texts go through the model in one row
+(`gpu_scoring.packed`), or padded where its attention does not allow that.
 """
 
 import hashlib
 import json
+import os
+import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, LlamaConfig, LlamaForSequenceClassification
 from transformers.utils.logging import disable_progress_bar
 
+from gpu_scoring.packed import is_packed, last_states, pack
 from udfs.folders import replaced
 from udfs.tokenizer import Tokenizer, TokenizerError, encode, load, train
 
@@ -40,10 +44,13 @@ class Shape:
 
 @dataclass(frozen=True)
 class Scorer:
+    """`row_tokens`: to a multiple of which a row of texts is filled."""
+
     model: Any
     tokenizer: Tokenizer
     window: int
     offset: float = 0.0
+    row_tokens: int = 1
 
     def tokens(self, texts: Sequence[str]) -> list[np.ndarray]:
         """The first `window` tokens of each text (int32)."""
@@ -54,7 +61,14 @@ class Scorer:
         return found
 
     def forward(self, rows: Sequence[np.ndarray]) -> torch.Tensor:
-        """Scores of rows of tokens, padded at their ends to the longest (float32, one a row; not held to [0, 1])."""
+        """Scores of rows of tokens (float32, one a row, on the processor; not held to [0, 1]). On a GPU in bf16, whatever the weights."""
+        head = self.model.score.weight
+        with torch.autocast("cuda", torch.bfloat16, enabled=head.is_cuda):
+            last = last_states(self.model, rows, self.row_tokens) if is_packed(self.model) else self._padded(rows)
+        scores: torch.Tensor = torch.nn.functional.linear(last.float(), head.float()).squeeze(-1).cpu()
+        return scores + self.offset
+
+    def _padded(self, rows: Sequence[np.ndarray]) -> torch.Tensor:
         lengths = torch.tensor([len(row) for row in rows])
         ids = torch.full((len(rows), int(lengths.max())), self.tokenizer.padding_id)
         for place, row in enumerate(rows):
@@ -62,14 +76,34 @@ class Scorer:
         device = self.model.score.weight.device
         # No mask: a causal decoder does not look behind a text, where the padding is, and without one attention takes its fast kernel.
         hidden = self.model.base_model(input_ids=ids.to(device), use_cache=False).last_hidden_state
-        last = hidden[torch.arange(len(rows), device=device), (lengths - 1).to(device)]
-        scores: torch.Tensor = self.model.score(last).squeeze(-1).float().cpu()
-        return scores + self.offset
+        found: torch.Tensor = hidden[torch.arange(len(rows), device=device), (lengths - 1).to(device)]
+        return found
 
-    def on(self, device: torch.device, dtype: torch.dtype) -> "Scorer":
-        """The same scorer, its weights moved: the model is changed in place."""
+    def batches(self, lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+        """Places of rows, as many as stay within `batch_tokens`, one at least: in order, or by rising length where they are padded."""
+        if not is_packed(self.model):
+            yield from padded_batches(lengths, batch_tokens)
+            return
+        batch: list[int] = []
+        held = 0
+        for place, length in enumerate(lengths):
+            if batch and held + length > batch_tokens:
+                yield batch
+                batch, held = [], 0
+            batch.append(place)
+            held += length
+        if batch:
+            yield batch
+
+    def on(self, device: torch.device, dtype: torch.dtype, row_tokens: int = 1) -> "Scorer":
+        """The same scorer, its weights moved: the model is changed in place. On a GPU its layers are compiled, where that can be done."""
         self.model.to(device=device, dtype=dtype)
-        return self
+        if device.type != "cuda":
+            return self
+        if compiles():
+            for layer in getattr(self.model.base_model, "layers", ()):
+                layer.compile()
+        return replace(self, row_tokens=row_tokens)
 
     def predict(self, texts: Sequence[str], batch_tokens: int = 8192) -> np.ndarray:
         """Scores on [0, 1] (float64)."""
@@ -77,13 +111,17 @@ class Scorer:
         found = np.zeros(len(rows))
         self.model.eval()
         with torch.inference_mode():
-            for places in batches(list(map(len, rows)), batch_tokens):
+            for places in self.batches(list(map(len, rows)), batch_tokens):
                 found[places] = self.forward([rows[place] for place in places]).numpy()
         return np.clip(found, 0, 1)
 
 
-def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Places of rows by rising length, as many as stay within `batch_tokens` when padded; one at least."""
+def compiles() -> bool:
+    """Whether Triton can build kernels here: it needs a C compiler."""
+    return bool(os.environ.get("CC") or any(map(shutil.which, ("cc", "gcc", "clang"))))
+
+
+def padded_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
     batch: list[int] = []
     for place in np.argsort(lengths, kind="stable").tolist():
         if batch and (len(batch) + 1) * lengths[place] > batch_tokens:
@@ -115,7 +153,9 @@ def new_scorer(shape: Shape, texts: Iterator[str], window: int, seed: int) -> Sc
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Scorer(LlamaForSequenceClassification(config), tokenizer, window)
+        model = LlamaForSequenceClassification(config)
+    pack(model)
+    return Scorer(model, tokenizer, window)
 
 
 def from_checkpoint(folder: Path, window: int, seed: int) -> Scorer:
@@ -142,9 +182,11 @@ def load_scorer(folder: Path) -> Scorer:
 def _model(folder: Path) -> Any:
     disable_progress_bar()
     try:
-        return AutoModelForSequenceClassification.from_pretrained(str(folder), num_labels=1, dtype=torch.float32, local_files_only=True)
+        model = AutoModelForSequenceClassification.from_pretrained(str(folder), num_labels=1, dtype=torch.float32, local_files_only=True)
     except (OSError, ValueError) as error:
         raise ScorerError(f"{folder} holds no model that Transformers loads: {error}") from error
+    pack(model)
+    return model
 
 
 def _tokenizer(folder: Path) -> Tokenizer:

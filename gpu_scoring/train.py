@@ -7,6 +7,7 @@ same weights. The state is saved every `save_every_s` seconds and is named by wh
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -19,10 +20,11 @@ import torch
 
 from gpu_scoring import baselines
 from gpu_scoring.card import CALIBRATION_NAME, card
+from gpu_scoring.device import chosen
 from gpu_scoring.examples import Examples, Labelled
 from gpu_scoring.metrics import CalibrationBin, Measures, by_language, calibration, measures
 from gpu_scoring.plots import calibration_png
-from gpu_scoring.scorer import Scorer, Shape, batches, from_checkpoint, new_scorer, save
+from gpu_scoring.scorer import Scorer, Shape, from_checkpoint, new_scorer, save
 from udfs.draws import uniform
 
 STATE_NAME = "training.pt"
@@ -41,6 +43,7 @@ class TrainParams:
     shuffled_labels: bool = False
     seed: int = 0
     threads: int = 0
+    device: str = "auto"
     save_every_s: float = 30.0
 
 
@@ -65,15 +68,17 @@ def train_scorer(data: Labelled, params: TrainParams, out: Path, say: Say) -> Tr
     start = time.monotonic()
     if params.threads:
         torch.set_num_threads(params.threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it products on a GPU refuse to be deterministic
     torch.use_deterministic_algorithms(True)
+    device = chosen(params.device)
     train = shuffled(data.train, params.seed) if params.shuffled_labels else data.train
-    scorer = started(train, params)
-    size = f"{scorer.model.num_parameters():,} parameters, window {scorer.window:,}"
+    scorer = started(train, params).on(device, torch.float32, params.batch_tokens)
+    size = f"{scorer.model.num_parameters():,} parameters, window {scorer.window:,}, on {device}"
     say(f"{size}; {len(train):,} files of training, {len(data.held_out):,} held out")
     rows = scorer.tokens(train.texts)
     losses = fit(scorer, rows, train, params, out.with_name(out.name + "." + STATE_NAME), say)
     true, texts = data.held_out.scores, data.held_out.texts
-    predicted = scorer.predict(texts)
+    predicted = scorer.predict(texts, params.batch_tokens)
     known = (train.texts, train.scores)
     compared = {
         "mean of training": baselines.mean(train.scores, texts),
@@ -126,7 +131,7 @@ def started(train: Examples, params: TrainParams) -> Scorer:
 
 def fit(scorer: Scorer, rows: list[np.ndarray], examples: Examples, params: TrainParams, state: Path, say: Say) -> list[float]:
     """Trains in place. Returns the mean loss of each tenth of the steps."""
-    planned = list(plan(rows, examples.keys, params))
+    planned = list(plan(scorer, rows, examples.keys, params))
     optimizer = torch.optim.AdamW(scorer.model.parameters(), lr=params.learning_rate, betas=(0.9, 0.95), weight_decay=0.01)
     run_id = _run_id(examples, params, planned)
     done, losses = restore(state, run_id, scorer, optimizer)
@@ -152,15 +157,16 @@ def fit(scorer: Scorer, rows: list[np.ndarray], examples: Examples, params: Trai
     return [float(np.mean(part)) for part in np.array_split(losses, min(10, len(losses)))]
 
 
-def plan(rows: list[np.ndarray], keys: list[str], params: TrainParams) -> Iterator[list[int]]:
-    """The batches of all epochs: files in the order of a draw; sorted by length within stretches, so that little is padding."""
+def plan(scorer: Scorer, rows: list[np.ndarray], keys: list[str], params: TrainParams) -> Iterator[list[int]]:
+    """The batches of all epochs: files in the order of a draw, batched within stretches, so that where they are padded it is by little."""
     for epoch in range(params.epochs):
         order = np.argsort(uniform(pa.array(keys), f"epoch {epoch} seed {params.seed}"), kind="stable")
         mean = max(1.0, float(np.mean([len(row) for row in rows])))
         stretch = max(1, round(16 * params.batch_tokens / mean))
         for start in range(0, len(order), stretch):
             part = order[start : start + stretch]
-            found = [[int(part[place]) for place in batch] for batch in batches([len(rows[place]) for place in part], params.batch_tokens)]
+            lengths = [len(rows[place]) for place in part]
+            found = [[int(part[place]) for place in batch] for batch in scorer.batches(lengths, params.batch_tokens)]
             yield from (found[place] for place in np.random.default_rng([params.seed, epoch, start]).permutation(len(found)))
 
 

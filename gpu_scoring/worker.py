@@ -3,10 +3,10 @@
 Reads   decide/gates, ingest/contents
 Writes  annotate/scores
 
-Texts stream: a thread reads and tokenizes while the model works; rows wait in a buffer that is bounded in tokens, and leave it by length,
-so that little of a batch is padding. What has a score by this model is skipped. Several workers share the work by ranges of keys, without
-a coordinator, and hold the keys of their range, 64 bytes each. A commit adds only keys that are not there, so that whoever overlaps or is
-started again doubles nothing, and a worker that is killed loses what it scored since its last commit.
+Texts stream: a thread reads and tokenizes while the model works; rows wait in a buffer that is bounded in tokens. What has a score by this
+model is skipped. Several workers share the work by ranges of keys, without a coordinator, and hold the keys of their range, 64 bytes each.
+A commit adds only keys that are not there, so that whoever overlaps or is started again doubles nothing, and a worker that is killed loses
+what it scored since its last commit.
 """
 
 import queue
@@ -22,7 +22,7 @@ import torch
 
 from gpu_scoring.device import flops, peak_flops
 from gpu_scoring.population import passes
-from gpu_scoring.scorer import Scorer, batches
+from gpu_scoring.scorer import Scorer
 from schemas.annotate import SCORES
 from schemas.decide import GATES
 from schemas.ingest import CONTENTS
@@ -52,7 +52,6 @@ class Summary:
     skipped: int = 0
     scored: int = 0
     tokens: int = 0
-    padded_tokens: int = 0
     truncated: int = 0
     seconds: float = 0.0
     flops: float = 0.0
@@ -92,14 +91,13 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
     held: list[tuple[str, int, int, bool]] = []
     committed = time.monotonic()
     for rows in buffered(token_rows(lake, scorer, missing), params):
-        for places in batches([len(row.tokens) for row in rows], params.batch_tokens):
+        for places in scorer.batches([len(row.tokens) for row in rows], params.batch_tokens):
             chosen = [rows[place] for place in places]
             lengths = [len(row.tokens) for row in chosen]
             percents = score(scorer, chosen)
             held += [(row.key, int(p), n, row.is_truncated) for row, p, n in zip(chosen, percents, lengths, strict=True)]
             found.scored += len(chosen)
             found.tokens += sum(lengths)
-            found.padded_tokens += len(chosen) * max(lengths)
             found.truncated += sum(row.is_truncated for row in chosen)
             found.flops += flops(scorer.model, lengths)
             found.seconds = time.monotonic() - start

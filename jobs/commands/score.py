@@ -57,16 +57,12 @@ def score(arguments: argparse.Namespace) -> int:
         found, version, window = score_files(lake, params, progress(arguments.quiet))
         row.account.read_rows, row.written = found.wanted, {SCORES.name: found.scored}
     if arguments.json:
-        counts = {
-            name: getattr(found, name)
-            for name in ("wanted", "skipped", "scored", "tokens", "padded_tokens", "truncated", "seconds", "peak_share")
-        }
+        counts = {name: getattr(found, name) for name in ("wanted", "skipped", "scored", "tokens", "truncated", "seconds", "peak_share")}
         print(json.dumps(counts | {"version": version, "scores": found.scores.tolist()}))
         return 0
     if found.scored:
         console().print(histogram(found.scores))
-    padding = 1 - found.tokens / max(found.padded_tokens, 1)
-    speed = f"{found.tokens / max(found.seconds, 1e-9):,.0f} tokens/s, {padding:.1%} padding, {found.peak_share:.0%} of the device's peak"
+    speed = f"{found.tokens / max(found.seconds, 1e-9):,.0f} tokens/s, {found.peak_share:.0%} of the device's peak"
     print(
         f"{found.wanted:,} files of this share pass the gates: {found.skipped:,} had a score, {found.scored:,} were scored now by {version}"
         f" ({found.truncated:,} longer than the window of {window:,} tokens) in {found.seconds:.0f} s; {speed}"

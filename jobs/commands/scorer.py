@@ -33,13 +33,14 @@ def add(commands: Any) -> None:
     found.add_argument(
         "--learning-rate", type=float, default=1e-3, metavar="X", help="default: 0.001, for random weights; far less for a checkpoint"
     )
-    found.add_argument("--batch-tokens", type=int, default=4096, metavar="N", help="tokens of a step, padding included (default: 4096)")
+    found.add_argument("--batch-tokens", type=int, default=4096, metavar="N", help="tokens of a step (default: 4096)")
     found.add_argument("--hidden-size", type=int, default=128, metavar="N", help="of random weights, a multiple of 32 (default: 128)")
     found.add_argument("--layers", type=int, default=4, metavar="N", help="of random weights (default: 4)")
     found.add_argument("--vocabulary-size", type=int, default=4096, metavar="N", help="of random weights (default: 4096)")
     found.add_argument("--shuffled-labels", action="store_true", help="give texts each other's ratings: what can be learned from nothing")
     found.add_argument("--seed", type=int, default=0, metavar="N")
     found.add_argument("--threads", type=int, default=0, metavar="N", help="default: as many as torch takes")
+    found.add_argument("--device", default="auto", metavar="NAME", help="cpu, cuda or cuda:N (default: a GPU where there is one)")
     found.add_argument("--quiet", action="store_true", help="show no progress")
     add_json(found)
 
@@ -53,11 +54,16 @@ def train(arguments: argparse.Namespace) -> int:
     except ExamplesError as error:
         raise CodemillError(str(error)) from error
     # Here and not above: other commands should not wait for torch.
+    from gpu_scoring.device import chosen
     from gpu_scoring.scorer import ScorerError, Shape
     from gpu_scoring.train import TrainParams, train_scorer
 
+    try:
+        chosen(arguments.device)
+    except ValueError as error:
+        raise UsageError(f"--device {arguments.device}: {error}") from error
     shape = Shape(arguments.hidden_size, arguments.layers, arguments.vocabulary_size)
-    names = ("window", "epochs", "learning_rate", "batch_tokens", "shuffled_labels", "seed", "threads", "checkpoint")
+    names = ("window", "epochs", "learning_rate", "batch_tokens", "shuffled_labels", "seed", "threads", "checkpoint", "device")
     params = TrainParams(shape=shape, **{name: getattr(arguments, name) for name in names})
 
     def say(line: str) -> None:

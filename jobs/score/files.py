@@ -33,7 +33,7 @@ class ScoreParams:
     profile: str = parameter("demo", "whose files are scored: those that pass the gates of this policy")
     model: str = parameter("", "folder of a scorer, which `codemill train-scorer --out FOLDER` makes; without one nothing is scored")
     share: str = parameter("1/1", "I/N: one of N workers that share the work by key, such as 2/4")
-    batch_tokens: int = parameter(8192, "tokens of a batch, padding included", least=64)
+    batch_tokens: int = parameter(0, "tokens of a batch; 0: 65,536 on a GPU and 8,192 on a processor", least=0)
     commit_rows: int = parameter(2000, "scores of a commit: what a kill loses at most", least=1)
     threads: int = parameter(0, "threads of the processor; 0: as many as torch takes", least=0)
     device: str = parameter("auto", "cpu, cuda or cuda:N; auto: a GPU where there is one, in bf16")
@@ -75,7 +75,7 @@ def score_files(lake: Lake, params: ScoreParams, say: Say) -> "tuple[Summary, st
     # Here and not above: other jobs should not wait for torch, and Spark's machines need not have it.
     import torch
 
-    from gpu_scoring.device import chosen, dtype_of
+    from gpu_scoring.device import batch_tokens_of, chosen, dtype_of
     from gpu_scoring.scorer import ScorerError, hash_of, load_scorer
     from gpu_scoring.worker import WorkerParams, run
 
@@ -90,8 +90,9 @@ def score_files(lake: Lake, params: ScoreParams, say: Say) -> "tuple[Summary, st
         device = chosen(params.device)
     except ValueError as error:
         raise UsageError(f"--device {params.device}: {error}") from error
-    worker = WorkerParams(share, shares, params.batch_tokens, commit_rows=params.commit_rows, price_per_hour=params.price_per_hour)
-    found = run(lake, scorer.on(device, dtype_of(device)), version, params.profile, worker, say)
+    batch_tokens = params.batch_tokens or batch_tokens_of(device)
+    worker = WorkerParams(share, shares, batch_tokens, commit_rows=params.commit_rows, price_per_hour=params.price_per_hour)
+    found = run(lake, scorer.on(device, dtype_of(device), batch_tokens), version, params.profile, worker, say)
     return found, version, scorer.window
 
 

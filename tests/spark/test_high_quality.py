@@ -98,7 +98,7 @@ def test_rounds_add_what_they_find_and_the_set_is_documented_code(tables):
     assert cards[-1]["set"]["set_files"] == sum(row["split"] == "train" for row in members)
     assert all(row.percent >= 50 and 1 <= row.round <= 2 for row in found.values())
     validation = cards[-1]["validation"]
-    # Ten seeds or so, of the library of whatever Python runs this: far above the share that the set has of all files, which chance would find.
+    # Ten seeds or so, of the library of whatever Python runs this: far above the set's share of all files, which chance would find.
     assert validation["seed_recall"] >= 0.5 and validation["found_poor_share"] < 0.1 < validation["best_share"]
     assert validation["found_best_share"] > validation["best_share"] and validation["found_mean_score"] > validation["mean_score"]
 

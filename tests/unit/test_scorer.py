@@ -17,7 +17,7 @@ from transformers import AutoModelForSequenceClassification, LlamaConfig, LlamaF
 from gpu_scoring import train as training
 from gpu_scoring.device import chosen, dtype_of, flops, peak_flops
 from gpu_scoring.examples import Examples, Labelled
-from gpu_scoring.scorer import ScorerError, Shape, batches, from_checkpoint, hash_of, load_scorer, new_scorer, save
+from gpu_scoring.scorer import ScorerError, Shape, from_checkpoint, hash_of, load_scorer, new_scorer, padded_batches, save
 from gpu_scoring.train import TrainParams, train_scorer
 from gpu_scoring.worker import Summary, progress
 
@@ -69,7 +69,7 @@ def test_a_text_is_its_first_tokens_and_its_end_where_that_fits(scorer) -> None:
 @pytest.mark.parametrize("most", [1, 50, 100_000])
 def test_batches_hold_every_row_once_within_the_bound(most: int) -> None:
     lengths = [random.Random(1).randrange(1, 60) for _ in range(40)]
-    found = list(batches(lengths, most))
+    found = list(padded_batches(lengths, most))
     assert sorted(place for batch in found for place in batch) == list(range(40))
     assert all(len(batch) == 1 or len(batch) * max(lengths[place] for place in batch) <= most for batch in found)
 
