@@ -112,6 +112,8 @@ def report_scorer(texts: list[str], window: int) -> Scorer:
     )  # fmt: skip
     with torch.device("cuda"):
         model = LlamaForSequenceClassification(config)
+    with torch.no_grad():
+        model.score.weight.mul_(0.1)  # as training begins: else random scores are spread far beyond [0, 1]
     pack(model)
     return replace(vocabulary, model=model, offset=0.5)
 

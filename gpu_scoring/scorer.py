@@ -80,20 +80,21 @@ class Scorer:
         return found
 
     def batches(self, lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-        """Places of rows, as many as stay within `batch_tokens`, one at least: in order, or by rising length where they are padded."""
+        """Places of rows, one at least and within `batch_tokens`: the first that fit, or by rising length where they are padded."""
         if not is_packed(self.model):
             yield from padded_batches(lengths, batch_tokens)
             return
-        batch: list[int] = []
-        held = 0
-        for place, length in enumerate(lengths):
-            if batch and held + length > batch_tokens:
-                yield batch
-                batch, held = [], 0
-            batch.append(place)
-            held += length
-        if batch:
+        left = list(range(len(lengths)))
+        while left:
+            batch, others, held = [left[0]], [], lengths[left[0]]
+            for place in left[1:]:
+                if held + lengths[place] <= batch_tokens:
+                    batch.append(place)
+                    held += lengths[place]
+                else:
+                    others.append(place)
             yield batch
+            left = others
 
     def on(self, device: torch.device, dtype: torch.dtype, row_tokens: int = 1) -> "Scorer":
         """The same scorer, its weights moved: the model is changed in place. On a GPU its layers are compiled, where that can be done."""

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,7 @@ import pyarrow.compute as pc
 import torch
 
 from gpu_scoring.device import flops, peak_flops
+from gpu_scoring.packed import is_packed
 from gpu_scoring.population import passes
 from gpu_scoring.scorer import Scorer
 from schemas.annotate import SCORES
@@ -30,6 +32,7 @@ from schemas.lake import Lake
 
 KEYS_AT_ONCE = 1_000_000  # of which one pass over the contents is made: about 100 MB
 TEXTS_AT_ONCE = 64
+BATCHES_AHEAD = 4
 Say = Callable[[str], None]
 
 
@@ -40,7 +43,7 @@ class WorkerParams:
     share: int = 0
     shares: int = 1
     batch_tokens: int = 8192
-    buffer_batches: int = 32
+    buffer_batches: int = 8
     commit_rows: int = 2000
     commit_s: float = 30.0
     price_per_hour: float = 0.0
@@ -90,22 +93,20 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
     found.wanted, found.skipped = len(passing), len(passing) - len(missing)
     held: list[tuple[str, int, int, bool]] = []
     committed = time.monotonic()
-    for rows in buffered(token_rows(lake, scorer, missing), params):
-        for places in scorer.batches([len(row.tokens) for row in rows], params.batch_tokens):
-            chosen = [rows[place] for place in places]
-            lengths = [len(row.tokens) for row in chosen]
-            percents = score(scorer, chosen)
-            held += [(row.key, int(p), n, row.is_truncated) for row, p, n in zip(chosen, percents, lengths, strict=True)]
-            found.scored += len(chosen)
-            found.tokens += sum(lengths)
-            found.truncated += sum(row.is_truncated for row in chosen)
-            found.flops += flops(scorer.model, lengths)
-            found.seconds = time.monotonic() - start
-            found.scores += np.bincount(percents, minlength=101)
-            if len(held) >= params.commit_rows or time.monotonic() - committed > params.commit_s:
-                commit(lake, version, held, since)
-                held, committed = [], time.monotonic()
-            say(progress(found, len(missing), params.price_per_hour))
+    for rows in ahead(batched(token_rows(lake, scorer, missing), scorer, params)):
+        lengths = [len(row.tokens) for row in rows]
+        percents = score(scorer, rows)
+        held += [(row.key, int(p), n, row.is_truncated) for row, p, n in zip(rows, percents, lengths, strict=True)]
+        found.scored += len(rows)
+        found.tokens += sum(lengths)
+        found.truncated += sum(row.is_truncated for row in rows)
+        found.flops += flops(scorer.model, lengths)
+        found.seconds = time.monotonic() - start
+        found.scores += np.bincount(percents, minlength=101)
+        if len(held) >= params.commit_rows or time.monotonic() - committed > params.commit_s:
+            commit(lake, version, held, since)
+            held, committed = [], time.monotonic()
+        say(progress(found, len(missing), params.price_per_hour))
     commit(lake, version, held, since)
     found.seconds = time.monotonic() - start
     return found
@@ -131,9 +132,27 @@ def token_rows(lake: Lake, scorer: Scorer, keys: pa.Array) -> Iterator[Row]:
                     yield Row(key, row, len(row) == scorer.window and int(row[-1]) != scorer.tokenizer.end_id)
 
 
-def buffered(rows: Iterator[Row], params: WorkerParams) -> Iterator[list[Row]]:
-    """Rows in lists of some batches of tokens; the next list is made while the last one is worked on. Raises what the reader raises."""
-    ready: queue.Queue[list[Row] | BaseException | None] = queue.Queue(maxsize=1)
+def batched(rows: Iterator[Row], scorer: Scorer, params: WorkerParams) -> Iterator[list[Row]]:
+    """Rows in batches. Some batches' worth of them wait, so that little of a batch stays empty, or is padding."""
+    waiting: list[Row] = []
+    tokens = 0
+    for row in rows:
+        waiting.append(row)
+        tokens += len(row.tokens)
+        if tokens >= params.buffer_batches * params.batch_tokens:
+            found = scorer.batches([len(row.tokens) for row in waiting], params.batch_tokens)
+            taken = list(islice(found, 1)) if is_packed(scorer.model) else list(found)
+            yield from ([waiting[place] for place in places] for places in taken)
+            gone = set(chain.from_iterable(taken))
+            waiting = [row for place, row in enumerate(waiting) if place not in gone]
+            tokens = sum(len(row.tokens) for row in waiting)
+    for places in scorer.batches([len(row.tokens) for row in waiting], params.batch_tokens):
+        yield [waiting[place] for place in places]
+
+
+def ahead(batches: Iterator[list[Row]]) -> Iterator[list[Row]]:
+    """The same, made by a thread while those before are worked on. Raises what that raises."""
+    ready: queue.Queue[list[Row] | BaseException | None] = queue.Queue(maxsize=BATCHES_AHEAD)
     is_over = threading.Event()
 
     def put(item: list[Row] | BaseException | None) -> bool:
@@ -146,19 +165,9 @@ def buffered(rows: Iterator[Row], params: WorkerParams) -> Iterator[list[Row]]:
         return False
 
     def read() -> None:
-        held: list[Row] = []
-        tokens = 0
         try:
-            for row in rows:
-                held.append(row)
-                tokens += len(row.tokens)
-                if tokens >= params.buffer_batches * params.batch_tokens:
-                    if not put(held):
-                        return
-                    held, tokens = [], 0
-            if held:
-                put(held)
-            put(None)
+            if all(map(put, batches)):
+                put(None)
         except BaseException as error:
             put(error)
 

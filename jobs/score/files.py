@@ -42,6 +42,8 @@ class ScoreParams:
 
     def checked(self) -> tuple[int, int]:
         """The share as (index from 0, number of shares). Raises `UsageError`."""
+        if 0 < self.batch_tokens < 64:
+            raise UsageError(f"--batch-tokens {self.batch_tokens}: expected at least 64, or 0 for what fits the device")
         if self.model and not self.wait_s and not (Path(self.model) / DECLARED).exists():
             raise UsageError(f"{self.model} is no scorer: it has no {DECLARED}. Expected what `codemill train-scorer --out FOLDER` makes.")
         try:

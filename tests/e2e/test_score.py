@@ -10,11 +10,12 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gpu_scoring.population import passes
 from gpu_scoring.scorer import load_scorer
-from gpu_scoring.worker import WorkerParams, buffered, key_range
+from gpu_scoring.worker import Row, WorkerParams, ahead, batched, key_range
 from jobs.cli import main
 from jobs.decide.quality import declared_version
 from jobs.score import files
@@ -128,19 +129,32 @@ def test_ranges_of_keys_are_all_keys_and_do_not_overlap(shares):
 
 
 def test_a_reader_that_fails_fails_the_worker_and_one_that_is_left_ends():
-    def rows(failing):
+    def read(failing):
         for _ in range(50):
-            yield type("Row", (), {"tokens": [1] * 100})()
+            yield []
         if failing:
             raise OSError("the store is gone")
 
-    params = WorkerParams(batch_tokens=100, buffer_batches=5)
-    assert sum(len(part) for part in buffered(rows(False), params)) == 50
+    assert len(list(ahead(read(False)))) == 50
     with pytest.raises(OSError, match="the store is gone"):
-        list(buffered(rows(True), params))
-    stream = buffered(rows(False), params)
+        list(ahead(read(True)))
+    stream = ahead(read(False))
     next(stream)
     stream.close()  # would hang where the reader kept waiting for room
+
+
+@pytest.mark.parametrize("attention", ["texts_in_a_row", "sdpa"])
+def test_batches_are_full_and_hold_every_row_once(built, attention):
+    scorer = load_scorer(built[1] / "scorer-0")
+    scorer.model.set_attn_implementation(attention)
+    lengths = np.random.default_rng(0).integers(1, 64, 2000)
+    rows = [Row(f"{number}", np.ones(length, np.int32), False) for number, length in enumerate(lengths)]
+    found = list(batched(iter(rows), scorer, WorkerParams(batch_tokens=640)))
+    assert sorted(int(row.key) for batch in found for row in batch) == list(range(2000))
+    sizes = [sum(len(row.tokens) for row in batch) for batch in found]
+    rooms = sizes if attention == "texts_in_a_row" else [len(batch) * max(len(row.tokens) for row in batch) for batch in found]
+    assert max(rooms) <= 640
+    assert sum(sizes) > 0.95 * 640 * len(found) if attention == "texts_in_a_row" else sum(sizes) > 0.8 * sum(rooms)
 
 
 @pytest.mark.parametrize(

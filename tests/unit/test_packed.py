@@ -63,8 +63,8 @@ def test_gradients_are_those_of_padded_texts() -> None:
         assert torch.allclose(mine.grad, theirs.grad, atol=1e-5)
 
 
-def test_packed_batches_hold_every_row_once_in_order_within_the_bound() -> None:
+def test_packed_batches_hold_every_row_once_within_the_bound_the_first_ones_first() -> None:
     scorer = new_scorer(Shape(32, 1, 300), iter(["x = 1\n" * 40]), 60, 0)
     lengths = [50, 3, 60, 1, 1, 40, 60]
     found = list(scorer.batches(lengths, 60))
-    assert found == [[0, 1], [2], [3, 4, 5], [6]]
+    assert found == [[0, 1, 3, 4], [2], [5], [6]]
