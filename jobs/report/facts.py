@@ -13,6 +13,7 @@ from jobs.report.languages import Language, collect_languages
 from jobs.report.pages import Pages, collect_pages
 from jobs.report.probe import Probe, collect_probe
 from jobs.report.quality import Quality, collect_quality
+from jobs.report.repositories import Repositories, collect_repositories
 from jobs.report.runs import JobRun, collect_runs
 from jobs.report.syntax import Syntax, collect_syntax
 from jobs.report.tables import LakeTables, Missing
@@ -40,6 +41,7 @@ class ReportFacts:
     removed: Removed | Missing
     pairs: Pairs | Missing | None
     largest: tuple[LargeGroup, ...] | Missing
+    repositories: Repositories | Missing
     quality: Quality | Missing | None
     commits: Commits | Missing | None
     pages: Pages | Missing | None
@@ -71,6 +73,7 @@ def collect(lake_path: str) -> ReportFacts:
         removed=collect_removed(tables, policy),
         pairs=collect_pairs(tables, grouping),
         largest=collect_largest(tables, grouping, policy),
+        repositories=collect_repositories(tables, policy),
         quality=collect_quality(tables, policy),
         commits=collect_commits(tables, policy),
         pages=collect_pages(tables, policy),

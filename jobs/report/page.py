@@ -34,6 +34,7 @@ SECTIONS = {
     "sizes": "File sizes",
     "syntax": "Syntax",
     "duplicates": "Duplicates",
+    "repositories": "Repositories",
     "quality": "Quality",
     "commits": "Commits",
     "pages": "Web pages",
