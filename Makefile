@@ -21,12 +21,13 @@ setup: .venv/.stamp
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	@touch $@
 
-.venv/.stamp: .venv/.uv requirements.lock pyproject.toml jobs/runtime/jars.sha256
+.venv/.stamp: .venv/.uv requirements.lock pyproject.toml jobs/runtime/jars.sha256 jobs/runtime/setup_classes.py
 	@echo "setting up .venv (a minute or two the first time; most of it is torch)"
 	$(UV) pip sync -q --require-hashes requirements.lock requirements-uv.lock
 	$(UV) pip install -q --no-deps --no-build-isolation -e .
 	$(BIN)/python -m jobs.runtime.setup_java
 	$(BIN)/python -m jobs.runtime.setup_jars
+	$(BIN)/python -m jobs.runtime.setup_classes
 	@touch $@
 
 # What a lake on S3 needs besides: 640 MB of jars.

@@ -16,7 +16,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Target:
-    """Paths are those of the machine that runs spark-submit.
+    """Paths are those of the machine that runs spark-submit. `class_path` holds Delta's jars, for a driver that is its own executor.
 
     `connection` is what the Airflow connection `connection_id` holds where nobody manages connections: `local.py` and the tests offer
     it as `AIRFLOW_CONN_<ID>`. `environment` is added to what the tasks inherit. `max_active_tasks` bounds the jobs that run at once.
@@ -29,7 +29,7 @@ class Target:
     root: str
     application: str
     py_files: str
-    jars: str
+    class_path: str
     python: str
     driver_memory: str
     conf: dict[str, str]
@@ -54,7 +54,7 @@ def local(root: str) -> Target:
         root=root,
         application=f"{root}/jobs/main.py",
         py_files=f"{root}/build/codemill.zip",
-        jars=f"{root}/.venv/jars/*.jar",
+        class_path=f"{root}/.venv/jars/*",
         python=f"{root}/.venv/bin/python",
         driver_memory="1g",
         conf={
@@ -66,6 +66,8 @@ def local(root: str) -> Target:
             "spark.databricks.delta.snapshotPartitions": "2",
             "spark.log.structuredLogging.enabled": "false",
             "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
+            # What set-up archived of the classes of Spark and Delta; Java goes on without where it does not fit.
+            f"-XX:SharedArchiveFile={root}/.venv/jars/classes.jsa -Xlog:disable -Xlog:all=error:stderr "
             f"-Dlog4j2.configurationFile={root}/jobs/runtime/log4j2.properties",
         },
         environment={
@@ -117,7 +119,7 @@ def _spark_submit(target: Target, arguments: Callable[[Any], list[str]], **task:
         application=target.application,
         application_args=application_args,
         py_files=target.py_files,
-        jars=target.jars,
+        driver_class_path=target.class_path,
         driver_memory=target.driver_memory,
         conf=target.conf,
         env_vars=target.environment,

@@ -32,6 +32,12 @@ def found_java() -> str | None:
     return java if java and major_version(java) in SUPPORTED else None
 
 
+def java_program() -> str:
+    """The `java` that Spark starts, once `use_java` has run."""
+    home = os.environ.get("JAVA_HOME")
+    return f"{home}/bin/java" if home else "java"
+
+
 def use_java() -> None:
     """Points JAVA_HOME to what set-up brought, where it brought one; it does so only where no supported Java was found."""
     if (brought_home() / "bin" / "java").exists():

@@ -4,7 +4,6 @@ On a laptop the session is tuned for few cores and little memory. Under spark-su
 correctness needs is added.
 """
 
-import glob
 import logging
 import os
 import sys
@@ -15,6 +14,7 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from jobs.runtime.java import use_java
+from jobs.runtime.jvm import archive_options, start_jvm
 
 DELTA_PACKAGE = "io.delta:delta-spark_4.1_2.13:4.4.0"
 S3_PACKAGE = "org.apache.hadoop:hadoop-aws:3.4.2"
@@ -52,7 +52,7 @@ def small_data_settings(cores: int) -> dict[str, str]:
     }
 
 
-def local_settings(cores: int, memory: str) -> dict[str, str]:
+def local_settings(cores: int, memory: str, java_options: str) -> dict[str, str]:
     """Settings for a session inside one process. `memory` is the heap of the JVM, as Java writes it (`1g`)."""
     return small_data_settings(cores) | {
         "spark.master": f"local[{cores}]",
@@ -69,14 +69,15 @@ def local_settings(cores: int, memory: str) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "codemill-warehouse"),  # else a folder where the user stands
         "spark.log.structuredLogging.enabled": "false",
-        "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} -Dlog4j2.configurationFile={_log_settings()}",
+        "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} {java_options} -Dlog4j2.configurationFile={_log_settings()}",
     }
 
 
-def start_session(app: str, uses_s3: bool = False) -> SparkSession:
+def start_session(app: str, uses_s3: bool = False, java_options: str | None = None) -> SparkSession:
     """The session of this process: the running one, the cluster's under spark-submit, else a local one.
 
-    Only a local one is given jars; one that runs already keeps those that it was started with.
+    Only a local one is given jars and Java options (by default those to start from the archive of classes); one that runs already keeps
+    those that it was started with.
     """
     logging.getLogger("py4j").setLevel(logging.ERROR)
     logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL + 1)
@@ -95,7 +96,9 @@ def start_session(app: str, uses_s3: bool = False) -> SparkSession:
             settings |= small_data_settings(cores)
         settings = {key: value for key, value in settings.items() if not submitted.contains(key)}
     else:
-        settings |= local_settings(cores, os.environ.get("CODEMILL_DRIVER_MEMORY", "1g")) | jar_settings(uses_s3)
+        java_options = archive_options(jar_folder()) if java_options is None else java_options
+        settings |= local_settings(cores, os.environ.get("CODEMILL_DRIVER_MEMORY", "1g"), java_options) | jar_settings(uses_s3)
+        start_jvm(settings)
     for key, value in settings.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
@@ -111,15 +114,22 @@ def stop_session() -> None:
 
 
 def jar_settings(uses_s3: bool) -> dict[str, str]:
-    """Jars that set-up resolved, where there are some; else their Maven names, which Spark resolves itself."""
-    jars: list[str] = []
+    """Jars that set-up resolved, where there are some; else their Maven names, which Spark resolves itself.
+
+    Delta's come before Spark's on the path of classes, as they did when the archive of classes was made. Those of S3, which few sessions
+    load, are added when the session stands.
+    """
+    settings: dict[str, str] = {}
     packages: list[str] = []
-    for folder, package in ((jar_folder(), DELTA_PACKAGE), *([(s3_jar_folder(), S3_PACKAGE)] if uses_s3 else [])):
-        found = sorted(glob.glob(str(folder / "*.jar")))
-        jars += found
-        packages += [] if found else [package]
-    settings = {"spark.jars": ",".join(jars), "spark.jars.packages": ",".join(packages)}
-    return {name: value for name, value in settings.items() if value}
+    if any(jar_folder().glob("*.jar")):
+        settings["spark.driver.extraClassPath"] = str(jar_folder() / "*")
+    else:
+        packages.append(DELTA_PACKAGE)
+    if uses_s3 and (found := sorted(map(str, s3_jar_folder().glob("*.jar")))):
+        settings["spark.jars"] = ",".join(found)
+    elif uses_s3:
+        packages.append(S3_PACKAGE)
+    return settings | ({"spark.jars.packages": ",".join(packages)} if packages else {})
 
 
 def jar_folder() -> Path:
