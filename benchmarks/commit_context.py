@@ -18,7 +18,8 @@ import bm25s
 
 from benchmarks.measure import report, result, tree_cpu_s
 from jobs import sources
-from jobs.assemble.commits import RANKS, Snapshot, walk
+from jobs.assemble.commit_rows import RANKS
+from jobs.assemble.commit_snapshots import Snapshot, walk
 from jobs.ingest.commits import commit_row
 from jobs.sources.history import commit_ids, open_bundle, read_commits
 from jobs.sources.quarantine import Quarantine

@@ -28,19 +28,24 @@ COMMIT_CONTEXTS = Table(
         Column(
             "reason",
             pa.string(),
-            "why there is no document: too_long, not_text, cannot_be_applied or unreadable; null where there is",
+            "why there is no document: too_long, not_text, cannot_be_applied, too_many_files or unreadable; null where there is",
             True,
         ),
         Column("snapshot_files", pa.int64(), "text files of the snapshot before the commit that a search looks through"),
         Column(
             "best_rank", pa.int64(), "rank, from 1, of the first changed file that the message finds; null for none of the first 20", True
         ),
+        Column("subject_rank", pa.int64(), "as best_rank, for the first line of the message alone", True),
         Column("message_bytes", pa.int64(), "of the section"),
         Column("readme_bytes", pa.int64(), "of the section"),
         Column("tree_bytes", pa.int64(), "of the section"),
         Column("files_bytes", pa.int64(), "of all sections of files"),
         Column("predicted_bytes", pa.int64(), "of what is to be predicted, which is never cut"),
-        Column("cuts", pa.list_(pa.string()), "what of the context was cut or left out for the budget: readme, tree, changed, found"),
+        Column(
+            "cuts",
+            pa.list_(pa.string()),
+            "what of the context was cut or left out for the budget: readme, tree, changed, found; index: it had no room for all files",
+        ),
     ),
     key=("repository", "commit", "layout"),
 )

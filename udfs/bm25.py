@@ -74,6 +74,7 @@ class Index:
         self._counts: dict[str, Counter[str]] = {}
         self._lengths: dict[str, int] = {}
         self._total = 0
+        self.entries = 0  # pairs of a document and a term of it: what the memory of an index goes by
 
     def __len__(self) -> int:
         return len(self._lengths)
@@ -92,13 +93,16 @@ class Index:
         for term, count in counts.items() - old.items():
             self._postings.setdefault(term, {})[name] = count
         self._counts[name] = counts
+        self.entries += len(counts) - len(old)
         self._total += counts.total() - self._lengths.get(name, 0)
         self._lengths[name] = counts.total()
 
     def remove(self, name: str) -> None:
         """Nothing happens where it is not there."""
-        for term in self._counts.pop(name, {}):
+        counts = self._counts.pop(name, Counter())
+        for term in counts:
             self._forget(term, name)
+        self.entries -= len(counts)
         self._total -= self._lengths.pop(name, 0)
 
     def _forget(self, term: str, name: str) -> None:

@@ -1,16 +1,14 @@
 """The context that a commit is given, within a budget: what is taken, what is cut, in which order. Pure, over the snapshot before it."""
 
-import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from udfs.commit_layout import CommitDocument, PathChange, predicted, section
-from udfs.edits import lines_of
+from udfs.directories import cut_to
 
-VERSION = 1
+VERSION = 2
 PART = 8  # README and tree get at most an eighth of the budget each
 LEAST_BYTES = 400  # of a file that is cut; less says nothing
-FILES_A_DIRECTORY = (60, 20, 5, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,79 +20,18 @@ class Context:
     cuts: tuple[str, ...]
 
 
-def readme_path(paths: Iterable[str], changed: Sequence[str]) -> str | None:
-    """The README nearest above the changed paths: of their common directory, else of the ones above it, the root's last."""
-    readmes: dict[str, str] = {}
-    for path in sorted(paths):
-        folder, name = posixpath.split(path)
-        if name.lower().split(".")[0] == "readme":
-            readmes.setdefault(folder, path)
-    folder = posixpath.commonpath([posixpath.dirname(path) for path in changed]) if changed else ""
-    while folder and folder not in readmes:
-        folder = posixpath.dirname(folder)
-    return readmes.get(folder)
-
-
-def tree_text(paths: Sequence[str], changed: Sequence[str], most_bytes: int) -> tuple[str, bool]:
-    """Directories around the changed paths with their files, others with their number; and whether it had to be cut to `most_bytes`."""
-    focus = {""}
-    for path in changed:
-        folder = posixpath.dirname(path)
-        while folder:
-            focus.add(folder)
-            folder = posixpath.dirname(folder)
-    text = ""
-    for most_files in FILES_A_DIRECTORY:
-        text = "".join(_directory("", sorted(paths), focus, most_files, 0))
-        if len(text.encode()) <= most_bytes:
-            return text, most_files != FILES_A_DIRECTORY[0] and any(True for _ in paths)
-    return cut_to(text, most_bytes), True
-
-
-def _directory(folder: str, paths: Sequence[str], focus: set[str], most_files: int, depth: int) -> Iterable[str]:
-    """Lines of a directory; `paths` are those below it, sorted."""
-    start = len(folder) + 1 if folder else 0
-    below: dict[str, list[str]] = {}
-    files = []
-    for path in paths:
-        name, slash, _ = path[start:].partition("/")
-        if slash:
-            below.setdefault(name, []).append(path)
-        else:
-            files.append(name)
-    for name, inside in below.items():
-        path = f"{folder}/{name}" if folder else name
-        if path in focus:
-            yield f"{'  ' * depth}{name}/\n"
-            yield from _directory(path, inside, focus, most_files, depth + 1)
-        else:
-            yield f"{'  ' * depth}{name}/ ({len(inside)} {'file' if len(inside) == 1 else 'files'})\n"
-    yield from (f"{'  ' * depth}{name}\n" for name in files[:most_files])
-    if len(files) > most_files:
-        yield f"{'  ' * depth}... {len(files) - most_files} more files\n"
-
-
-def cut_to(text: str, most_bytes: int) -> str:
-    """Whole lines from the beginning, and a last one that says how many are left out."""
-    lines, size, kept = lines_of(text), 0, 0
-    for line in lines:
-        size += len(line.encode())
-        if size > most_bytes - 40:
-            break
-        kept += 1
-    return "".join([*lines[:kept], f"... {len(lines) - kept} more lines\n"])
-
-
 def fitted(
     message: str,
     changes: tuple[PathChange, ...],
     readme: tuple[str, str] | None,
-    paths: Sequence[str],
+    tree_within: Callable[[int], tuple[str, bool]],
     changed_files: Sequence[tuple[str, str]],
     found_files: Sequence[tuple[str, str]],
     most_bytes: int,
 ) -> Context | None:
     """The document within `most_bytes`; None where the message and what is to be predicted do not fit: they are never cut.
+
+    `tree_within` gives the directory tree in a number of bytes, and whether it was cut to them.
 
     What is left goes to the README and the tree, an eighth of the budget each at most, then to the files to be changed, the shortest
     first, then to those that were found, in their order. A file that does not fit whole is cut, where that leaves something worth
@@ -115,7 +52,7 @@ def fitted(
     tree: str | None = None
     is_cut = True
     if part >= LEAST_BYTES:
-        tree, is_cut = tree_text(paths, [change.old_path or change.path for change in changes], part - len(section("tree", "")))
+        tree, is_cut = tree_within(part - len(section("tree", "")))
     cuts += ["tree"] if is_cut else []
     sizes["tree"] = _size(section("tree", tree)) if tree is not None else 0
     left -= sizes["tree"]
@@ -150,4 +87,4 @@ def _cut_file(kind: str, file: tuple[str, str], most_bytes: int) -> tuple[str, s
 
 
 def _size(text: str) -> int:
-    return len(text.encode())
+    return len(text) if text.isascii() else len(text.encode())

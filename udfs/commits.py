@@ -73,6 +73,11 @@ class ChangedPath:
     deleted_lines: int | None
 
 
+def is_vendored_or_data(path: str) -> bool:
+    """Whether a path tells of other people's code, of what a program made, of a lock file or of data."""
+    return bool(_VENDORED.search(path) or _DATA.search(path))
+
+
 def is_bot(name: str, email: str) -> bool:
     return bool(_BOT.search(name) or _BOT.search(email))
 

@@ -18,6 +18,9 @@ from udfs.page_categories import CATEGORIES
 # What `survivor_order` may name; each is a function in `jobs.decide.survivors`.
 SURVIVOR_ORDERS = ("licence", "stars", "forks", "commits", "maintained_days", "path_length", "size")
 
+# What `commit_query` may name: the whole message, or its first line.
+COMMIT_QUERIES = ("message", "subject")
+
 MOST = {
     "min_score_percent": 100,
     "drop_worst": 1,
@@ -63,6 +66,10 @@ class Policy:
     drop_contaminated: bool = True
     # What of `udfs.commits.FLAGS` drops a commit; the report says nothing of it (docs/decisions/0012).
     drop_commits: tuple[str, ...] = tuple(FLAGS)
+    # In documents of commits: whether the files to be changed are always shown, or only where the message finds them; and what of the
+    # message asks for files (COMMIT_QUERIES). The report has five files by BM25 and does not say what asks (docs/decisions/0013).
+    commit_shows_changed_files: bool = True
+    commit_query: str = "message"
     # Of pages: the report's least number of words [2.2.3]; of what is mostly links, pages that only lead elsewhere.
     min_page_words: int | None = 10
     max_page_link_share: float | None = 0.6
@@ -95,7 +102,13 @@ class Policy:
     def gates_hash(self) -> str:
         """Of what is asked before quality is: the same for policies that differ in that alone."""
         return dataclasses.replace(
-            self, min_score_percent=None, drop_worst=None, drop_worst_per_language=False, min_repository_score_percent=None
+            self,
+            min_score_percent=None,
+            drop_worst=None,
+            drop_worst_per_language=False,
+            min_repository_score_percent=None,
+            commit_shows_changed_files=True,
+            commit_query=COMMIT_QUERIES[0],
         ).hash
 
 
@@ -131,6 +144,8 @@ def with_changes(policy: Policy, changes: dict[str, str]) -> Policy:
     unknown = sorted(set(values.get("drop_commits", ())) - set(FLAGS))
     if unknown:
         raise UsageError(f"drop_commits={','.join(unknown)}: expected some of {', '.join(FLAGS)}, separated by commas")
+    if values.get("commit_query", COMMIT_QUERIES[0]) not in COMMIT_QUERIES:
+        raise UsageError(f"commit_query={values['commit_query']}: expected {' or '.join(COMMIT_QUERIES)}")
     for name, most in MOST.items():
         value = values.get(name)
         if value is not None and not 0 <= value <= most:
@@ -149,6 +164,8 @@ def _parsed(key: str, kind: str, text: str) -> Any:
             return int(text.replace("_", ""))
         if "float" in options and not math.isnan(float(text)):
             return float(text)
+        if options == ["str"]:
+            return text
         if "tuple[str, ...]" in options:
             return tuple(part for part in text.split(",") if part)
     except (KeyError, ValueError):

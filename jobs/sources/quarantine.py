@@ -67,10 +67,13 @@ class Quarantine:
 
     @contextmanager
     def stream(self, *arguments: str, stdin: bytes = b"") -> Iterator[subprocess.Popen[bytes]]:
-        """A running git whose output is a pipe of a megabyte; killed on the way out if it still runs. For its messages see `said`."""
-        given = self.path / "stdin"
-        given.write_bytes(stdin)
-        with given.open("rb") as source, (self.path / "stderr").open("wb") as errors:
+        """A running git whose output is a pipe of a megabyte; killed on the way out if it still runs. For its messages see `said`.
+
+        Several may run at once, so each has a file of its own for what it is given.
+        """
+        with tempfile.TemporaryFile(dir=self.path) as source, (self.path / "stderr").open("wb") as errors:
+            source.write(stdin)
+            source.seek(0)
             process = subprocess.Popen(
                 self._command(*arguments), env=self._environment(), cwd=self.path,
                 stdin=source, stdout=subprocess.PIPE, stderr=errors, bufsize=1 << 20, pipesize=1 << 20,

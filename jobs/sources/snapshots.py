@@ -24,24 +24,27 @@ class TreeChange(NamedTuple):
     blob: str
 
 
-def trees_of(repository: Quarantine, ids: Sequence[str]) -> list[str]:
-    """The tree of each commit. Raises `SourceError` where one is not there."""
-    given = "".join(f"{one}\n" for one in ids).encode()
-    with repository.stream("log", "--no-walk=unsorted", "--stdin", "--format=%H %T", stdin=given) as process:
-        found = dict(line.decode().split(" ") for line in split(process, b"\n") if line)
-        if process.wait() or not set(ids) <= found.keys():
-            raise SourceError(f"trees of {len(set(ids))} commits were asked for and {len(found)} came: {repository.said()}")
-    return [found[one] for one in ids]
+def trees_of(repository: Quarantine, ids: Sequence[str]) -> list[str | None]:
+    """The tree of each commit; None where it is not there or cannot be read."""
+    found: list[str | None] = []
+    while len(found) < len(ids):
+        left = ids[len(found) :]
+        given = "".join(f"{one}^{{tree}}\n" for one in left).encode()
+        with repository.stream("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=given) as process:
+            answers = [line.decode().split(" ") for line in split(process, b"\n") if line][: len(left)]
+        found += [answer[0] if answer[1:] == ["tree"] else None for answer in answers]
+        if len(answers) < len(left):  # git ended at this one
+            found.append(None)
+    return found
 
 
-def tree_changes(repository: Quarantine, trees: Sequence[str]) -> Iterator[list[TreeChange]]:
-    """From an empty tree to the first, then from each to the next, what changes. Raises `SourceError` where a tree cannot be read."""
-    steps = list(zip([EMPTY_TREES[repository.hash_name], *trees], trees, strict=False))
+def tree_changes(repository: Quarantine, steps: Sequence[tuple[str, str]]) -> Iterator[list[TreeChange]]:
+    """What changes from one tree to another, for each pair. Raises `SourceError` where a tree cannot be read; what came before it holds."""
     given = "".join(f"{old} {new}\n" for old, new in steps if old != new).encode()
     with repository.stream("diff-tree", "--stdin", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", stdin=given) as process:
         tokens = _tokens(process)
         token = next(tokens, b"")
-        for old, new in steps:
+        for place, (old, new) in enumerate(steps):
             changes: list[TreeChange] = []
             if old != new:
                 if token != f"{old} {new}".encode():
@@ -50,6 +53,9 @@ def tree_changes(repository: Quarantine, trees: Sequence[str]) -> Iterator[list[
                     _, mode, _, blob, status = token[1:].decode().split(" ")
                     path = path_text(next(tokens, b""))
                     changes.append(TreeChange(path, "", "") if status == "D" else TreeChange(path, mode, blob))
+                # Where git has ended, this step is whole only if it was the last.
+                if not token and (any(one != other for one, other in steps[place + 1 :]) or process.wait()):
+                    raise SourceError(f"trees {old} and {new} cannot be compared: {repository.said()}")
             yield changes
 
 

@@ -8,7 +8,8 @@ import pytest
 from jobs.annotate import commit_facts
 from jobs.annotate.commit_facts import CommitFactsParams
 from jobs.assemble import commits as assemble
-from jobs.assemble.commits import CommitsParams, walk
+from jobs.assemble.commit_snapshots import walk
+from jobs.assemble.commits import CommitsParams
 from jobs.ingest import commits, files
 from jobs.ingest.commits import CommitsParams as ReadParams
 from jobs.ingest.files import IngestParams
@@ -148,9 +149,9 @@ def test_documents_do_not_depend_on_which_commits_are_made_together(tables, repo
     assert first.keys() == set(ids[::2])
     keep(tables, ids)
     contexts, texts = documents(tables)
-    again = CommitsParams(budget_bytes=28_671)  # the same but for a byte: made in one go
+    again = CommitsParams(budget_bytes=28_671)  # the same but for a byte: made anew
     assert again.layout != CommitsParams().layout
-    whole, whole_texts = documents(tables, budget_bytes=28_671)
+    whole, whole_texts = documents(tables, budget_bytes=28_671, range_commits=2)  # each range begins with a snapshot of its own
     assert whole_texts.keys() == texts.keys()
     assert {one: row["best_rank"] for one, row in whole.items()} == {one: row["best_rank"] for one, row in contexts.items()}
     assert {one: read(text).changes for one, text in texts.items()} == {one: read(text).changes for one, text in whole_texts.items()}
@@ -158,9 +159,11 @@ def test_documents_do_not_depend_on_which_commits_are_made_together(tables, repo
 
 def test_the_variant_without_changed_files_shows_only_what_the_message_finds(tables, repository):
     prepared(tables, repository)
-    _, texts = documents(tables, changed_in_context=False, retrieved=1)
-    assert all(len(read(text).files) <= 1 for text in texts.values())
-    assert CommitsParams(changed_in_context=False).layout != CommitsParams().layout
+    policy = ("commit_shows_changed_files=false", "commit_query=subject")
+    contexts, texts = documents(tables, policy=policy, retrieved=1)
+    assert texts and all(len(read(text).files) <= 1 for text in texts.values())
+    assert all(row["best_rank"] == row["subject_rank"] for row in contexts.values())
+    assert "/found/subject/" in CommitsParams(policy=policy).layout and "/changed/message/" in CommitsParams().layout
 
 
 def test_a_small_budget_cuts_the_context_and_never_what_is_predicted(tables, repository):

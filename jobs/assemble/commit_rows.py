@@ -1,0 +1,163 @@
+"""Rows of one commit: its document, applied to the snapshot before it is written, or the reason why there is none."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from jobs.assemble.commit_snapshots import MODULE, Snapshot
+from jobs.decide.profiles import PolicyParams
+from jobs.runtime.job import parameter
+from schemas.assemble import COMMIT_CONTEXTS
+from udfs import bm25, commit_context
+from udfs.bm25 import terms
+from udfs.commit_context import fitted
+from udfs.commit_layout import LAYOUT, PathChange, applied, written
+from udfs.edits import EditError, edits_of
+from udfs.patches import FilePatch, file_patches
+
+RANKS = 20
+MADE = pa.schema([*COMMIT_CONTEXTS.arrow_schema, pa.field("text", pa.string())])
+
+
+@dataclass(frozen=True)
+class CommitsParams(PolicyParams):
+    budget_bytes: int = parameter(28_672, "of a document: 8,192 tokens at 3.5 bytes", least=1024)
+    retrieved: int = parameter(5, "files that the message finds, in the context", least=0, most=RANKS)
+    range_commits: int = parameter(2000, "commits that one task makes documents of; the documents do not depend on it", least=1)
+
+    @property
+    def layout(self) -> str:
+        """Names all that a document depends on beside its commit. Of the policy: which files are shown, and what asks for them."""
+        policy = self.resolved()
+        files = "changed" if policy.commit_shows_changed_files else "found"
+        versions = f"{LAYOUT}.{commit_context.VERSION}.{bm25.VERSION}"
+        return f"{versions}/{files}/{policy.commit_query}/{self.budget_bytes}/{self.retrieved}"
+
+    @property
+    def plan(self) -> "Plan":
+        policy = self.resolved()
+        return Plan(self.layout, self.budget_bytes, self.retrieved, policy.commit_shows_changed_files, policy.commit_query)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the rows are made by."""
+
+    layout: str
+    budget_bytes: int
+    retrieved: int
+    shows_changed_files: bool
+    query: str
+
+
+class NotWritableError(Exception):
+    """A commit cannot be a document; the message is the reason."""
+
+
+def queries(message: str) -> dict[str, list[str]]:
+    """Terms by the name of what asks, of `jobs.decide.policy.COMMIT_QUERIES`."""
+    return {"message": terms(message), "subject": terms(message.lstrip().partition("\n")[0])}
+
+
+def made(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | None, plan: Plan) -> dict[str, Any]:
+    """A row of MADE."""
+    changed = {change["old_path"] or change["path"] for change in commit["changes"]}
+    found = {name: snapshot.index.search(asked, RANKS) for name, asked in queries(commit["message"]).items()}
+    ranks = {name: next((rank for rank, (path, _) in enumerate(some, start=1) if path in changed), None) for name, some in found.items()}
+    row = without(commit, plan, None) | {"snapshot_files": len(snapshot.index), "best_rank": ranks[plan.query]}
+    row |= {"subject_rank": ranks["subject"], "cuts": ["index"] if snapshot.is_index_full else []}
+    try:
+        changes = path_changes(commit, snapshot, patch)
+        readme = snapshot.directories.readme(sorted(changed))
+        shown = sorted(changed & snapshot.files.keys()) if plan.shows_changed_files else []
+        others = [path for path, _ in found[plan.query][: plan.retrieved] if path not in shown]
+        context = fitted(
+            commit["message"],
+            changes,
+            with_text(snapshot, readme) if readme and readme not in shown else None,
+            partial(snapshot.directories.text, [change.old_path or change.path for change in changes]),
+            [one for one in (with_text(snapshot, path) for path in shown) if one],
+            [one for one in (with_text(snapshot, path) for path in others) if one],
+            plan.budget_bytes,
+        )
+        if context is None:
+            raise NotWritableError("too_long")
+    except NotWritableError as error:
+        return row | {"reason": str(error)}
+    row |= {f"{name}_bytes": size for name, size in context.bytes_of.items()}
+    return row | {"text": written(context.document), "cuts": [*context.cuts, *row["cuts"]]}
+
+
+def without(commit: dict[str, Any], plan: Plan, reason: str | None) -> dict[str, Any]:
+    """A row of MADE of a commit that has no document."""
+    row: dict[str, Any] = {"repository": commit["repository"], "commit": commit["commit"], "layout": plan.layout, "reason": reason}
+    row |= {"snapshot_files": 0, "best_rank": None, "subject_rank": None, "cuts": [], "text": None}
+    return row | dict.fromkeys(("message_bytes", "readme_bytes", "tree_bytes", "files_bytes", "predicted_bytes"), 0)
+
+
+def with_text(snapshot: Snapshot, path: str) -> tuple[str, str] | None:
+    text = snapshot.text(path)
+    return None if text is None else (path, text)
+
+
+def path_changes(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | None) -> tuple[PathChange, ...]:
+    """What a commit changes, each path once, in order of their names. Raises `NotWritableError`.
+
+    Every change is applied to the snapshot and compared with the blob that the commit has: what is written can be done.
+    """
+    if patch is None:
+        raise NotWritableError("unreadable")
+    ordered = list(file_patches(patch))
+    if len(ordered) != len(commit["changes"]):
+        raise NotWritableError("cannot_be_applied")
+    changes = [path_change(change, one, snapshot) for change, one in zip(commit["changes"], ordered, strict=True)]
+    found = tuple(sorted(changes, key=lambda change: change.path))
+    check(found, commit["changes"], snapshot)
+    return found
+
+
+def path_change(change: dict[str, Any], patch: FilePatch, snapshot: Snapshot) -> PathChange:
+    status, path, old_path = change["status"], change["path"], change["old_path"]
+    if MODULE in (change["old_mode"], change["new_mode"]):
+        raise NotWritableError("not_text")
+    if status == "deleted":
+        return PathChange("delete", path)
+    mode = change["new_mode"] if change["new_mode"] != change["old_mode"] else None
+    if status in ("added", "copied", "type"):
+        text = snapshot.text_of(change["new_blob"])
+        if text is None:
+            raise NotWritableError("not_text")
+        return PathChange("create", path, None, change["new_mode"] if change["new_mode"] != "100644" else None, text)
+    old_text = snapshot.text(old_path or path)
+    if old_text is None:
+        raise NotWritableError("not_text")
+    try:
+        edits = tuple(edits_of(old_text, patch.hunks))
+    except (EditError, UnicodeDecodeError):
+        raise NotWritableError("cannot_be_applied") from None
+    kind = "rename" if status == "renamed" else "modify"
+    return PathChange(kind, path, old_path if kind == "rename" else None, mode, None, edits)
+
+
+def check(changes: tuple[PathChange, ...], given: list[dict[str, Any]], snapshot: Snapshot) -> None:
+    """Raises `NotWritableError` unless the changes, applied to the snapshot, give the commit's own blobs and modes."""
+    before: dict[str, tuple[str, str]] = {}
+    for change in given:
+        path = change["old_path"] or change["path"]
+        text = snapshot.text(path)
+        if text is not None:
+            before[path] = (change["old_mode"], text)
+        elif path in snapshot.files and change["status"] == "deleted":
+            before[path] = (change["old_mode"], "")
+    try:
+        after = applied(changes, before)
+    except EditError:
+        raise NotWritableError("cannot_be_applied") from None
+    for change in given:
+        if change["status"] == "deleted":
+            continue
+        found = after.get(change["path"])
+        if found is None or found[0] != change["new_mode"] or found[1] != snapshot.text_of(change["new_blob"]):
+            raise NotWritableError("cannot_be_applied")
