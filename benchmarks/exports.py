@@ -46,6 +46,8 @@ def made_shard(folder: Path, tokens: int) -> Path:
             names = pa.array([f"{first + place:064x}" for place in range(len(part))])
             kinds, offsets = pa.array(["file"] * len(part)), pa.array(np.zeros(len(part), np.int64))
             columns = {"kind": kinds, "candidate": names, "token_offset": offsets, "tokens": lists}
+            columns |= {"is_fim": pa.repeat(False, len(part)), "epoch": pa.repeat(pa.scalar(0, pa.int32()), len(part))}
+            columns |= {"text_hash": pa.repeat("0" * 16, len(part)), "language": pa.repeat("Python", len(part))}
             batches.append(pa.RecordBatch.from_pydict(columns))
         return batches
 

@@ -108,6 +108,7 @@ def packed(number: int, tokens: int) -> Iterator[pa.RecordBatch]:
         "is_fim": pa.repeat(False, len(lists)),
         "epoch": pa.repeat(pa.scalar(0, pa.int32()), len(lists)),
         "text_hash": pa.repeat("0" * 16, len(lists)),
+        "language": pa.repeat("Python", len(lists)),
         "token_offset": pa.repeat(pa.scalar(0, pa.int64()), len(lists)),
         "tokens": lists,
     }

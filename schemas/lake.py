@@ -29,6 +29,7 @@ INSERT_ATTEMPTS = 20  # where other commits come first
 FORMAT = 1
 # What lies in a lake and is no table.
 SHARDS = "mix/shards"
+EXPORTS = "mix/exports"
 PROBE = "train/probe"
 PROBE_METRICS = f"{PROBE}/metrics.json"
 

@@ -30,6 +30,7 @@ PIECE = pa.struct(
         pa.field("is_fim", pa.bool_(), False),  # whether the document was filled in the middle: suffix, prefix, middle
         pa.field("epoch", pa.int32(), False),  # 0 where the document is read for the first time, 1 the second ...
         pa.field("text_hash", pa.string(), False),  # first 16 digits of the SHA-256 of the document's text
+        pa.field("language", pa.string(), False),  # of the document; `none` where it is unknown
     ]
 )
 
@@ -52,12 +53,18 @@ SEQUENCES = Table(
     partitions=("mixture", "split", "hash_group"),
 )
 
+# The columns of decide/kept that `kept_digest` is made of, one on a line.
+KEPT_ID = ("kind", "candidate", "split")
+
 MANIFEST = Table(
     name="mix/manifest",
-    meaning="what the sequences are made of, by split, kind and language",
+    meaning="what the sequences are made of, by split, kind and language; a mixture without rows here is not finished",
     columns=(
         Column("mixture", pa.string(), "as in mix/sequences"),
         Column("policy", pa.string(), "whose kept documents were mixed"),
+        Column("policy_hash", pa.string(), "of the policy's values when they were mixed"),
+        Column("kept_digest", pa.string(), "of the keys and splits that the policy kept then, whatever the recipe took of them"),
+        Column("sequences_hash", pa.string(), "of all that the sequences are made of and by: where it is the same, they are the same"),
         Column("recipe", pa.string(), "by which they were mixed (jobs/mix/recipes.py)"),
         Column("packing", pa.string(), "concatenate or best_fit"),
         Column("window", pa.int64(), "tokens of a sequence, at most"),
@@ -78,7 +85,7 @@ MANIFEST = Table(
 
 LOTS = Table(
     name="mix/lots",
-    meaning="what a recipe asked for and what was drawn, written before the sequences; no rows where each document is taken once",
+    meaning="what a recipe asked for and what was drawn; no rows where each document is taken once",
     columns=(
         Column("mixture", pa.string(), "as in mix/sequences"),
         Column("lot", pa.string(), "documents that are weighed together: a share of the recipe, or a part of it"),
@@ -94,7 +101,7 @@ LOTS = Table(
         Column("whole_epochs", pa.int64(), "how often every document is taken"),
         Column("rate", pa.float64(), "documents whose draw is below it are taken once more"),
         Column("is_limit", pa.bool_(), "whether this lot's limit on epochs is what keeps the phase from more tokens"),
-        Column("note", pa.string(), "why it misses its share by more than 0.1 %; empty where it does not"),
+        Column("note", pa.string(), "why it misses its share by more than 0.1 % of it; empty where it does not"),
     ),
     key=("mixture", "lot"),
 )

@@ -23,11 +23,14 @@ from tree_sitter import Node
 from jobs.runtime.job import parameters_json
 from schemas import ALL_TABLES
 from schemas.lake import Lake
+from schemas.mix import KEPT_ID
 from tests.lake_duplicates import PARAMS, add_duplicates
+from udfs.digests import digest
 
 LANGUAGES = {".py": "Python", ".h": "C", ".c": "C", ".css": "CSS", ".bat": "Batchfile", ".md": "Markdown", ".toml": None}
 GRAMMARS = {"Python": "python", "C": "c", "CSS": "css"}
 POLICY, HELD_OUT, WINDOW, VERSION = "demo", "folder:zoneinfo", 2_048, "v1"
+POLICY_HASH = "0123456789abcdef"
 SCORER = "5c0e5c0e5c0e5c0e"
 LARGEST_BYTES = 16_000
 JOBS = (
@@ -253,7 +256,7 @@ def _decide(lake: LakeRows, texts: dict[str, str]) -> None:
         split = "held_out" if held_out else "train"
         gate = verdict | {"policy": POLICY, "gates_hash": "fedcba9876543210"}
         lake.add("decide/gates", **gate, split=split, reasons=reasons)
-        verdict |= {"policy": POLICY, "policy_hash": "0123456789abcdef"}
+        verdict |= {"policy": POLICY, "policy_hash": POLICY_HASH}
         if reasons:
             lake.add("decide/dropped", **verdict, reasons=reasons)
         else:
@@ -346,6 +349,9 @@ def _mix(lake: LakeRows, texts: dict[str, str]) -> None:
             "mix/manifest",
             mixture=POLICY,
             policy=POLICY,
+            policy_hash=POLICY_HASH,
+            kept_digest=digest([pa.array(["\n".join(row[name] for name in KEPT_ID) for row in lake.rows["decide/kept"]], pa.string())]),
+            sequences_hash="fe" * 8,
             recipe="demo",
             packing="concatenate",
             window=WINDOW,
@@ -385,7 +391,7 @@ def _ledger(lake: LakeRows) -> None:
             rejected=rejected if job == "ingest.files" else [],
             parameters=parameters_json(PARAMS)
             if job == "annotate.duplicates"
-            else json.dumps({"source": ["stdlib"], "max_content_bytes": 16 << 20}),
+            else json.dumps({"profile": POLICY} if job == "mix.sequences" else {"source": ["stdlib"], "max_content_bytes": 16 << 20}),
             versions=json.dumps({"libraries": {"codemill": "0.1.0"}, "tables": {table: 0}}),
             fingerprint="00",
         )

@@ -39,6 +39,7 @@ def write_split(folder: str, split: str, texts: list[str], tokenizer: Tokenizer,
                 "is_fim": pa.array([is_filled(split, row) for row in range(len(rows))]),
                 "epoch": pa.array([0] * len(rows), pa.int32()),
                 "text_hash": pa.array(["0" * 16] * len(rows)),
+                "language": pa.array(["Python"] * len(rows)),
                 "token_offset": pa.array([0] * len(rows), pa.int64()),
                 "tokens": pa.array(rows, pa.list_(pa.int32())),
             }

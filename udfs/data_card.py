@@ -11,6 +11,13 @@ MOST_ROWS = 40
 def markdown(facts: Facts) -> str:
     """The same facts give the same text."""
     lines = [f"# Data card: mixture {facts['mixture']}", ""]
+    if facts["differences"]:
+        lines += [
+            "**This card and these shards do not belong together in all:**",
+            "",
+            *(f"- {cell(one)}" for one in facts["differences"]),
+            "",
+        ]
     for heading, section in SECTIONS.items():
         lines += [f"## {heading}", "", *section(facts), ""]
     return "\n".join(lines)

@@ -49,7 +49,8 @@ class Split:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the shards are made of. `policy_hash` is the policy that chose the documents; `recipe` says how they were mixed.
+    """What the shards are made of. `policy_hash` is the policy that chose the documents; `recipe` says how they were mixed;
+    `kept_digest` and `sequences_hash` are those of mix/manifest, by which today's tables can be told from those of then.
 
     `window` is the length of the longest sequence, in tokens. What has a default was not written by earlier versions.
     """
@@ -64,6 +65,8 @@ class Manifest:
     policy: str = ""
     recipe: str = ""
     packing: str = ""
+    kept_digest: str = ""
+    sequences_hash: str = ""
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:

@@ -28,10 +28,11 @@ PIECE = pa.struct(
         pa.field("is_fim", pa.bool_(), False),
         pa.field("epoch", pa.int32(), False),
         pa.field("text_hash", pa.string(), False),
+        pa.field("language", pa.string(), False),
     ]
 )
 # What tells one document from another, and is the same in all its pieces.
-DOCUMENT = ("kind", "candidate", "is_fim", "epoch", "text_hash")
+DOCUMENT = ("kind", "candidate", "is_fim", "epoch", "text_hash", "language")
 # `position` counts the sequences of a group from 0. The columns are those of the table of sequences that packing can know.
 PACKED = pa.schema(
     [

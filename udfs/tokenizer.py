@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,11 @@ class Tokenizer:
         """A given tokenizer may have no padding token: its end token serves, since padding is masked or stands after all that counts."""
         found = self.model.token_to_id(PADDING)
         return self.end_id if found is None else int(found)
+
+
+def library_versions() -> str:
+    """Of all that makes ids here: another library, or another version of one, is another way to make them."""
+    return f"tokenizers {tokenizers.__version__}, gigatoken {metadata.version('gigatoken') if gigatoken is not None else 'none'}"
 
 
 def train(texts: Iterator[str], vocabulary_size: int) -> str:

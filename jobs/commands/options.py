@@ -72,5 +72,9 @@ def named(text: str) -> str:
     return text
 
 
+def add_mixture(found: argparse.ArgumentParser, default: str) -> None:
+    found.add_argument("--mixture", default="", metavar="NAME", help=f"a mixture by its name; default: {default}")
+
+
 def add_json(found: argparse.ArgumentParser) -> None:
     found.add_argument("--json", action="store_true", help="print JSON")

@@ -25,7 +25,8 @@ def add(commands: Any) -> None:
 def trace(arguments: argparse.Namespace) -> int:
     lake = Lake.at(arguments.lake)
     lake.check_format()
-    rows = lake.read(SEQUENCES, ["sequence", "mixture", "pieces", "text_bytes"], pc.field("sequence") == arguments.sequence).to_pylist()
+    columns = ["sequence", "mixture", "pieces", "text_bytes"]
+    rows = lake.read(SEQUENCES, columns, place_of(arguments.sequence)).to_pylist()
     if not rows:
         raise CodemillError(f"mix/sequences has no sequence {arguments.sequence!r}; a name looks like {example(lake)}")
     pieces = sourced(lake, rows[0]["mixture"], rows[0]["pieces"])
@@ -37,6 +38,15 @@ def trace(arguments: argparse.Namespace) -> int:
         for line in told(piece):
             print(plain(line))
     return 0
+
+
+def place_of(sequence: str) -> pc.Expression:
+    """The condition on its row. A name says the file: no other is opened."""
+    is_it = pc.field("sequence") == sequence
+    mixture, *rest = sequence.split("/")
+    if len(rest) != 3 or not rest[1].isdecimal():
+        return is_it
+    return (pc.field("mixture") == mixture) & (pc.field("split") == rest[0]) & (pc.field("hash_group") == int(rest[1])) & is_it
 
 
 def told(piece: dict[str, Any]) -> Iterator[str]:

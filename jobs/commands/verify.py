@@ -1,11 +1,15 @@
-"""`codemill verify`: whether a folder of shards or an export is what its manifest says."""
+"""`codemill verify`: whether shards and exports are what their manifests say, in a folder or in all of a lake."""
 
 import argparse
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from jobs.commands.options import add_json, add_parser, named
-from jobs.runtime.errors import CodemillError
+from jobs.commands.options import add_json, add_mixture, add_parser, named
+from jobs.mix.mixtures import export_folder, export_status, mixtures_there, shards_of
+from jobs.runtime.errors import CodemillError, UsageError
+from schemas.lake import Lake
+from udfs.export_formats import FORMATS
 from udfs.exports import is_export, verify_export
 from udfs.manifest import ShardError
 from udfs.shards import verify as verify_shards
@@ -13,19 +17,65 @@ from udfs.shards import verify as verify_shards
 
 def add(commands: Any) -> None:
     found = add_parser(commands, "verify", verify, "read every file of shards or of an export; name what is missing, altered or not listed")
-    found.add_argument("folder", metavar="FOLDER", type=named, help="such as LAKE/mix/shards or LAKE/mix/exports/megatron")
+    help = "such as LAKE/mix/shards or LAKE/mix/exports/megatron"
+    found.add_argument("folder", nargs="?", metavar="FOLDER", type=named, help=help)
+    found.add_argument("--lake", metavar="LAKE", type=named, help="verify the shards of its mixtures and all that was exported of them")
+    add_mixture(found, "all of the lake")
     add_json(found)
 
 
 def verify(arguments: argparse.Namespace) -> int:
+    if (arguments.folder is None) == (arguments.lake is None):
+        raise UsageError("verify: expected a folder, or --lake LAKE [--mixture NAME]")
+    if arguments.folder:
+        found = whole(arguments.folder)
+        print(json.dumps(found) if arguments.json else told(found))
+        return 0
+    lake = Lake.at(arguments.lake)
+    lake.check_format()
+    mixtures = {arguments.mixture: shards_of(lake, arguments.mixture)} if arguments.mixture else mixtures_there(lake)
+    if not mixtures:
+        raise CodemillError(f"{lake.root} has no shards; `codemill mix.shards` writes them")
+    all_found, faults = [], []
+    for folder in (folder for shards in mixtures.values() for folder in folders_of(lake, shards)):
+        try:
+            all_found.append(whole(folder))
+        except CodemillError as error:
+            faults.append(str(error))
+    faults += [stale for shards in mixtures.values() for stale in stale_exports(lake, shards)]
+    if arguments.json:
+        print(json.dumps({"whole": all_found, "faults": faults}))
+    else:
+        print("\n".join(map(told, all_found)))
+    if faults:
+        raise CodemillError("\n".join(faults))
+    return 0
+
+
+def folders_of(lake: Lake, shards: str) -> Iterator[str]:
+    """The shards, and the exports of which anything is there."""
+    yield lake.path(shards)
+    for format in FORMATS:
+        if export_status(lake, format, shards)[0]:
+            yield export_folder(lake, format, shards)
+
+
+def stale_exports(lake: Lake, shards: str) -> Iterator[str]:
+    for format in FORMATS:
+        if export_status(lake, format, shards)[0] == "stale":
+            yield f"{export_folder(lake, format, shards)} is of other shards than {shards}: `codemill mix.exports` writes it anew"
+
+
+def whole(folder: str) -> dict[str, Any]:
+    """What is in a folder that is what its manifest says. Raises `CodemillError` where it is not."""
     try:
-        manifest = verify_export(arguments.folder) if is_export(arguments.folder) else verify_shards(arguments.folder)
+        manifest = verify_export(folder) if is_export(folder) else verify_shards(folder)
     except ShardError as error:
         raise CodemillError(str(error)) from error
-    rows = sum(shard.rows for split in manifest.splits.values() for shard in split.shards)
-    tokens = sum(shard.tokens for split in manifest.splits.values() for shard in split.shards)
-    found = {"folder": arguments.folder, "mixture": manifest.mixture, "sequences": rows, "tokens": tokens}
-    print(
-        json.dumps(found) if arguments.json else f"{arguments.folder} is whole: {rows:,} sequences, {tokens:,} tokens of {manifest.mixture}"
-    )
-    return 0
+    parts = [shard for split in manifest.splits.values() for shard in split.shards]
+    counts = {"sequences": sum(shard.rows for shard in parts), "tokens": sum(shard.tokens for shard in parts)}
+    return {"folder": folder, "mixture": manifest.mixture, **counts}
+
+
+def told(found: dict[str, Any]) -> str:
+    return f"{found['folder']} is whole: {found['sequences']:,} sequences, {found['tokens']:,} tokens of {found['mixture']}"

@@ -10,17 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.commands.named_candidates import named_candidates
-from jobs.commands.options import add_json, add_lake, add_parser, plain
-from jobs.mix.exports import export_folder
+from jobs.commands.options import add_json, add_lake, add_mixture, add_parser, plain
 from jobs.mix.group_files import read_group
+from jobs.mix.mixtures import export_status, mixtures_there, shards_of
 from jobs.runtime.errors import CodemillError
 from schemas.decide import DROPPED, KEPT
 from schemas.lake import SHARDS, Lake
 from schemas.mix import SEQUENCES
 from udfs.export_formats import FORMATS
-from udfs.exports import Export, read_export
-from udfs.manifest import ShardError
-from udfs.shards import MANIFEST_NAME, open_folder, read_manifest, sha256_of
+from udfs.exports import Export
+from udfs.shards import read_manifest
 from udfs.whereabouts import Candidate, Place, exported_place, places
 
 MOST_LINES = 10
@@ -35,6 +34,7 @@ def add(commands: Any) -> None:
         "or a candidate's key as in decide/kept",
     )
     add_lake(found)
+    add_mixture(found, "all that there are")
     add_json(found)
 
 
@@ -47,11 +47,13 @@ def where(arguments: argparse.Namespace) -> int:
             f"{arguments.what} is not in {lake.root}: it is no path, content key, commit, repository or candidate there.\n"
             "`codemill explain` also knows what ingest rejected; `codemill counts --all` shows what was read."
         )
+    name = arguments.mixture
+    mixtures = {name: shards_of(lake, name)} if name else mixtures_there(lake)
     found = {
         "candidates": verdicts(lake, wanted),
-        "sequences": sorted({place["sequence"] for place in in_sequences(lake, wanted)}),
-        "shards": list(in_shards(lake, wanted)),
-        "exports": {format: status for format in FORMATS if (status := export_status(lake, format)[0])},
+        "sequences": sorted({place["sequence"] for place in in_sequences(lake, wanted, name)}),
+        "shards": [place for mixture, folder in mixtures.items() for place in in_shards(lake, wanted, mixture, folder)],
+        "exports": {mixture: exports_of(lake, folder) for mixture, folder in mixtures.items()},
     }
     print(json.dumps(found) if arguments.json else "\n".join(map(plain, told(lake, found))))
     return 0
@@ -68,24 +70,21 @@ def verdicts(lake: Lake, wanted: set[Candidate]) -> list[dict[str, Any]]:
     return [{"kind": kind, "candidate": candidate, "verdicts": rows} for (kind, candidate), rows in by_candidate.items()]
 
 
-def in_sequences(lake: Lake, wanted: set[Candidate]) -> Iterator[dict[str, Any]]:
+def in_sequences(lake: Lake, wanted: set[Candidate], mixture: str = "") -> Iterator[dict[str, Any]]:
     """Pieces in mix/sequences, which may be newer than the shards."""
-    for batch in lake.scan(SEQUENCES, ["sequence", "pieces"]):
+    for batch in lake.scan(SEQUENCES, ["sequence", "pieces"], pc.field("mixture") == mixture if mixture else None):
         for place in places([batch], wanted):
             yield {name: getattr(place, name) for name in ("sequence", "kind", "candidate", "token_offset", "token_count")}
 
 
-def in_shards(lake: Lake, wanted: set[Candidate]) -> Iterator[dict[str, Any]]:
-    """Pieces as they lie in the shards, each with its place in every export of these shards."""
-    folder = lake.path(SHARDS)
-    try:
-        manifest = read_manifest(folder)
-    except ShardError:
-        return
-    exports = {format: export for format in FORMATS if (export := export_status(lake, format)[1])}
+def in_shards(lake: Lake, wanted: set[Candidate], mixture: str, folder: str = SHARDS) -> Iterator[dict[str, Any]]:
+    """Pieces as they lie in the shards of a mixture, each with its place in every export of these shards."""
+    manifest = read_manifest(lake.path(folder))
+    exports = {format: export for format in FORMATS if (export := export_status(lake, format, folder)[1])}
     for shard in (shard for split in manifest.splits.values() for shard in split.shards):
-        for place in places(read_group(f"{folder}/{shard.file}", ["sequence", "pieces"]), wanted):
-            yield dataclasses.asdict(place) | {"shard": shard.file, "exports": exported(exports, shard.file, place)}
+        for place in places(read_group(f"{lake.path(folder)}/{shard.file}", ["sequence", "pieces"]), wanted):
+            at = {"mixture": mixture, "folder": folder, "shard": shard.file, "exports": exported(exports, shard.file, place)}
+            yield dataclasses.asdict(place) | at
 
 
 def exported(exports: dict[str, Export], shard: str, place: Place) -> dict[str, Any]:
@@ -100,18 +99,9 @@ def exported(exports: dict[str, Export], shard: str, place: Place) -> dict[str, 
     return {format: exported_place(format, part, place) for format, part in made.items()}
 
 
-def export_status(lake: Lake, format: str) -> tuple[str, Export | None]:
-    """`current` with the manifest where it is of the shards that are there, `stale` where it is of others; empty where there is none."""
-    try:
-        export = read_export(export_folder(lake, format))
-    except ShardError:
-        return "", None
-    filesystem, root = open_folder(lake.path(SHARDS))
-    try:
-        is_current = export.shards_sha256 == sha256_of(filesystem, f"{root}/{MANIFEST_NAME}")
-    except FileNotFoundError:
-        is_current = False
-    return ("current", export) if is_current else ("stale", None)
+def exports_of(lake: Lake, folder: str) -> dict[str, str]:
+    """By format whether the export there is of these shards: `current` or `stale`."""
+    return {format: status for format in FORMATS if (status := export_status(lake, format, folder)[0])}
 
 
 def told(lake: Lake, found: dict[str, Any]) -> Iterator[str]:
@@ -129,8 +119,10 @@ def told(lake: Lake, found: dict[str, Any]) -> Iterator[str]:
         yield f"  ... and {len(found['shards']) - MOST_LINES:,} more places; --json has them all"
     if found["sequences"] and not found["shards"]:
         yield f"in no shard: `codemill mix.shards --lake {lake.root}` writes them anew"
-    for format in (format for format, status in found["exports"].items() if status == "stale"):
-        yield f"the {format} export is of other shards: `codemill mix.exports --formats {format} --lake {lake.root}` writes it anew"
+    for mixture, exports in found["exports"].items():
+        for format in (format for format, status in exports.items() if status == "stale"):
+            command = f"codemill mix.exports --formats {format} --mixture {mixture} --lake {lake.root}"
+            yield f"the {format} export of {mixture} is of other shards: `{command}` writes it anew"
 
 
 def verdict_told(row: dict[str, Any]) -> str:
@@ -144,7 +136,8 @@ def verdict_told(row: dict[str, Any]) -> str:
 def place_told(place: dict[str, Any]) -> Iterator[str]:
     end = place["token_offset"] + place["token_count"]
     yield f"  {place['kind']} {place['candidate'][:24]}  tokens {place['token_offset']:,} to {end:,}"
-    yield f"    sequence {place['sequence']} from its token {place['sequence_token']:,}; {place['shard']} row {place['row']:,}"
+    row = f"{place['folder']}/{place['shard']} row {place['row']:,}"
+    yield f"    sequence {place['sequence']} from its token {place['sequence_token']:,}; {row}"
     for format, at in place["exports"].items():
         unit = next(name for name in at if name != "file")
         yield f"    {format}: {at['file']} {unit} {at[unit]:,}"

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from jobs.decide.policy import Policy
 from jobs.decide.profiles import PROFILES, PolicyParams
 from jobs.decide.rules import REASONS
+from jobs.mix.card_differences import differences, digest_kept
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.ledger import runs
 from schemas.contamination import BENCHMARKS
@@ -29,18 +30,22 @@ UNKNOWN = "unknown"
 Facts = dict[str, Any]
 
 
-def card_facts(lake: Lake) -> tuple[Facts, Manifest]:
-    """The facts, as JSON can hold them, in a fixed order; and the manifest of the shards that they are about. Raises `CodemillError`."""
+def card_facts(lake: Lake, shards: str = SHARDS) -> tuple[Facts, Manifest]:
+    """The facts, as JSON can hold them, in a fixed order; and the manifest of the shards that they are about. Raises `CodemillError`.
+
+    `differences` say which of the tables, as they are today, are not those that the shards were made of.
+    """
     try:
-        manifest = read_manifest(lake.path(SHARDS))
+        manifest = read_manifest(lake.path(shards))
     except ShardError as error:
         raise CodemillError(f"{error}\n`codemill mix.shards --lake {lake.root}` writes it.") from error
     counted = lake.read(MANIFEST, None, pc.field("mixture") == manifest.mixture).to_pylist()
     policy = str(counted[0].get("policy", manifest.mixture)) if counted else manifest.mixture
-    ledger = last_runs(lake)
+    ledger = last_runs(lake, manifest.mixture)
     kept, repositories = kept_counts(lake, policy)
     facts = {
         "mixture": manifest.mixture,
+        "differences": differences(manifest, counted, digest_kept(lake, policy), policy),
         "policy": policy,
         "policy_hash": manifest.policy_hash,
         "window": manifest.window,
@@ -147,11 +152,16 @@ def rejects(lake: Lake) -> list[Facts]:
     return [{"reason": reason, "entries": found[reason]} for reason in sorted(found)]
 
 
-def last_runs(lake: Lake) -> list[Facts]:
-    """Each job's last run that did not fail, in the order of the pipeline. What runs after the shards is not what they are made of."""
+def last_runs(lake: Lake, mixture: str) -> list[Facts]:
+    """Each job's last run that did not fail, in the order of the pipeline; of jobs that mix the last for this mixture.
+
+    What runs after the shards is not what they are made of.
+    """
     from jobs.pipeline import JOBS  # which imports the job that imports this
 
-    found = {run["job"]: run for run in runs(lake) if run["status"] != "failed"}
+    scopes = {job.name: job.scope for job in JOBS if job.scope}
+    ran = [run for run in runs(lake) if run["status"] != "failed"]
+    found = {run["job"]: run for run in ran if run["job"] not in scopes or scopes[run["job"]](json.loads(run["parameters"])) == mixture}
     names = [job.name for job in JOBS]
     return [found[name] for name in names[: names.index("mix.shards") + 1] if name in found]
 

@@ -1,50 +1,59 @@
-"""What the written sequences hold: counted from their pieces, so that nothing is claimed that is not there."""
+"""Whether the sequences hold what they should: what the tasks counted in the pieces that they wrote, beside what the documents are.
 
-from pyspark.sql import Column, DataFrame
+The counts are compared before anything is committed, so a token that is lost or doubled never comes into a table.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from jobs.runtime.errors import CountsError
-from jobs.runtime.tables import Tables
-from schemas.mix import MANIFEST, SEQUENCES
-from udfs.mixture import Phase
+from udfs.piece_counts import LABELS, SCHEMA, summed
 
-BY = ["split", "kind", "language"]
-
-
-def manifest_rows(tables: Tables, documents: DataFrame, phase: Phase, names: dict[str, str]) -> DataFrame:
-    """Rows of mix/manifest; `names` are the mixture, the policy and the hash of the tokenizer."""
-    sequences = tables[SEQUENCES].where(F.col("mixture") == names["mixture"])
-    pieces = sequences.select("split", F.explode("pieces").alias("piece")).select("split", "piece.*")
-    language = F.coalesce("language", F.lit("none")).alias("language")
-    facts = documents.select("kind", "candidate", language)
-    is_first = F.col("token_offset") == 0
-    document = F.struct("candidate", "epoch")
-    counted = pieces.join(facts, ["kind", "candidate"]).groupBy(*BY).agg(
-        F.count(F.when(is_first, 1)).alias("document_count"),
-        F.count(F.when(is_first & (F.col("epoch") == 0), 1)).alias("distinct_document_count"),
-        F.count(F.when(is_first & F.col("is_fim"), 1)).alias("fim_document_count"),
-        F.countDistinct(F.when(~is_first, document)).alias("cut_document_count"),
-        F.sum("token_count").alias("token_count"),
-        F.sum("text_bytes").alias("text_bytes"),
-    )  # fmt: skip
-    there = documents.groupBy("split", "kind", language).agg(F.count("*").alias("there"))
-    known = names | {"recipe": phase.name, "packing": phase.packing}
-    found = counted.join(there, BY).withColumn("epochs", F.col("document_count") / F.col("there"))
-    found = found.withColumns({name: F.lit(value) for name, value in known.items()})
-    return found.withColumn("window", F.lit(phase.window).cast("long")).select(*MANIFEST.names)
+MOST_TOLD = 5
+Labels = tuple[str, ...]
 
 
-def expected(copies: Column) -> list[Column]:
-    """Aggregates over documents: how many go into the sequences, and how many bytes, each document as often as it is taken."""
-    return [F.coalesce(F.sum(one.cast("long")), F.lit(0)) for one in (copies, copies * F.col("size_bytes"))]
+@dataclass(frozen=True)
+class Expected:
+    """Of a split, kind and language: documents that there are, how many go into the sequences, and their bytes, as often as they do."""
+
+    there: int
+    documents: int
+    size_bytes: int
 
 
-def check_counts(manifest: DataFrame, documents: int, size_bytes: int) -> None:
-    """Raises `CountsError` unless the sequences hold every document and every byte as often as they should."""
-    totals = [F.coalesce(F.sum(name), F.lit(0)) for name in ("document_count", "text_bytes")]
-    found_documents, found_bytes = manifest.agg(*totals).first()  # type: ignore[misc]
-    if (found_documents, found_bytes) != (documents, size_bytes):
-        raise CountsError(
-            f"{documents} documents of {size_bytes} bytes went into the sequences; "
-            f"{found_documents} documents of {found_bytes} bytes came out"
-        )
+def expected(documents: DataFrame, copies: Column) -> dict[Labels, Expected]:
+    """By split, kind and language. `copies` is how often a document is taken."""
+    sums = [F.sum(one.cast("long")) for one in (copies, copies * F.col("size_bytes"))]
+    found = documents.groupBy(*LABELS).agg(F.count("*"), *sums).collect()
+    return {tuple(row[: len(LABELS)]): Expected(*row[len(LABELS) :]) for row in found}
+
+
+def totals(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """What the tasks counted, summed by label, in order."""
+    parts = [pa.Table.from_pylist([count.asDict() for count in row.counts], SCHEMA) for row in rows if row.counts]
+    return [dict(row) for row in summed(parts).to_pylist()]
+
+
+def check_counts(wanted: dict[Labels, Expected], counted: list[dict[str, Any]]) -> None:
+    """Raises `CountsError` unless every document and every byte of each label is there as often as it should be."""
+    found = {tuple(row[name] for name in LABELS): (row["document_count"], row["text_bytes"]) for row in counted}
+    faults = list(_faults({labels: (one.documents, one.size_bytes) for labels, one in wanted.items()}, found))
+    if faults:
+        raise CountsError("what was packed is not what was taken, so nothing was written:\n  " + "\n  ".join(islice(faults, MOST_TOLD)))
+
+
+def _faults(wanted: dict[Labels, tuple[int, int]], found: dict[Labels, tuple[int, int]]) -> Iterator[str]:
+    for labels in sorted({*wanted, *found}):
+        asked, there = wanted.get(labels, (0, 0)), found.get(labels, (0, 0))
+        if asked != there:
+            yield (
+                f"{' '.join(labels)}: {asked[0]} documents of {asked[1]} bytes went into the sequences; "
+                f"{there[0]} documents of {there[1]} bytes came out"
+            )

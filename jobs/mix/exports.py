@@ -1,7 +1,7 @@
 """Exports the shards in the formats of other trainers, where some are asked for.
 
-Reads   LAKE/mix/shards/; for the data card the tables of which they are made
-Writes  LAKE/mix/exports/<format>/
+Reads   LAKE/mix/shards/, or LAKE/mix/shards-NAME/ of a mixture with a name of its own; for the data card the tables of which they are made
+Writes  LAKE/mix/exports/<format>/, or LAKE/mix/exports-NAME/<format>/
 
 Each Parquet shard is exported by one task; its manifest, and so the export, is done when everything else is written.
 """
@@ -15,20 +15,20 @@ import pyarrow as pa
 from jobs.mix.card import write_card
 from jobs.mix.card_facts import Facts, card_facts
 from jobs.mix.group_files import read_group
+from jobs.mix.mixtures import export_folder, export_status, mixture_of, shards_folder
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.decide import KEPT
-from schemas.lake import SHARDS, Lake
+from schemas.lake import Lake
 from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
 from udfs.croissant import of_export
 from udfs.export_formats import FORMATS, export_shard
-from udfs.exports import SPLITS, Export, ShardExport, SplitExport, Target, begin, finish, read_export, shard_export_of
-from udfs.manifest import Manifest, ShardError
+from udfs.exports import SPLITS, Export, ShardExport, SplitExport, Target, begin, finish, shard_export_of
+from udfs.manifest import Manifest
 from udfs.shards import MANIFEST_NAME, TOKENIZER_NAME, open_folder, sha256_of
 from udfs.tokenizer import load
 
-EXPORTS = "mix/exports"
 COLUMNS = ["sequence", "tokens", "pieces", "text_bytes"]
 WRITTEN = "split string, shard_export string"
 
@@ -36,6 +36,12 @@ WRITTEN = "split string, shard_export string"
 @dataclass(frozen=True)
 class ExportsParams:
     formats: tuple[str, ...] = parameter((), f"what to export: {', '.join(FORMATS)} (repeatable); without one nothing is exported")
+    profile: str = parameter("demo", "whose mixture is exported")
+    mixture: str = parameter("", "its name, as `mix.shards` was given it; default: the profile's, in mix/shards")
+
+    @property
+    def shards(self) -> str:
+        return shards_folder(self.mixture, self.profile)
 
     def check(self) -> None:
         unknown = sorted(set(self.formats) - set(FORMATS))
@@ -44,15 +50,15 @@ class ExportsParams:
 
 
 def transform(tables: Tables, params: ExportsParams) -> Iterator[Write]:
-    facts, manifest = card_facts(tables.lake)
+    facts, manifest = card_facts(tables.lake, params.shards)
     for format in dict.fromkeys(params.formats):
-        export_format(tables, format, manifest, facts)
+        export_format(tables, format, params.shards, manifest, facts)
     yield from ()
 
 
-def export_format(tables: Tables, format: str, manifest: Manifest, facts: Facts) -> None:
+def export_format(tables: Tables, format: str, shards_in: str, manifest: Manifest, facts: Facts) -> None:
     """Writes the folder of a format, its manifest last."""
-    folder, source = export_folder(tables.lake, format), tables.lake.path(SHARDS)
+    folder, source = export_folder(tables.lake, format, shards_in), tables.lake.path(shards_in)
     begin(folder)
     filesystem, root = open_folder(source)
     tokenizer_json = filesystem.open_input_file(f"{root}/{TOKENIZER_NAME}").readall().decode()
@@ -97,20 +103,9 @@ def described(format: str, target: Target, shards: tuple[ShardExport, ...]) -> S
     return SplitExport(shards, tuple(describe(target, shards)) if describe and shards else ())
 
 
-def export_folder(lake: Lake, format: str) -> str:
-    return lake.path(f"{EXPORTS}/{format}")
-
-
 def is_changed(lake: Lake, params: ExportsParams) -> bool:
     """Whether an export is missing, or is not of the shards that are there."""
-    filesystem, root = open_folder(lake.path(SHARDS))
-    for format in params.formats:
-        try:
-            if read_export(export_folder(lake, format)).shards_sha256 != sha256_of(filesystem, f"{root}/{MANIFEST_NAME}"):
-                return True
-        except (ShardError, FileNotFoundError):
-            return True
-    return False
+    return any(export_status(lake, format, params.shards)[0] != "current" for format in params.formats)
 
 
 def idle(lake: Lake, params: ExportsParams) -> str | None:
@@ -127,4 +122,6 @@ JOB = Job(
     check=ExportsParams.check,
     is_changed=is_changed,
     idle=idle,
+    scope=mixture_of,
+    knows_changes=True,
 )

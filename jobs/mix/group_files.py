@@ -13,11 +13,20 @@ from pyspark.sql import Row
 
 from schemas.lake import DataFile, filesystem_of
 from schemas.mix import SEQUENCES
+from udfs import piece_counts
 from udfs.shards import write_shard
 
 IN_FILES = pa.schema([field for field in SEQUENCES.arrow_schema if field.name not in SEQUENCES.partitions])
+# A file; and, as the last row of each task, without a file, what the task counted in all that it wrote.
 WRITTEN = pa.schema(
-    [("split", pa.string()), ("hash_group", pa.int32()), ("name", pa.string()), ("row_count", pa.int64()), ("size_bytes", pa.int64())]
+    [
+        ("split", pa.string()),
+        ("hash_group", pa.int32()),
+        ("name", pa.string()),
+        ("row_count", pa.int64()),
+        ("size_bytes", pa.int64()),
+        ("counts", pa.list_(pa.struct(list(piece_counts.SCHEMA)))),
+    ]
 )
 
 

@@ -6,11 +6,12 @@ from itertools import groupby
 
 import pyarrow as pa
 
-from jobs.mix.group_files import write_group
+from jobs.mix.group_files import WRITTEN, write_group
 from jobs.mix.tokens import loaded, with_lists
 from udfs.best_fit import pack_best_fit
 from udfs.mixture import Phase
 from udfs.packing import pack, pack_groups
+from udfs.piece_counts import counted, summed
 
 GROUP = ("split", "hash_group")
 PACKERS = {"concatenate": pack, "best_fit": pack_best_fit}
@@ -18,7 +19,10 @@ PACKERS = {"concatenate": pack, "best_fit": pack_best_fit}
 
 @dataclass
 class Pack:
-    """Sorted rows of RUNS, placed, to files of mix/sequences, one per group; says what it wrote, as rows of WRITTEN."""
+    """Sorted rows of RUNS, placed, to files of mix/sequences, one per group; says what it wrote, as rows of WRITTEN.
+
+    What it counts is counted in the very batches that go into the files.
+    """
 
     tokenizer_json: str
     tokens_version: str
@@ -27,11 +31,18 @@ class Pack:
     folder: str
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        token_bytes = loaded(self.tokenizer_json).token_bytes
-        packed = pack_groups(map(with_lists, batches), GROUP, self.phase.window, token_bytes, PACKERS[self.phase.packing])
+        tokenizer = loaded(self.tokenizer_json)
+        packed = pack_groups(map(with_lists, batches), GROUP, self.phase.window, tokenizer.token_bytes, PACKERS[self.phase.packing])
+        counts: list[pa.Table] = []
+
+        def seen(rows: Iterable[pa.RecordBatch], split: str, group: int) -> Iterator[pa.RecordBatch]:
+            for batch in rows:
+                counts[:] = [summed([*counts, counted(batch, split, tokenizer.end_id)])]
+                yield self.named(f"{self.mixture}/{split}/{group:05d}/", batch)
+
         for (split, group), rows in groupby(packed, key=lambda batch: tuple(batch.column(name)[0].as_py() for name in GROUP)):
-            start = f"{self.mixture}/{split}/{group:05d}/"
-            yield write_group(self.folder, split, group, (self.named(start, batch) for batch in rows))
+            yield write_group(self.folder, split, group, seen(rows, split, group))
+        yield pa.RecordBatch.from_pylist([{"counts": summed(counts).to_pylist()}], schema=WRITTEN)
 
     def named(self, start: str, packed: pa.RecordBatch) -> pa.RecordBatch:
         """Packed rows with the columns that packing cannot know."""

@@ -5,11 +5,22 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from udfs.digests import DRAWS, SEED
+
 
 def uniform(ids: Column, seed: str) -> Column:
     """`udfs.draws.uniform` of a column."""
+    return _draw(ids, seed).cast("double") / F.lit(float(DRAWS))
+
+
+def digest_sum(ids: Column) -> Column:
+    """An aggregate for `udfs.digests.digest_told`, null where there is no row; exact in whatever order rows come."""
+    return F.sum(_draw(ids, SEED).cast("decimal(20,0)"))
+
+
+def _draw(ids: Column, seed: str) -> Column:
     digits = F.substring(F.sha2(F.concat(F.lit(f"{seed}:"), ids), 256), 1, 13)
-    return F.conv(digits, 16, 10).cast("double") / F.lit(float(1 << 52))
+    return F.conv(digits, 16, 10)
 
 
 @dataclass(frozen=True)

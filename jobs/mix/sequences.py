@@ -1,7 +1,7 @@
 """Tokenizes kept documents of all kinds and packs them into sequences, by a recipe.
 
 Reads   decide/kept, assemble/documents, ingest/contents, mix/tokenizers
-Writes  mix/lots, mix/sequences, mix/manifest; the rows of the mixture are replaced
+Writes  mix/lots, mix/sequences, mix/manifest; the rows of the mixture are replaced, when what was packed has been counted and is right
 
 A document belongs to a fixed group by the hash of its key, and has a fixed place in the group's order. Packing never crosses a group, so
 the sequences do not depend on partitions, and new data changes only the groups that it falls into.
@@ -10,15 +10,20 @@ the sequences do not depend on partitions, and new data changes only the groups 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from jobs.mix.counts import check_counts, expected, manifest_rows
+from jobs.mix.counts import check_counts, expected, totals
 from jobs.mix.drawing import drawn, once
 from jobs.mix.group_files import WRITTEN, data_file
 from jobs.mix.kept_documents import check_documents, kept_documents
 from jobs.mix.lots import with_fim, with_lots
+from jobs.mix.manifest_rows import made_of_hashes, manifest_rows
+from jobs.mix.mixtures import mixture_of
 from jobs.mix.pack import GROUP, Pack
 from jobs.mix.places import Order
 from jobs.mix.recipes import recipe
@@ -31,11 +36,16 @@ from jobs.runtime.texts import task_count
 from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
 from schemas.ingest import CONTENTS
+from schemas.lake import DataFile
 from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 from schemas.spark import spark_schema
+from schemas.table import Table
 from udfs.fim import marks_of
 from udfs.mixture import MixtureError, Phase, check_phase
 from udfs.tokenizer import TokenizerError, load
+
+NO_LANGUAGE = "none"
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -75,8 +85,10 @@ class SequencesParams:
 def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     phase, mixture = params.phase(), params.mixture_name
     tokenizer_json, tokenizer_sha256 = tokenizer_of(tables, params.tokenizer, phase)
-    documents = with_fim(with_lots(kept_documents(tables, params.profile, params.layouts), phase), phase).persist()
-    tables.account.read_rows, size = check_documents(tables, documents)
+    documents = kept_documents(tables, params.profile, params.layouts)
+    documents = documents.withColumn("language", F.coalesce("language", F.lit(NO_LANGUAGE)))
+    documents = with_fim(with_lots(documents, phase), phase).persist()
+    tables.account.read_rows, _ = check_documents(tables, documents)
     version, order = tokens_version(tokenizer_sha256), Order(params.hash_groups, params.seed)
     runs = token_runs(tables, documents, mixture, tokenizer_json, version)
     with Staging(tables.lake, tables.run) as staging:
@@ -85,21 +97,33 @@ def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
         else:
             runs = staging.keep(tables.spark, runs, "runs")
             taken = drawn(runs, phase, params.leave_out_empty)
-        lots = [(mixture, *(row[name] for name in LOTS.names[1:])) for row in taken.rows]
-        yield Replace(LOTS, tables.spark.createDataFrame(lots, spark_schema(LOTS)), "mixture", mixture)
-        count, size = documents.agg(*expected(taken.copies())).first()  # type: ignore[misc]
+        wanted = expected(documents, taken.copies())
+        size = sum(one.size_bytes for one in wanted.values())
         tasks = min(2 * params.hash_groups, task_count(size, tables.cores))
         in_document = ["kind", "candidate", "epoch", "token_offset"]
         placed = order.placed(taken.repeated(runs)).repartition(tasks, *GROUP).sortWithinPartitions(*GROUP, "place", *in_document)
         pack = Pack(tokenizer_json, version, mixture, phase, tables.lake.path(SEQUENCES.name))
         written = placed.mapInArrow(pack, from_arrow_schema(WRITTEN)).collect()
-    yield ReplaceFiles(SEQUENCES, [data_file(mixture, row) for row in written], "mixture", mixture)
-    # Counted once; a row for each split, kind and language. Not persisted: another run in this session would be given the same rows.
+    counted = totals(written)
+    check_counts(wanted, counted)
+    ways = [mixture, repr(phase), str(params.hash_groups), params.seed, str(params.leave_out_empty), version]
     names = {"mixture": mixture, "policy": params.profile, "tokenizer_sha256": tokenizer_sha256}
-    counted = manifest_rows(tables, documents, phase, names).collect()
-    manifest = tables.spark.createDataFrame(counted, spark_schema(MANIFEST))
-    check_counts(manifest, count, size)
-    yield Replace(MANIFEST, manifest, "mixture", mixture)
+    names |= made_of_hashes(tables, documents, params.profile, ways)
+    manifest = manifest_rows(phase, names, counted, wanted)
+    yield from committed(tables, mixture, taken.rows, [data_file(mixture, row) for row in written if row.name], manifest)
+
+
+def committed(tables: Tables, mixture: str, lots: list[Row], files: list[DataFile], manifest: list[Row]) -> Iterator[Write]:
+    """Rows of mix/manifest are the first to go and the last to come: a mixture without them is not finished, whatever else is there."""
+    if tables.lake.has_rows(MANIFEST, pc.field("mixture") == mixture):
+        yield Replace(MANIFEST, tables.spark.createDataFrame([], spark_schema(MANIFEST)), "mixture", mixture)
+    yield Replace(LOTS, in_table(tables, LOTS, [{"mixture": mixture, **row} for row in lots]), "mixture", mixture)
+    yield ReplaceFiles(SEQUENCES, files, "mixture", mixture)
+    yield Replace(MANIFEST, in_table(tables, MANIFEST, manifest), "mixture", mixture)
+
+
+def in_table(tables: Tables, table: Table, rows: list[Row]) -> DataFrame:
+    return tables.spark.createDataFrame([tuple(row[name] for name in table.names) for row in rows], spark_schema(table))
 
 
 def tokenizer_of(tables: Tables, name: str, phase: Phase) -> tuple[str, str]:
@@ -124,4 +148,5 @@ JOB = Job(
     params=SequencesParams,
     check=SequencesParams.phase,
     identity=lambda params: repr(params.phase()),
+    scope=mixture_of,
 )

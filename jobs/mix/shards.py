@@ -1,6 +1,6 @@
 """Exports the sequences as shards: Parquet files with a manifest and the tokenizer, all that a trainer reads.
 
-Reads   mix/sequences, mix/manifest, mix/tokenizers, decide/kept
+Reads   mix/sequences, mix/manifest, mix/tokenizers
 Writes  LAKE/mix/shards/, or LAKE/mix/shards-NAME/ of a mixture that has a name of its own
 """
 
@@ -14,14 +14,14 @@ import pyarrow.fs
 from pyspark.sql import functions as F
 
 from jobs.mix.group_files import read_group
+from jobs.mix.mixtures import mixture_of, shards_folder
 from jobs.runtime.errors import CodemillError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
-from schemas.decide import KEPT
-from schemas.lake import SHARDS, DataFile, Lake
+from schemas.lake import DataFile, Lake
 from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
-from udfs.manifest import LanguageCounts, Manifest, Shard, Split
-from udfs.shards import MANIFEST_NAME, write_manifest, write_shard
+from udfs.manifest import LanguageCounts, Manifest, Shard, ShardError, Split
+from udfs.shards import MANIFEST_NAME, read_manifest, write_manifest, write_shard
 from udfs.tokenizer import load
 
 COLUMNS = ["sequence", "tokens", "pieces", "text_bytes"]
@@ -40,7 +40,7 @@ class ShardsParams:
 
     @property
     def folder(self) -> str:
-        return SHARDS if self.mixture_name == self.profile else f"{SHARDS}-{self.mixture_name}"
+        return shards_folder(self.mixture, self.profile)
 
 
 def transform(tables: Tables, params: ShardsParams) -> Iterator[Write]:
@@ -108,11 +108,15 @@ def vars_of(shard: Shard) -> dict[str, Any]:
 
 def manifest_of(tables: Tables, mixture: str, written: list[Any]) -> tuple[Manifest, str]:
     counted = tables[MANIFEST].where(F.col("mixture") == mixture).collect()
+    if not counted:
+        raise CodemillError(
+            f"mix/manifest says nothing of {mixture!r}, so its sequences are not finished: a run of mix.sequences was killed between two "
+            "commits. `codemill mix.sequences --force` ends it"
+        )
     first = counted[0]
     sha256 = first.tokenizer_sha256
     text = tables[TOKENIZERS].where(F.col("tokenizer_sha256") == sha256).select("tokenizer_json").first()[0]  # type: ignore[index]
     tokenizer = load(text)
-    policy_hash = tables[KEPT].where(F.col("policy") == first.policy).select("policy_hash").first()[0]  # type: ignore[index]
     assert max(row.longest for row in written) <= first.window
     splits = {}
     for split in sorted({row.split for row in written}):
@@ -125,8 +129,9 @@ def manifest_of(tables: Tables, mixture: str, written: list[Any]) -> tuple[Manif
         )
     vocabulary_size, end_token = tokenizer.vocabulary_size, tokenizer.end_token
     manifest = Manifest(
-        mixture, policy_hash, first.window, vocabulary_size, end_token, sha256, splits, first.policy, first.recipe, first.packing
-    )
+        mixture, first.policy_hash, first.window, vocabulary_size, end_token, sha256, splits, first.policy, first.recipe, first.packing,
+        first.kept_digest, first.sequences_hash,
+    )  # fmt: skip
     return manifest, text
 
 
@@ -140,16 +145,24 @@ def counts_by(rows: list[Any], name: str) -> dict[str, LanguageCounts]:
 
 
 def is_changed(lake: Lake, params: ShardsParams) -> bool:
-    filesystem, root = lake.filesystem()
-    return bool(filesystem.get_file_info(f"{root}/{params.folder}/{MANIFEST_NAME}").type != pyarrow.fs.FileType.File)
+    """Whether the shards are missing, or of other sequences than those that are there. Another mixture may have changed the table."""
+    try:
+        manifest = read_manifest(lake.path(params.folder))
+    except ShardError:
+        return True
+    is_it = pc.field("mixture") == params.mixture_name
+    hashes = {row["sequences_hash"] for row in lake.read(MANIFEST, ["sequences_hash"], is_it).to_pylist()}
+    return manifest.mixture != params.mixture_name or {manifest.sequences_hash} != hashes
 
 
 JOB = Job(
     "mix.shards",
     "exports sequences as shards with a manifest",
-    reads=(SEQUENCES, MANIFEST, TOKENIZERS, KEPT),
+    reads=(SEQUENCES, MANIFEST, TOKENIZERS),
     writes=(),
     transform=transform,
     params=ShardsParams,
     is_changed=is_changed,
+    scope=mixture_of,
+    knows_changes=True,
 )

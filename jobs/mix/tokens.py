@@ -1,6 +1,7 @@
-"""Tokens of kept documents: those of new documents are made from their texts, all others are taken from the mixture's own sequences.
+"""Tokens of kept documents: those of new documents are made from their texts, all others are taken from the lake's sequences.
 
-Tokenizing is the slowest work on text in this pipeline, so a document is tokenized once, however often its group is packed again.
+Tokenizing is the slowest work on text in this pipeline, so a document is tokenized once, however often its group is packed again, and in
+however many mixtures it is.
 """
 
 import os
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import tokenizers
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -34,18 +34,21 @@ RUNS = pa.schema(
         ("is_fim", pa.bool_()),
         ("split", pa.string()),
         ("lot", pa.int32()),  # the part of the recipe that its document belongs to
+        ("language", pa.string()),
         ("token_offset", pa.int64()),  # of the run inside its document
         ("tokens", pa.binary()),  # int32 in little-endian order: Spark moves bytes as they lie, but lists element by element
     ]
 )
 # What tells whether tokens of an earlier run are those that are wanted now.
 KEY = ["kind", "candidate", "text_hash", "is_fim"]
-_UNPLACED = pa.schema([field for field in RUNS if field.name not in ("split", "lot")])
+PLACED = ("split", "lot", "language")
+_OF_PIECES = [field for field in RUNS if field.name not in PLACED]
+_UNPLACED = pa.schema([*_OF_PIECES, ("source", pa.string())])  # the mixture in whose sequences a run was found
 
 
 def tokens_version(tokenizer_sha256: str) -> str:
     """Where it is the same, the same text has the same tokens."""
-    return short_hash("tokens", str(byte_level_bpe.VERSION), str(fim.VERSION), tokenizers.__version__, tokenizer_sha256)
+    return short_hash("tokens", str(byte_level_bpe.VERSION), str(fim.VERSION), byte_level_bpe.library_versions(), tokenizer_sha256)
 
 
 def token_runs(tables: Tables, documents: DataFrame, mixture: str, tokenizer_json: str, version: str) -> DataFrame:
@@ -57,18 +60,30 @@ def token_runs(tables: Tables, documents: DataFrame, mixture: str, tokenizer_jso
     # One version, or a write that is tried again would find documents in the table that it brings itself.
     table_version = tables.lake.version(SEQUENCES)
     packed = tables[SEQUENCES] if table_version is None else tables.at(SEQUENCES, table_version)
-    packed = packed.where((F.col("mixture") == mixture) & (F.col("tokens_version") == version))
-    known = packed.select(F.explode("pieces").alias("piece")).where("piece.token_offset = 0 and piece.epoch = 0").select("piece.*")
-    new = documents.join(known.select(*KEY), KEY, "left_anti").persist()
+    found = documents.join(sources(packed.where(F.col("tokens_version") == version), mixture), KEY, "left").persist()
+    new, known = found.where("source is null").drop("source"), found.where("source is not null")
     tables.account.read_bytes = new.agg(F.coalesce(F.sum("size_bytes"), F.lit(0))).first()[0]  # type: ignore[index]
     tokenized = map_documents(tables, new, Tokenize(tokenizer_json), from_arrow_schema(RUNS))
-    files = [(tables.lake.path(f"{SEQUENCES.name}/{f.name}"),) for f in tables.lake.data_files(SEQUENCES, table_version, mixture=mixture)]
+    mixtures = sorted(row.source for row in known.select("source").distinct().collect())
+    files = [
+        (one, tables.lake.path(f"{SEQUENCES.name}/{file.name}"))
+        for one in mixtures
+        for file in tables.lake.data_files(SEQUENCES, table_version, mixture=one)
+    ]
     if not files:
         return tokenized
-    addresses = tables.spark.createDataFrame(files, "file string").repartition(len(files))
+    addresses = tables.spark.createDataFrame(files, "mixture string, file string").repartition(len(files))
     unpacked = addresses.mapInArrow(Unpack(version), from_arrow_schema(_UNPLACED))
-    kept = unpacked.join(documents.select(*KEY, "split", "lot"), KEY)
+    kept = unpacked.join(known.select(*KEY, "source", *PLACED), [*KEY, "source"])
     return tokenized.unionByName(kept.select(*RUNS.names))
+
+
+def sources(packed: DataFrame, mixture: str) -> DataFrame:
+    """KEY and `source`, the mixture whose sequences give a document's tokens: this one where it has them, else the first by name."""
+    pieces = packed.select("mixture", F.explode("pieces").alias("piece")).where("piece.token_offset = 0 and piece.epoch = 0")
+    order = F.struct(F.col("mixture") != mixture, "mixture").alias("order")
+    found = pieces.select(*(f"piece.{name}" for name in KEY), order).groupBy(*KEY).agg(F.min("order").alias("order"))
+    return found.select(*KEY, F.col("order.mixture").alias("source"))
 
 
 @dataclass
@@ -80,7 +95,7 @@ class Tokenize:
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         wanted = np.asarray(batch.column("is_fim").to_numpy(zero_copy_only=False), dtype=bool)
         tokens, offsets, is_fim = fim.encode_documents(loaded(self.tokenizer_json), batch.column("candidate"), batch.column("text"), wanted)
-        columns = {name: batch.column(name) for name in ("kind", "candidate", "text_hash", "split", "lot")} | {"is_fim": pa.array(is_fim)}
+        columns = {name: batch.column(name) for name in ("kind", "candidate", "text_hash", *PLACED)} | {"is_fim": pa.array(is_fim)}
         columns |= {"token_offset": pa.array(np.zeros(batch.num_rows, np.int64)), "tokens": as_bytes(tokens, offsets)}
         return pa.RecordBatch.from_arrays([columns[name] for name in RUNS.names], schema=RUNS)
 
@@ -92,16 +107,18 @@ class Unpack:
     tokens_version: str
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for file in (file for batch in batches for file in batch.column("file").to_pylist()):
-            for sequences in read_group(file, ["tokens", "pieces", "tokens_version"]):
-                yield self.runs(sequences.filter(pc.equal(sequences.column("tokens_version"), self.tokens_version)))
+        for row in (row for batch in batches for row in batch.to_pylist()):
+            for sequences in read_group(row["file"], ["tokens", "pieces", "tokens_version"]):
+                wanted = sequences.filter(pc.equal(sequences.column("tokens_version"), self.tokens_version))
+                yield self.runs(wanted, row["mixture"])
 
-    def runs(self, sequences: pa.RecordBatch) -> pa.RecordBatch:
+    def runs(self, sequences: pa.RecordBatch, mixture: str) -> pa.RecordBatch:
         """Each document once, however often it is repeated."""
         pieces = pa.RecordBatch.from_struct_array(sequences.column("pieces").flatten())
         ends = np.concatenate([[0], np.cumsum(np.asarray(pieces.column("token_count")))])
         tokens = as_bytes(np.asarray(sequences.column("tokens").flatten()), ends)
-        columns = {name: pieces.column(name) for name in _UNPLACED.names if name != "tokens"} | {"tokens": tokens}
+        columns = {field.name: pieces.column(field.name) for field in _OF_PIECES if field.name != "tokens"}
+        columns |= {"tokens": tokens, "source": pa.repeat(mixture, len(pieces))}
         found = pa.RecordBatch.from_arrays([columns[name] for name in _UNPLACED.names], schema=_UNPLACED)
         return found.filter(pc.equal(pieces.column("epoch"), 0))
 

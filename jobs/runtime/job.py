@@ -99,6 +99,8 @@ class Job:
     `is_changed(lake, params)` says whether inputs that are no tables (sources) ask for a run; the tables are compared by the runtime.
     `idle(lake, params)` says why there is nothing to do, None where there may be: asked before a session is started, which takes longer
     than all that it needs. `identity(params)` is what a name among the parameters stands for, where it can be changed in the code.
+    `scope(parameters)` names the part of its tables that a run writes, by the parameters as the ledger has them: a run in another scope
+    says nothing of this one. `knows_changes` says that `is_changed` alone tells whether tables changed that it reads.
     """
 
     name: str
@@ -113,6 +115,8 @@ class Job:
     is_changed: Callable[[Any, Any], bool] | None = None
     idle: Callable[[Any, Any], str | None] | None = None
     identity: Callable[[Any], str] | None = None
+    scope: Callable[[dict[str, Any]], str] | None = None
+    knows_changes: bool = False
 
     @property
     def phase(self) -> str:

@@ -19,7 +19,17 @@ from schemas.lake import Lake
 from schemas.ledger import LEDGER
 from schemas.table import Table
 
-LIBRARIES = ("codemill", "pyspark", "delta-spark", "deltalake", "pyarrow", "tree-sitter", "tree-sitter-language-pack", "tokenizers")
+LIBRARIES = (
+    "codemill",
+    "pyspark",
+    "delta-spark",
+    "deltalake",
+    "pyarrow",
+    "tree-sitter",
+    "tree-sitter-language-pack",
+    "tokenizers",
+    "gigatoken",
+)
 
 
 @dataclass
@@ -114,12 +124,15 @@ def is_up_to_date(lake: Lake, job: Job, params: Any) -> bool:
 
     What it writes must still be there. Several jobs may add to one table: that another one did is no reason to run again.
     """
-    fields = ["job", "status", "started_at", "fingerprint", "versions"]
+    fields = ["job", "status", "started_at", "fingerprint", "versions", "parameters"]
     rows = lake.read(LEDGER, fields, (pc.field("job") == job.name) & (pc.field("status") != "failed")).sort_by("started_at").to_pylist()
+    if job.scope:
+        scope = job.scope(json.loads(parameters_json(params)))
+        rows = [row for row in rows if job.scope(json.loads(row["parameters"])) == scope]
     if not rows or rows[-1]["fingerprint"] != job_fingerprint(job, params):
         return False
     then, now = json.loads(rows[-1]["versions"])["tables"], table_versions(lake, job.reads + job.writes)
-    if any(then.get(table.name) != now.get(table.name) for table in job.reads):
+    if not job.knows_changes and any(then.get(table.name) != now.get(table.name) for table in job.reads):
         return False
     if any(then.get(table.name, -1) > now.get(table.name, -1) for table in job.writes):
         return False

@@ -10,6 +10,7 @@ from jobs.assemble.documents import FILE_LAYOUT
 from jobs.cli import main
 from jobs.mix import exports, sequences, shards
 from jobs.mix.exports import ExportsParams
+from jobs.mix.mixtures import export_folder
 from jobs.mix.sequences import SequencesParams
 from jobs.mix.shards import ShardsParams
 from jobs.runtime.errors import CodemillError, UsageError
@@ -87,13 +88,13 @@ def test_exports_hold_every_document_and_are_the_same_when_made_again(lake, tmp_
     flat = [place["exports"]["flat"] | {"count": place["token_count"]} for place in told["shards"]]
     gathered = [np.memmap(folders["flat"] / at["file"], "uint16", "r")[at["token"] :][: at["count"]] for at in flat]
     assert text_of(tokenizer, np.concatenate(gathered).tolist()) == TEXTS[0]
-    assert told["exports"] == dict.fromkeys(FORMATS, "current")
+    assert told["exports"] == {"demo": dict.fromkeys(FORMATS, "current")}
     assert told["sequences"] == sorted({place["sequence"] for place in told["shards"]})
 
     done(lake, shards, ShardsParams("demo", groups_per_shard=1))
     assert exports.is_changed(lake.lake, ALL)
     assert main(["where", key(TEXTS[0])[:9], "--lake", lake.lake.root]) == 0
-    assert "the flat export is of other shards: `codemill mix.exports --formats flat" in capsys.readouterr().out
+    assert "the flat export of demo is of other shards: `codemill mix.exports --formats flat" in capsys.readouterr().out
 
 
 def megatron_texts(export, folder, tokenizer, logs):
@@ -119,4 +120,4 @@ def test_without_a_format_nothing_is_done_and_an_unknown_one_is_a_wrong_command(
     with pytest.raises(CodemillError, match=r"`codemill mix\.shards --lake"):
         done(tables, exports, ALL)
     with pytest.raises(ShardError):
-        verify_export(exports.export_folder(tables.lake, "flat"))
+        verify_export(export_folder(tables.lake, "flat"))

@@ -20,6 +20,7 @@ SCHEMA = pa.schema(
     [
         ("kind", pa.string()), ("candidate", pa.string()), ("token_offset", pa.int64()), ("tokens", pa.list_(pa.int32())),
         ("is_fim", pa.bool_()), ("epoch", pa.int32()), ("text_hash", pa.string()),
+        ("language", pa.string()),
     ]
 )  # fmt: skip
 
@@ -33,7 +34,7 @@ def rows(documents: list[list[int]], run: int, cuts: list[int]) -> Iterator[pa.R
     """The documents in runs of at most `run` tokens, as batches that end at `cuts`."""
     found = [
         {"kind": "file", "candidate": f"{number}", "token_offset": start, "tokens": tokens[start : start + run], "is_fim": number % 2 == 0,
-         "epoch": 0, "text_hash": f"hash {number}"}
+         "epoch": 0, "text_hash": f"hash {number}", "language": f"l{number}"}
         for number, tokens in enumerate(documents)
         for start in range(0, len(tokens), run)
     ]  # fmt: skip
@@ -54,7 +55,11 @@ def pieces_of(sequences: list[dict[str, Any]]) -> dict[str, list[tuple[int, list
         start = 0
         for piece in sequence["pieces"]:
             tokens = sequence["tokens"][start : start + piece["token_count"]]
-            assert piece["text_bytes"] == TOKEN_BYTES[tokens].sum() and piece["text_hash"] == f"hash {piece['candidate']}"
+            assert (
+                piece["text_bytes"] == TOKEN_BYTES[tokens].sum()
+                and piece["text_hash"] == f"hash {piece['candidate']}"
+                and piece["language"] == f"l{piece['candidate']}"
+            )
             found.setdefault(piece["candidate"], []).append((piece["token_offset"], tokens))
             start += piece["token_count"]
         assert start == len(sequence["tokens"])

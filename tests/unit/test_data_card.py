@@ -1,8 +1,10 @@
 """The data card says what tables and manifest hold, counted here anew, and its Croissant is read by Croissant's own library."""
 
+import dataclasses
 import hashlib
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,16 +13,17 @@ import pyarrow as pa
 import pytest
 
 from jobs.cli import main
+from jobs.mix.card_differences import differences, digest_kept
 from jobs.mix.card_facts import card_facts, policy_values, without_folders
 from jobs.mix.shards import COLUMNS
 from schemas.lake import Lake
 from schemas.mix import SEQUENCES
 from tests.export_cases import export, sequences_of
 from tests.export_readers import Reader, reader
-from tests.lake_builder import POLICY, WINDOW, LakeRows, lake_rows, standard_library
+from tests.lake_builder import POLICY, POLICY_HASH, WINDOW, LakeRows, lake_rows, standard_library
 from udfs.data_card import markdown
 from udfs.manifest import LanguageCounts, Manifest, Split
-from udfs.shards import write_manifest, write_shard
+from udfs.shards import read_manifest, write_manifest, write_shard
 
 TOKENIZER_JSON = '{"a tokenizer": true}'
 HOSTILE = "a | <b>\n# c"
@@ -55,7 +58,9 @@ def lake(rows: LakeRows, tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
         splits[split] = Split((write_shard(folder, f"{split}-00000.parquet", table.to_batches(), SCHEMA),), languages)
     sha256 = hashlib.sha256(TOKENIZER_JSON.encode()).hexdigest()
-    write_manifest(folder, Manifest(POLICY, "0123456789abcdef", WINDOW, 257, "<|endoftext|>", sha256, splits), TOKENIZER_JSON)
+    counted = rows.rows["mix/manifest"][0]
+    ties = {name: counted[name] for name in ("policy", "recipe", "packing", "kept_digest", "sequences_hash")}
+    write_manifest(folder, Manifest(POLICY, POLICY_HASH, WINDOW, 257, "<|endoftext|>", sha256, splits, **ties), TOKENIZER_JSON)
     return root
 
 
@@ -128,6 +133,57 @@ def test_values_of_a_policy_are_told_only_where_its_hash_is_theirs(lake: Path) -
     changed = PolicyParams("demo", ("min_stars=5",)).resolved()
     found = policy_values("demo", changed.hash, ledger)
     assert found is not None and found["min_stars"] == 5
+
+
+def changed_manifest(lake: Path, **changes: object) -> Manifest:
+    return dataclasses.replace(read_manifest(str(lake / "mix" / "shards")), **changes)  # type: ignore[arg-type]
+
+
+def test_a_card_says_which_tables_are_not_those_of_the_shards(lake: Path, rows: LakeRows) -> None:
+    facts, manifest = card_facts(Lake.at(str(lake)))
+    assert facts["differences"] == [] and "do not belong together" not in markdown(facts)
+    counted, kept = rows.rows["mix/manifest"], manifest.kept_digest
+    assert differences(manifest, counted, kept, POLICY) == []
+    assert kept == digest_kept(Lake.at(str(lake)), POLICY) != digest_kept(Lake.at(str(lake)), "another")
+    (said,) = differences(manifest, counted, "0" * 16, POLICY)
+    assert said.startswith("The policy demo keeps other candidates today")
+    for change in ({"sequences_hash": "0"}, {"window": 7}, {"policy_hash": "0"}, {"tokenizer_sha256": "0"}):
+        (said,) = differences(changed_manifest(lake, **change), counted, kept, POLICY)
+        assert f"(other: {next(iter(change))})" in said
+    fewer = [row | {"token_count": row["token_count"] - 1} for row in counted[:1]] + counted[1:]
+    assert "(other: its counts)" in differences(manifest, fewer, kept, POLICY)[0]
+    assert "says nothing of the mixture demo today" in differences(manifest, [], kept, POLICY)[0]
+    assert "by an earlier version" in differences(changed_manifest(lake, kept_digest=""), counted, kept, POLICY)[0]
+
+
+def test_a_mixture_with_a_name_of_its_own_has_its_own_card_places_and_verification(
+    rows: LakeRows, lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "lake"
+    shutil.copytree(lake, root)
+    shards, other = root / "mix" / "shards", root / "mix" / "shards-long"
+    shutil.copytree(shards, other)
+    write_manifest(str(other), dataclasses.replace(read_manifest(str(other)), mixture="long"), TOKENIZER_JSON)
+    assert main(["card", "--lake", str(root), "--mixture", "long", "--json"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["mixture"] == "long" and "mix/manifest says nothing of the mixture long today" in told.err
+    text = (other / "data_card.md").read_text()
+    assert text.startswith("# Data card: mixture long\n\n**This card and these shards do not belong together in all:**")
+    piece = rows.rows["decide/kept"][0]
+    for asked, mixtures in ([], ["demo", "long"]), (["--mixture", "long"], ["long"]):
+        assert main(["where", piece["candidate"], "--lake", str(root), "--json", *asked]) == 0
+        assert sorted(json.loads(capsys.readouterr().out)["exports"]) == mixtures
+        assert main(["verify", "--lake", str(root), "--json", *asked]) == 0
+        assert sorted(found["mixture"] for found in json.loads(capsys.readouterr().out)["whole"]) == mixtures
+    for command in ("card", "where", "verify"):
+        given = [piece["candidate"]] if command == "where" else []
+        assert main([command, *given, "--lake", str(root), "--mixture", "none such"]) == 1
+        assert "it has those of: demo, long" in capsys.readouterr().err
+    (other / "train-00000.parquet").unlink()
+    assert main(["verify", "--lake", str(root)]) == 1
+    told = capsys.readouterr()
+    assert "mix/shards is whole" in told.out and "train-00000.parquet is missing" in told.err
+    assert main(["verify"]) == main(["verify", str(shards), "--lake", str(root)]) == 2
 
 
 def test_a_lake_without_shards_has_no_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

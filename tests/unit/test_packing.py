@@ -22,6 +22,7 @@ def of_documents(rows: range) -> dict[str, pa.Array]:
         "is_fim": pa.array([row % 3 == 0 for row in rows], pa.bool_()),
         "epoch": pa.array([row % 2 for row in rows], pa.int32()),
         "text_hash": pa.array([f"hash-{row}" for row in rows], pa.string()),
+        "language": pa.array([("C", "none")[row % 2] for row in rows], pa.string()),
     }
 
 
@@ -111,6 +112,7 @@ def test_how_documents_are_cut_into_runs_changes_nothing(documents: list[list[in
             "is_fim": row % 3 == 0,
             "epoch": row % 2,
             "text_hash": f"hash-{row}",
+            "language": ("C", "none")[row % 2],
         }
         for row, tokens in enumerate(documents)
         for start in range(0, len(tokens), longest)

@@ -29,7 +29,7 @@ TOKENIZER_SHA256 = hashlib.sha256(TOKENIZER_JSON.encode()).hexdigest()
 
 def sequences(count: int) -> pa.Table:
     piece = {"kind": "file", "candidate": "c", "token_offset": 0, "token_count": 3, "text_bytes": 7, "is_fim": True}
-    piece |= {"epoch": 0, "text_hash": "0123456789abcdef"}
+    piece |= {"epoch": 0, "text_hash": "0123456789abcdef", "language": "C"}
     rows = [{"sequence": f"m/train/0/{n}", "tokens": [n, n + 1, 0], "pieces": [piece], "text_bytes": 7} for n in range(count)]
     return pa.Table.from_pylist(rows, SCHEMA)
 

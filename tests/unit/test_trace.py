@@ -14,7 +14,7 @@ COMMIT = "git:r@" + "5" * 40
 
 def piece(kind: str, candidate: str, text: str = "", **more: Any) -> dict[str, Any]:
     found = {"kind": kind, "candidate": candidate, "token_offset": 0, "token_count": 5, "text_bytes": 9, "is_fim": False, "epoch": 0}
-    return found | {"text_hash": hashlib.sha256(text.encode()).hexdigest()[:16]} | more
+    return found | {"text_hash": hashlib.sha256(text.encode()).hexdigest()[:16], "language": "none"} | more
 
 
 @pytest.fixture
@@ -54,7 +54,19 @@ def lake(tmp_path: Path) -> str:
     rows.add("mix/sequences", sequence=name, text_bytes=45, tokens_version="v", **held)
     counted = dict.fromkeys(("document_count", "distinct_document_count", "fim_document_count", "cut_document_count", "token_count"), 1)
     origin = {"recipe": "continued", "packing": "best_fit", "window": 32, "tokenizer_sha256": "t", "epochs": 1.0, "text_bytes": 45}
-    rows.add("mix/manifest", mixture="long", policy="paper", split="train", kind="file", language="Python", **counted, **origin)
+    rows.add(
+        "mix/manifest",
+        mixture="long",
+        policy="paper",
+        policy_hash="x",
+        kept_digest="k",
+        sequences_hash="s",
+        split="train",
+        kind="file",
+        language="Python",
+        **counted,
+        **origin,
+    )
     return str(rows.write(tmp_path / "lake"))
 
 

@@ -1,0 +1,73 @@
+"""Where the shards and exports of each mixture of a lake lie.
+
+LAKE/mix/shards/         the mixture that has its profile's name
+     mix/shards-NAME/    a mixture with a name of its own
+     mix/exports/FORMAT/, mix/exports-NAME/FORMAT/    what was exported of them
+"""
+
+from typing import Any
+
+from pyarrow import fs
+
+from jobs.runtime.errors import CodemillError
+from schemas.lake import EXPORTS, SHARDS, Lake
+from udfs.exports import Export, read_export
+from udfs.manifest import ShardError
+from udfs.shards import MANIFEST_NAME, open_folder, read_manifest, sha256_of
+
+
+def mixture_of(parameters: dict[str, Any]) -> str:
+    """The mixture that a run of mix.sequences, mix.shards or mix.exports had to do with, by its parameters as the ledger has them."""
+    return str(parameters.get("mixture") or parameters.get("profile", ""))
+
+
+def shards_folder(mixture: str, profile: str) -> str:
+    """A folder of the lake; it may not be there yet."""
+    return SHARDS if mixture in ("", profile) else f"{SHARDS}-{mixture}"
+
+
+def export_folder(lake: Lake, format: str, shards: str = SHARDS) -> str:
+    """The address of an export of the shards in a folder of the lake."""
+    return lake.path(f"{EXPORTS}{shards.removeprefix(SHARDS)}/{format}")
+
+
+def mixtures_there(lake: Lake) -> dict[str, str]:
+    """The folder of each mixture that has finished shards, by the mixture's name."""
+    filesystem, root = lake.filesystem()
+    parent, start = SHARDS.rsplit("/", 1)
+    folders = filesystem.get_file_info(fs.FileSelector(f"{root}/{parent}", allow_not_found=True))
+    names = sorted(info.base_name for info in folders if info.type == fs.FileType.Directory)
+    found: dict[str, str] = {}
+    for name in (name for name in names if name == start or name.startswith(f"{start}-")):
+        try:
+            found.setdefault(read_manifest(lake.path(f"{parent}/{name}")).mixture, f"{parent}/{name}")
+        except ShardError:
+            continue
+    return found
+
+
+def shards_of(lake: Lake, mixture: str) -> str:
+    """The folder of a mixture's shards; without a name `mix/shards`, there or not. Raises `CodemillError` naming the mixtures there are."""
+    if not mixture:
+        return SHARDS
+    there = mixtures_there(lake)
+    if mixture not in there:
+        raise CodemillError(
+            f"{lake.root} has no shards of a mixture {mixture!r}; it has those of: {', '.join(sorted(there)) or 'none'}. "
+            f"`codemill mix.shards --mixture {mixture}` writes them where mix/sequences has it"
+        )
+    return there[mixture]
+
+
+def export_status(lake: Lake, format: str, shards: str) -> tuple[str, Export | None]:
+    """`current` with the manifest where it is of the shards that are there, `stale` where it is of others; empty where there is none."""
+    try:
+        export = read_export(export_folder(lake, format, shards))
+    except ShardError:
+        return "", None
+    filesystem, root = open_folder(lake.path(shards))
+    try:
+        is_current = export.shards_sha256 == sha256_of(filesystem, f"{root}/{MANIFEST_NAME}")
+    except FileNotFoundError:
+        is_current = False
+    return ("current", export) if is_current else ("stale", None)
