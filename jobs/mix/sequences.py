@@ -1,6 +1,6 @@
 """Tokenizes kept documents of all kinds and packs them into sequences, by a recipe.
 
-Reads   decide/kept, assemble/documents, ingest/contents, mix/tokenizers
+Reads   decide/kept, decide/high_quality, assemble/documents, assemble/document_checks, ingest/contents, mix/tokenizers
 Writes  mix/lots, mix/sequences, mix/manifest; the rows of the mixture are replaced
 
 A document belongs to a fixed group by the hash of its key, and has a fixed place in the group's order. Packing never crosses a group, so
@@ -18,7 +18,7 @@ from jobs.mix.counts import check_counts, expected, manifest_rows
 from jobs.mix.drawing import drawn, once
 from jobs.mix.group_files import WRITTEN, data_file
 from jobs.mix.kept_documents import check_documents, kept_documents
-from jobs.mix.lots import with_fim, with_lots
+from jobs.mix.lots import with_fim, with_lots, with_sets
 from jobs.mix.pack import GROUP, Pack
 from jobs.mix.places import Order
 from jobs.mix.recipes import recipe
@@ -29,7 +29,8 @@ from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import task_count
 from schemas.assemble import DOCUMENTS
-from schemas.decide import KEPT
+from schemas.decide import HIGH_QUALITY, KEPT
+from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.ingest import CONTENTS
 from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 from schemas.spark import spark_schema
@@ -75,7 +76,8 @@ class SequencesParams:
 def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     phase, mixture = params.phase(), params.mixture_name
     tokenizer_json, tokenizer_sha256 = tokenizer_of(tables, params.tokenizer, phase)
-    documents = with_fim(with_lots(kept_documents(tables, params.profile, params.layouts), phase), phase).persist()
+    documents = with_sets(tables, kept_documents(tables, params.profile, params.layouts), phase, params.profile)
+    documents = with_fim(with_lots(documents, phase), phase).persist()
     tables.account.read_rows, size = check_documents(tables, documents)
     version, order = tokens_version(tokenizer_sha256), Order(params.hash_groups, params.seed)
     runs = token_runs(tables, documents, mixture, tokenizer_json, version)
@@ -118,7 +120,7 @@ def tokenizer_of(tables: Tables, name: str, phase: Phase) -> tuple[str, str]:
 JOB = Job(
     "mix.sequences",
     "tokenizes kept documents and packs them into sequences",
-    reads=(KEPT, DOCUMENTS, CONTENTS, TOKENIZERS),
+    reads=(KEPT, HIGH_QUALITY, DOCUMENTS, DOCUMENT_CHECKS, CONTENTS, TOKENIZERS),
     writes=(LOTS, SEQUENCES, MANIFEST),
     transform=transform,
     params=SequencesParams,
