@@ -1,11 +1,13 @@
 """The job mix.sequences, from the lake's texts to packed sequences, beside the bare tokenizer after a bare Parquet scan of the same texts.
 
 `python -m benchmarks.tokenize_pack [--megabytes N]`. Processor seconds of all processes, the JVM's included, the commits too. The bare
-tokenizer is the same library's fastest call, `encode_batch_fast`, and its ids as NumPy. Also measured: packing alone of what is tokenized
-already, by concatenation and best fit; and datatrove's tokenizer on the same texts, where .venv-peers is there.
+tokenizer is the compiled one at its best: 1,000 texts in one call, ids flat. The library that all call where there is no compiled one, and
+datatrove's and Megatron's way of calling it, are run where .venv-peers and .venv-readers are there. A job has a fixed cost, so two sizes are
+run: the second figure of each is that of a further byte, which is what a large corpus pays.
 """
 
 import argparse
+import json
 import os
 import resource
 import shutil
@@ -13,9 +15,12 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import awkward
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import functions as F
 
@@ -35,46 +40,96 @@ from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 from schemas.spark import spark_schema
 from udfs.tokenizer import Tokenizer, load, train
 
-PEERS = Path(__file__).parents[1] / ".venv-peers" / "bin" / "python"
+ROOT = Path(__file__).parents[1]
 PARAMS = SequencesParams(hash_groups=8)
 CALL_BYTES = 1 << 20
+PEER_MEGABYTES = 40  # what others are given: they are slow, and have no fixed cost to speak of
+TOKENS_OF_THE_REPORT = 6e12
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--peers", default=str(PEERS), help="the Python of .venv-peers")
+    parser.add_argument("--waste", action="store_true", help="what each packing cuts and pads, besides")
     arguments = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    tokenizer = load(train(iter(real_texts(8 << 20)), 32_768))
+    found = {}
+    for megabytes in (arguments.megabytes // 4, arguments.megabytes):
+        with tempfile.TemporaryDirectory() as folder:
+            tables = lake(folder, megabytes, tokenizer)
+            count, size, tokens = measured_texts(tables, tokenizer)
+            seconds = interleaved(ours(tables, folder, tokenizer), arguments.rounds, tree_cpu_s)
+            found[size] = seconds
+            if megabytes == arguments.megabytes and arguments.waste:
+                waste(tables)
     with tempfile.TemporaryDirectory() as folder:
-        copy_files(Path(folder) / "code", arguments.megabytes << 20)
-        tables = ingested(start_session("benchmark"), folder, f"folder:{folder}/code")
-        tokenizer = load(train(iter(real_texts(8 << 20)), 32_768))
-        keep_all(tables, tokenizer)
-        contents = str(Path(folder, "lake", CONTENTS.name))
         Path(folder, "tokenizer.json").write_text(tokenizer.tokenizer_json)
-        variants: dict[str, Callable[[], object]] = {
-            "bare scan and tokenizer": lambda: bare(contents, tokenizer),
-            "codemill": lambda: packed(tables, PARAMS),
-            "concatenated again": lambda: packed(tables, replace(PARAMS, window=4096), is_fresh=False),
-            "packed by best fit": lambda: packed(tables, replace(PARAMS, packing="best_fit"), is_fresh=False),
-        }
-        packed(tables, PARAMS)  # a warm session
-        seconds = interleaved(variants, arguments.rounds, tree_cpu_s)
-        if Path(arguments.peers).exists():
-            command = [arguments.peers, "benchmarks/peers/datatrove_tokens.py", contents, f"{folder}/tokenizer.json", f"{folder}/out"]
-            # Of ended processes alone: beside it Spark's workers end, of which nobody knows the time any more.
-            seconds |= interleaved({"datatrove": lambda: subprocess.run(command, check=True, capture_output=True)}, 1, ended_cpu_s)
-        waste(tables)
-        documents_, size = tables[CONTENTS].agg(F.count("*"), F.sum("size_bytes")).first()  # type: ignore[misc]
-    speeds = {name: size / 1e6 / spent for name, spent in seconds.items()}
-    for name, speed in speeds.items():
-        print(f"  {name}: {speed:.2f} MB/s of processor time, {speed / speeds['bare scan and tokenizer']:.2f} of the bare tokenizer")
-    limit = ("the bare tokenizer after a bare Parquet scan", speeds["bare scan and tokenizer"])
-    best = ("datatrove's DocumentTokenizer", speeds["datatrove"]) if "datatrove" in speeds else limit
-    given = f"{documents_:,} texts, {size / 1e6:.0f} MB, 32,768 tokens"
-    report(result("tokenize_pack", "MB/s of processor time", speeds["codemill"], best, limit, given))
+        others = peers(folder, tokenizer)
+    (small, before), (size, after) = found.items()
+    whole = {name: size / 1e6 / spent for name, spent in after.items()} | others
+    further = {name: (size - small) / 1e6 / (after[name] - before[name]) for name in after}
+    for name, speed in whole.items():
+        more = f", {further[name]:.2f} of a further byte" if name in further else ""
+        print(f"  {name}: {speed:.2f} MB/s of processor time{more}")
+    hours = TOKENS_OF_THE_REPORT * size / tokens / 1e6 / further["codemill"] / 3600
+    print(
+        f"  {size / tokens:.2f} bytes a token; {TOKENS_OF_THE_REPORT:.0e} tokens are {hours:,.0f} core-hours by the cost of a further byte"
+    )
+    limit = ("the bare compiled tokenizer after a bare Parquet scan", further["bare, compiled"])
+    best = max(others.items(), key=lambda one: one[1]) if others else limit
+    given = f"{count:,} texts, {size / 1e6:.0f} MB, 32,768 tokens; ours and the limit: a further byte"
+    report(result("tokenize_pack", "MB/s of processor time", further["codemill"], best, limit, given))
+
+
+def lake(folder: str, megabytes: int, tokenizer: Tokenizer) -> Tables:
+    copy_files(Path(folder) / "code", megabytes << 20)
+    tables = ingested(start_session("benchmark"), folder, f"folder:{folder}/code")
+    keep_all(tables, tokenizer)
+    return tables
+
+
+def measured_texts(tables: Tables, tokenizer: Tokenizer) -> tuple[int, int, int]:
+    """Texts, bytes, tokens; and a warm session."""
+    count, size = tables[CONTENTS].agg(F.count("*"), F.sum("size_bytes")).first()  # type: ignore[misc]
+    packed(tables, PARAMS)
+    return count, size, tables[MANIFEST].agg(F.sum("token_count")).first()[0]  # type: ignore[index]
+
+
+def ours(tables: Tables, folder: str, tokenizer: Tokenizer) -> dict[str, Callable[[], object]]:
+    contents = str(Path(folder, "lake", CONTENTS.name))
+    return {
+        "bare, compiled": lambda: bare(contents, tokenizer, is_compiled=True),
+        "codemill": lambda: packed(tables, PARAMS),
+        "without fill-in-the-middle": lambda: packed(tables, replace(PARAMS, fim_rate=0.0)),
+        "concatenated again": lambda: packed(tables, replace(PARAMS, fim_rate=0.0, window=4096), is_fresh=False),
+        "packed by best fit": lambda: packed(tables, replace(PARAMS, fim_rate=0.0, packing="best_fit"), is_fresh=False),
+    }
+
+
+def peers(folder: str, tokenizer: Tokenizer) -> dict[str, float]:
+    """MB/s of processor time of what others have, on PEER_MEGABYTES of the same texts."""
+    texts = real_texts(PEER_MEGABYTES << 20)
+    size = sum(len(text.encode()) for text in texts)
+    Path(folder, "in").mkdir()
+    with open(f"{folder}/in.jsonl", "w", encoding="utf-8") as file:
+        file.writelines(json.dumps({"text": text}) + "\n" for text in texts)
+    keys = [str(number) for number in range(len(texts))]
+    pq.write_table(pa.table({"content_sha256": keys, "text": texts}), f"{folder}/in/texts.parquet", row_group_size=1000)
+    variants: dict[str, Callable[[], object]] = {"bare, the library of all": lambda: bare(f"{folder}/in", tokenizer, is_compiled=False)}
+    named = {
+        "datatrove's DocumentTokenizer": (".venv-peers", "datatrove_tokens.py", f"{folder}/in"),
+        "Megatron's loop": (".venv-readers", "megatron_tokens.py", f"{folder}/in.jsonl"),
+    }
+    for name, (environment, script, given) in named.items():
+        python = ROOT / environment / "bin" / "python"
+        if python.exists():
+            command = [str(python), f"benchmarks/peers/{script}", given, f"{folder}/tokenizer.json", f"{folder}/{script}.out"]
+            variants[name] = partial(subprocess.run, command, check=True, capture_output=True)
+    seconds = interleaved({"bare, the library of all": variants.pop("bare, the library of all")}, 1, tree_cpu_s)
+    # Of ended processes alone: beside it Spark's workers end, of which nobody knows the time any more.
+    return {name: size / 1e6 / spent for name, spent in (seconds | interleaved(variants, 1, ended_cpu_s)).items()}
 
 
 def keep_all(tables: Tables, tokenizer: Tokenizer) -> None:
@@ -115,20 +170,28 @@ def waste(tables: Tables) -> None:
             print(f"  window {window:,}, {packing}: {cut / count:.2%} of documents cut, {1 - tokens / (rows * window):.2%} padding")
 
 
-def bare(folder: str, tokenizer: Tokenizer) -> int:
+def bare(folder: str, tokenizer: Tokenizer, is_compiled: bool) -> int:
+    """Tokens. No end tokens, no special tokens looked for, no cuts of long texts, nothing written."""
     count = 0
     for path in sorted(Path(folder).glob("*.parquet")):
         for batch in pq.ParquetFile(path).iter_batches(1000, columns=["text"]):
-            texts: list[str] = []
-            held = 0
-            for text in [*batch.column("text").to_pylist(), None]:
-                if text is not None:
-                    texts.append(text)
-                    held += len(text)
-                if texts and (text is None or held > CALL_BYTES):
-                    encodings = tokenizer.model.encode_batch_fast(texts, add_special_tokens=False)
-                    count += sum(len(np.array(encoding.ids, np.int32)) for encoding in encodings)
-                    texts, held = [], 0
+            texts = batch.column("text").to_pylist()
+            if is_compiled:
+                count += len(np.asarray(awkward.flatten(tokenizer.compiled.encode_batch(texts, parallel=False))))
+            else:
+                count += called(texts, tokenizer)
+    return count
+
+
+def called(texts: list[str], tokenizer: Tokenizer) -> int:
+    """Tokens by the library's fastest call, of about CALL_BYTES, and its ids as NumPy."""
+    count = held = start = 0
+    for end, text in enumerate(texts, start=1):
+        held += len(text)
+        if held > CALL_BYTES or end == len(texts):
+            encodings = tokenizer.model.encode_batch_fast(texts[start:end], add_special_tokens=False)
+            count += sum(len(np.array(encoding.ids, np.int32)) for encoding in encodings)
+            start, held = end, 0
     return count
 
 

@@ -19,7 +19,7 @@ from jobs.annotate import (
     text_facts,
 )
 from jobs.assemble import commits as commit_documents
-from jobs.assemble import documents, notebooks, repositories
+from jobs.assemble import document_checks, documents, notebooks, repositories
 from jobs.decide import features, gates, high_quality, verdicts
 from jobs.ingest import commits, files, pages
 from jobs.mix import exports, sequences, shards, tokenizer
@@ -51,6 +51,7 @@ JOBS: tuple[Job, ...] = (
     notebooks.JOB,
     commit_documents.JOB,
     repositories.JOB,
+    document_checks.JOB,
     tokenizer.JOB,
     sequences.JOB,
     shards.JOB,

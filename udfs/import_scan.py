@@ -158,8 +158,11 @@ def c_includes(text: Bytes, kinds: Bytes, found: Places) -> int:
             if is_include or (size == len(_IMPORT) and _is_at(text, start, _IMPORT)):
                 found[count, 0], found[count, 1] = place, -1
                 count += 1
-                while place < len(text) and text[place] != _NEWLINE:
+                while place < len(text) and (text[place] == ord(" ") or text[place] == ord("\t")):
                     place += 1
+                if place < len(text) and text[place] == ord("<"):  # what stands inside is no comment; a comment may begin behind it
+                    while place < len(text) and text[place] != ord(">") and text[place] != _NEWLINE:
+                        place += 1
             is_start = False
             continue
         elif byte == _DOUBLE and place > 0 and text[place - 1] == ord("R"):

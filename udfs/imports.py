@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from udfs.import_scan import KINDS, Places, c_includes, java_words, python_imports
 
-VERSION = 1
+VERSION = 2
 MAX_PLACES = 1 << 16  # of one file; what follows is not looked at
 MAX_IMPORTS = 4096
 _STATEMENT_BYTES = 1 << 16

@@ -13,7 +13,8 @@ import numpy as np
 
 KINDS = ("file", "repository", "commit", "page")
 PACKINGS = ("concatenate", "best_fit")
-BY = ("language", "repository")
+BY = ("language", "repository", "set")
+LONG_FILE_BYTES = 28_672  # longer than the first phase's window of 8,192 tokens, at 3.5 bytes each: what a long file is
 TOLERANCE = 0.001  # of a lot's tokens: beyond it the plan says why
 
 
@@ -25,8 +26,9 @@ class MixtureError(Exception):
 class Share:
     """A share of a phase's tokens. `share` 0 in all shares of a phase: each document once, whatever comes of it.
 
-    `by` divides the share: by language, or by repository (of a page: its host). `within` are names with their shares of it; what they
-    leave goes to all others together, in proportion to their tokens. `max_epochs` is how often a document may be read.
+    `by` divides the share: by language, by repository (of a page: its host), or by high-quality set, of which a document can be in
+    several. `within` are names with their shares of it; what they leave goes to all others together, in proportion to their tokens.
+    `sets` are high-quality sets, of one of which a document must be. `max_epochs` is how often a document may be read.
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Share:
     within: tuple[tuple[str, float], ...] = ()
     least_bytes: int = 0
     least_score_percent: int = 0
+    sets: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -45,7 +48,9 @@ class Share:
 
 @dataclass(frozen=True)
 class Lot:
-    """Documents that are weighed together. `condition` is SQL over kind, language, repository, size_bytes and score_percent."""
+    """Documents that are weighed together. `condition` is SQL over kind, language, repository, size_bytes, score_percent, and `sets`
+    where the phase asks for any: names with a comma before and after each, null for none.
+    """
 
     label: str
     kind: str
@@ -71,6 +76,12 @@ class Phase:
         return not any(share.share for share in self.shares)
 
     @property
+    def sets(self) -> tuple[str, ...]:
+        """All high-quality sets that it names."""
+        named = {name for share in self.shares for name in share.sets}
+        return tuple(sorted(named | {name for share in self.shares if share.by == "set" for name, _ in share.within}))
+
+    @property
     def lots(self) -> tuple[Lot, ...]:
         """Lots in the order in which a document is offered to them."""
         return tuple(lot for share in self.shares for lot in _lots_of(share) if lot.share > 0 or self.is_whole)
@@ -80,12 +91,18 @@ def _lots_of(share: Share) -> Iterator[Lot]:
     conditions = [f"kind = '{share.kind}'"]
     conditions += [f"size_bytes >= {share.least_bytes}"] if share.least_bytes else []
     conditions += [f"coalesce(score_percent, -1) >= {share.least_score_percent}"] if share.least_score_percent else []
+    conditions += [f"({' or '.join(map(_is_in, share.sets))})"] if share.sets else []
     fits = " and ".join(conditions)
     for name, part in share.within:
-        yield Lot(f"{share.label}: {name}", share.kind, share.share * part, share.max_epochs, f"{fits} and {share.by} = '{name}'")
+        is_it = _is_in(name) if share.by == "set" else f"{share.by} = '{name}'"
+        yield Lot(f"{share.label}: {name}", share.kind, share.share * part, share.max_epochs, f"{fits} and {is_it}")
     rest = 1 - math.fsum(part for _, part in share.within)
     label = f"{share.label}: others" if share.within else share.label
     yield Lot(label, share.kind, share.share * (rest if rest > 1e-9 else 0), share.max_epochs, fits)
+
+
+def _is_in(name: str) -> str:
+    return f"coalesce(sets, '') like '%,{name},%'"
 
 
 def lot_number(phase: Phase) -> str:
@@ -137,7 +154,7 @@ def _share_faults(share: Share) -> Iterator[str]:
     if any(not part > 0 for part in parts) or math.fsum(parts) > 1 + 1e-6:
         found = ", ".join(map(str, parts))
         yield f"the shares within it are {found}; expected each above 0, because 0 leaves nothing out, and at most 1 together"
-    if any("'" in name or "\\" in name for name, _ in share.within):
+    if any("'" in name or "\\" in name for name in (*share.sets, *(name for name, _ in share.within))):
         yield "a name within it has a quote or a backslash"
 
 

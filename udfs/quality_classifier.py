@@ -17,6 +17,7 @@ import numpy as np
 
 VERSION = 1
 HEAD_CHARACTERS = 4_096
+MODELS_KEPT = 9  # as many as a set can have rounds; one is about 20 MB in memory, as fastText holds it and as bytes
 HIGH, LOW = "__label__high", "__label__low"
 
 _WORDS = re.compile(r"[^\W\d]\w*|\d+|[!-/:-@\[-`{-~]")
@@ -68,9 +69,9 @@ def model_hash(model: bytes) -> str:
     return hashlib.sha256(model).hexdigest()[:16]
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=MODELS_KEPT)
 def load(model: bytes) -> Any:
-    """A model ready to predict; kept in the process. fastText reads files alone."""
+    """A model ready to predict; kept in the process, which other sets use after this one. fastText reads files alone."""
     with tempfile.NamedTemporaryFile(suffix=".bin") as file:
         file.write(model)
         file.flush()

@@ -1,10 +1,11 @@
 """Makes readable documents of the Jupyter notebooks that a policy keeps: what `udfs.notebooks` says, instead of the raw JSON.
 
-Reads   decide/kept, ingest/contents
+Reads   decide/kept, decide/dropped, ingest/contents
 Writes  assemble/documents, then assemble/notebooks; rows are added, never changed
 
 A kept file whose path ends in .ipynb has this document and no `file/1`, or none and a reason. Whoever puts documents into a mixture takes
 of a file the one layout that `documents.layout_of` gives for its path: a content that another policy keeps at another path may have both.
+Notebooks that are out for nothing but a kept near-duplicate are read too: documents of repositories show them.
 """
 
 from collections.abc import Iterator
@@ -18,12 +19,13 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.assemble.documents import is_notebook
+from jobs.decide.survivors import NEAR_DUPLICATE
 from jobs.runtime.job import Insert, Job, Write, parameter
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import located, map_texts, task_count
 from schemas.assemble import DOCUMENTS, NOTEBOOKS
-from schemas.decide import KEPT
+from schemas.decide import DROPPED, KEPT
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from udfs.notebooks import LAYOUT, SUFFIX, VERSION, NotebookError, read_notebook
@@ -37,8 +39,10 @@ class NotebooksParams:
 
 
 def transform(tables: Tables, params: NotebooksParams) -> Iterator[Write]:
-    kept = tables[KEPT].where((F.col("policy") == params.profile) & is_notebook())
-    wanted = kept.select(F.col("candidate").alias("content_sha256"), F.lit(LAYOUT).alias("layout"))
+    is_wanted = (F.col("policy") == params.profile) & is_notebook()
+    alike = tables[DROPPED].where(is_wanted & (F.col("reasons") == F.array(F.lit(NEAR_DUPLICATE))))
+    found = tables[KEPT].where(is_wanted).select("candidate").union(alike.select("candidate"))
+    wanted = found.select(F.col("candidate").alias("content_sha256"), F.lit(LAYOUT).alias("layout"))
     missing = tables.missing(wanted, NOTEBOOKS).persist()
     tables.account.read_rows = missing.count()
     if not tables.account.read_rows:
@@ -93,7 +97,7 @@ def idle(lake: Lake, params: NotebooksParams) -> str | None:
 JOB = Job(
     "assemble.notebooks",
     "makes readable documents of the notebooks that are kept",
-    (KEPT, CONTENTS),
+    (KEPT, DROPPED, CONTENTS),
     (DOCUMENTS, NOTEBOOKS),
     transform,
     NotebooksParams,

@@ -1,11 +1,13 @@
 """Makes documents of the repositories that a policy keeps: their files with paths, what is imported before what imports it.
 
-Reads   decide/kept, decide/dropped, ingest/files, annotate/imports, ingest/contents
-Writes  assemble/repository_contexts, assemble/repository_parts, assemble/documents; the rows of the layout are replaced
+Reads   decide/kept, decide/dropped, ingest/files, annotate/imports, ingest/contents, assemble/notebooks and their documents
+Writes  assemble/repository_contexts, assemble/repository_parts, assemble/documents; the rows of the layout are replaced, those that older
+        code wrote for the same choices are removed
 
 A repository's files are those whose contents the policy keeps, wherever the occurrence lies that it picked, and those that are out for
-nothing but a kept near-duplicate elsewhere: without them the repository had holes. Their split must be the repository's. A task orders
-whole repositories by paths and imports, without a text; the texts are then read where they lie and put together one document at a time.
+nothing but a kept near-duplicate elsewhere: without them the repository had holes. Their split must be the repository's. A notebook stands
+there as its own document has it, and not as JSON; one that has no document is left out. A task orders whole repositories by paths and
+imports, without a text; the texts are then read where they lie and put together one document at a time.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,9 +27,12 @@ from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import located, map_texts, task_count
 from schemas.annotate import IMPORTS
-from schemas.assemble import DOCUMENTS, REPOSITORY_CONTEXTS, REPOSITORY_PARTS
+from schemas.assemble import DOCUMENTS, NOTEBOOKS, REPOSITORY_CONTEXTS, REPOSITORY_PARTS
 from schemas.decide import DROPPED, KEPT
 from schemas.ingest import CONTENTS, FILES
+from schemas.spark import spark_schema
+from udfs.notebooks import LAYOUT as NOTEBOOK_LAYOUT
+from udfs.notebooks import SUFFIX, is_notebook, read_notebook
 from udfs.repository_layout import FileText, piece_of, written
 
 TEXTS = pa.schema([("candidate", pa.string()), ("position", pa.int64()), ("files", pa.int64()), ("text", pa.string())])
@@ -50,6 +55,16 @@ def transform(tables: Tables, params: RepositoriesParams) -> Iterator[Write]:
         kind, empty = F.lit("repository").alias("kind"), F.array().cast("array<string>").alias("contents")
         layout = F.lit(params.layout).alias("layout")
         yield Replace(DOCUMENTS, made_documents.select(kind, "candidate", layout, empty, "size_bytes", "text"), "layout", params.layout)
+        for old in outdated(tables, params):
+            for table in (DOCUMENTS, REPOSITORY_PARTS, REPOSITORY_CONTEXTS):  # the last names what there is to remove
+                yield Replace(table, tables.spark.createDataFrame([], spark_schema(table)), "layout", old)
+
+
+def outdated(tables: Tables, params: RepositoriesParams) -> list[str]:
+    """Layouts that are there and no longer wanted: of older code for the same choices, or named to be forgotten."""
+    found = [row.layout for row in tables[REPOSITORY_CONTEXTS].select("layout").distinct().collect()]
+    is_old = {one for one in found if one.endswith(params.choices) or one in params.forget}
+    return sorted(is_old - {params.layout})
 
 
 def members(tables: Tables, profile: str) -> tuple[DataFrame, DataFrame]:
@@ -64,7 +79,16 @@ def members(tables: Tables, profile: str) -> tuple[DataFrame, DataFrame]:
     contents = texts.unionByName(alike).withColumnRenamed("candidate", "content_sha256")
     known = tables[IMPORTS].where(F.col("version") == annotate_imports.version()).select("content_sha256", "language", "imports")
     files = tables[FILES].select("repository", "path", "language", "content_sha256").join(contents, "content_sha256")
-    return repositories, files.join(known, ["content_sha256", "language"], "left")
+    return repositories, as_shown(tables, files).join(known, ["content_sha256", "language"], "left")
+
+
+def as_shown(tables: Tables, files: DataFrame) -> DataFrame:
+    """The files with the sizes of what is shown of them; a notebook without a document is not shown."""
+    is_notebook = F.lower("path").endswith(SUFFIX)
+    made = tables[DOCUMENTS].where((F.col("kind") == "file") & (F.col("layout") == NOTEBOOK_LAYOUT))
+    made = made.select(F.col("candidate").alias("content_sha256"), F.col("size_bytes").alias("shown_bytes"))
+    notebooks = files.where(is_notebook).join(made, "content_sha256").withColumn("size_bytes", F.col("shown_bytes")).drop("shown_bytes")
+    return files.where(~is_notebook).unionByName(notebooks)
 
 
 def check_counts(tables: Tables, repositories: int, contexts: DataFrame) -> None:
@@ -96,7 +120,7 @@ def written_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Rows of TEXTS: each file, or its piece, as the layout writes it."""
     texts = []
     for row in batch.select(["path", "piece", "pieces", "text"]).to_pylist():
-        text = row["text"]
+        text = read_notebook(row["text"]).text if is_notebook(row["path"]) else row["text"]
         if row["pieces"] > 1:
             text = piece_of(text.encode(), row["piece"], row["pieces"]).decode()
         texts.append(written(FileText(row["path"], text, row["piece"], row["pieces"])))
@@ -123,7 +147,7 @@ def put_together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 JOB = Job(
     "assemble.repositories",
     "makes documents of the repositories that are kept",
-    reads=(KEPT, DROPPED, FILES, IMPORTS, CONTENTS),
+    reads=(KEPT, DROPPED, FILES, IMPORTS, CONTENTS, NOTEBOOKS),
     writes=(REPOSITORY_CONTEXTS, REPOSITORY_PARTS, DOCUMENTS),
     transform=transform,
     params=RepositoriesParams,

@@ -13,7 +13,7 @@ from jobs.decide.profiles import PolicyParams
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import parameter
 from schemas.assemble import REPOSITORY_CONTEXTS, REPOSITORY_PARTS
-from udfs import import_graph, imports, repository_parts
+from udfs import import_graph, imports, notebooks, repository_parts
 from udfs.import_graph import ImportGraph
 from udfs.repository_layout import LAYOUT
 from udfs.repository_parts import plan
@@ -30,12 +30,18 @@ class RepositoriesParams(PolicyParams):
     max_files: int = parameter(200_000, "of a repository, ordered by one task", least=1)
     max_imports: int = parameter(5_000_000, "of a repository, ordered by one task: some 100 bytes of memory each", least=1)
     seed: str = parameter("repository-order", "of the order of files without imports")
+    forget: tuple[str, ...] = parameter((), "layouts of earlier runs to remove, such as those of another window (repeatable)")
 
     @property
     def layout(self) -> str:
         """Names how a document is written. Which files are in it the profile says, so its documents are replaced and not added to."""
-        versions = f"{LAYOUT}.{imports.VERSION}.{import_graph.VERSION}.{repository_parts.VERSION}"
-        return f"{versions}/{self.profile}/{self.window_bytes}/{self.seed}"
+        versions = f"{LAYOUT}.{imports.VERSION}.{import_graph.VERSION}.{repository_parts.VERSION}.{notebooks.VERSION}"
+        return versions + self.choices
+
+    @property
+    def choices(self) -> str:
+        """The end of a layout's name: what was chosen, and not what code wrote it."""
+        return f"/{self.profile}/{self.window_bytes}/{self.seed}"
 
     def checked(self) -> None:
         self.resolved()
@@ -109,6 +115,7 @@ def rows_of(files: Files, params: RepositoriesParams, least_score: int | None) -
         row = rows[place.node]
         own = {name: row[name] for name in ("path", "language", "content_sha256", "size_bytes")}
         own |= {name: getattr(place, name) for name in ("part", "position", "piece", "pieces", "island", "cycle")}
+        own["needs"] = [paths[target] for target in graph.targets[place.node]] if place.piece == 1 else []
         places.append(_NO_CONTEXT | common | own)
     cut = len({place.node for place in found.places if place.pieces > 1})
     return [context | _counts(graph) | _shape(found, cut), *places]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from jobs.commands.document_lines import checks_of, checks_told
 from jobs.commands.verdict_lines import verdicts_told
 from schemas.annotate import COMMIT_FACTS
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
@@ -34,6 +35,7 @@ def _verdicts(lake: Lake, row: dict[str, Any]) -> dict[str, Any]:
         "facts": lake.read(COMMIT_FACTS, None, is_it).to_pylist(),
         "contexts": lake.read(COMMIT_CONTEXTS, None, is_it).to_pylist(),
         "documents": lake.read(DOCUMENTS, None, is_candidate).to_pylist(),
+        "checks": checks_of(lake, "commit", f"{row['repository']}@{row['commit']}"),
         "kept": lake.read(KEPT, None, is_candidate).to_pylist(),
         "dropped": lake.read(DROPPED, None, is_candidate).to_pylist(),
     }
@@ -57,7 +59,7 @@ def commit_told(found: dict[str, Any]) -> list[str]:
     lines += verdicts_told(found["kept"], found["dropped"])
     for row in found["contexts"]:
         lines.append(f"  document {row['layout']}: {context_told(row)}")
-    return lines
+    return lines + checks_told(found["checks"])
 
 
 def context_told(row: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from jobs.commands.benchmark_lines import benchmarks_told, matches_of
 from jobs.commands.commit_story import commit_stories, commit_told
+from jobs.commands.document_lines import checks_of, checks_told, places_of, places_told
 from jobs.commands.near_duplicates import group_of, group_told, survivor_of, survivor_told
 from jobs.commands.options import add_json, add_lake, add_parser, plain
 from jobs.commands.page_story import page_stories, page_told
@@ -120,6 +121,8 @@ def story(lake: Lake, key: str) -> dict[str, Any]:
             for row in lake.read(DROPPED, None, is_candidate).to_pylist()
         ],
         "documents": lake.read(DOCUMENTS, None, is_candidate).to_pylist(),
+        "checks": checks_of(lake, "file", key),
+        "repository_places": places_of(lake, key),
         "sequences": sequences_with(lake, key),
     }
 
@@ -172,6 +175,7 @@ def told(found: dict[str, Any]) -> list[str]:
     if not found["kept"] and not found["dropped"]:
         lines.append("  no policy has judged it yet: `codemill decide`")
     lines += [f"  document {row['layout']} of {len(row['contents'])} texts" for row in found["documents"]]
+    lines += checks_told(found["checks"]) + places_told(found["repository_places"])
     if found["sequences"]:
         shown = ", ".join(found["sequences"][:MOST_LINES])
         lines.append(f"  in {len(found['sequences'])} training sequences: {shown}{' ...' if len(found['sequences']) > MOST_LINES else ''}")

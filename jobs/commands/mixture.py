@@ -20,7 +20,8 @@ from jobs.mix.sequences import SequencesParams
 from jobs.report.tables import LakeTables, literal
 from jobs.runtime.errors import CodemillError
 from schemas.assemble import DOCUMENTS
-from schemas.decide import KEPT
+from schemas.decide import HIGH_QUALITY, KEPT
+from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.lake import Lake
 from schemas.mix import MANIFEST
 from udfs.mixture import MixtureError, Phase, Stock, Wish, lot_number, solve
@@ -56,14 +57,26 @@ def mixture(arguments: argparse.Namespace) -> int:
 def stocks(tables: LakeTables, profile: str, phase: Phase) -> list[Stock]:
     """Training documents and estimated tokens, by lot."""
     rates = bytes_per_token(tables, profile)
+    leaks, sets = "select '' as kind, '' as candidate where false", "select '' as kind, '' as candidate, '' as sets where false"
+    if tables.has(DOCUMENT_CHECKS):
+        leaks = f"""select kind, candidate from assemble_document_checks
+            where policy = {literal(profile)} and cardinality(reasons) > 0"""
+    if tables.has(HIGH_QUALITY):
+        sets = f"""select kind, candidate, ',' || string_agg("set", ',') || ',' as sets from decide_high_quality
+            where policy = {literal(profile)} group by kind, candidate"""
     rows = tables.rows(f"""
         with documents as (
             select kind, candidate, max(size_bytes) as size_bytes,
                 case when kind = 'repository' then regexp_replace(candidate, '#[^#]*$', '') else candidate end as kept
             from assemble_documents group by kind, candidate),
+        leaks as ({leaks}),
+        sets as ({sets}),
         facts as (
-            select d.kind, d.size_bytes, k.split, k.language, k.repository, k.score_percent
-            from documents d join decide_kept k on d.kind = k.kind and d.kept = k.candidate where k.policy = {literal(profile)})
+            select d.kind, d.size_bytes, k.split, k.language, k.repository, k.score_percent, s.sets
+            from documents d join decide_kept k on d.kind = k.kind and d.kept = k.candidate
+            left join sets s on d.kind = s.kind and d.candidate = s.candidate
+            left join leaks l on d.kind = l.kind and d.candidate = l.candidate
+            where k.policy = {literal(profile)} and l.kind is null)
         select {lot_number(phase)} as lot, kind, language, count(*) as documents, sum(size_bytes) as size_bytes
         from facts where split = 'train' group by 1, 2, 3""")
     found = [[0, 0.0] for _ in phase.lots]

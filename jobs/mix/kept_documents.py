@@ -1,12 +1,12 @@
 """Documents of a policy's kept candidates, of all kinds, with the place of their texts.
 
-A text lies in ingest/contents, where a document is one content, or in assemble/documents itself.
+A text lies in ingest/contents, where a document is one content, or in assemble/documents itself. What lies there was read by nobody before
+`assemble.document_checks`: what that found is left out, and what it has not seen is an error.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
@@ -14,9 +14,10 @@ from pyspark.sql.types import StructType
 from jobs.assemble.documents import layout_of
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.tables import Tables
-from jobs.runtime.texts import BATCH_BYTES, TextFunction, located, map_texts, task_count
+from jobs.runtime.texts import TextFunction, bounded, located, map_texts, task_count
 from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
+from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.ingest import CONTENTS
 
 HASH_DIGITS = 16
@@ -24,7 +25,7 @@ HASH_DIGITS = 16
 
 def kept_documents(tables: Tables, profile: str, layouts: Sequence[str] = ()) -> DataFrame:
     """One row per document: kind, candidate, layout, split, language, repository, score_percent, text_hash, size_bytes, content_sha256,
-    text_file, text_block. The last three are null where the document has a text of its own.
+    is_checked, text_file, text_block. content_sha256 and the last two are null where the document has a text of its own.
 
     The candidate of a part of a repository is `repository#part`: what is kept is the repository. `layouts` are `KIND=LAYOUT`, of kinds of
     which only one layout is wanted.
@@ -46,8 +47,17 @@ def kept_documents(tables: Tables, profile: str, layouts: Sequence[str] = ()) ->
         documents = documents.where((F.col("kind") != kind) | (F.col("layout") == layout))
     text_hash = F.coalesce("hash_of_text", F.substring("content_sha256", 1, HASH_DIGITS)).alias("text_hash")
     placed = kept.join(documents, ["kind", "kept"]).where("wanted is null or wanted = layout")
-    placed = placed.select("*", text_hash).drop("kept", "wanted", "hash_of_text")
+    placed = without_leaks(tables, placed.select("*", text_hash).drop("kept", "wanted", "hash_of_text"), profile)
     return placed.join(located(tables[CONTENTS]).drop("size_bytes"), "content_sha256", "left")
+
+
+def without_leaks(tables: Tables, documents: DataFrame, profile: str) -> DataFrame:
+    """Adds `is_checked`, and leaves out what may not be trained on. A text of ingest/contents was judged by the policy."""
+    checks = tables[DOCUMENT_CHECKS].where(F.col("policy") == profile)
+    checks = checks.select("kind", "candidate", "layout", "text_hash", (F.size("reasons") > 0).alias("leaks"))
+    found = documents.join(checks, ["kind", "candidate", "layout", "text_hash"], "left")
+    is_checked = F.col("content_sha256").isNotNull() | F.col("leaks").isNotNull()
+    return found.where("leaks is null or not leaks").withColumn("is_checked", is_checked).drop("leaks")
 
 
 def _layout(text: str) -> tuple[str, str]:
@@ -62,12 +72,18 @@ def check_documents(tables: Tables, documents: DataFrame) -> tuple[int, int]:
     counts = documents.agg(
         F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)), F.countDistinct("kind", "candidate"),
         F.count(F.when(F.col("text_hash").isNull() | (F.col("content_sha256").isNotNull() & F.col("text_file").isNull()), 1)),
+        F.count(F.when(~F.col("is_checked"), 1)),
     )  # fmt: skip
-    rows, size, distinct, textless = counts.first()  # type: ignore[misc]
+    rows, size, distinct, textless, unchecked = counts.first()  # type: ignore[misc]
     if textless:
         raise CodemillError(
             f"the texts of {textless:,} of {rows:,} kept documents are neither in ingest/contents nor in assemble/documents; "
             "`codemill assemble --force` makes documents again"
+        )
+    if unchecked:
+        raise CodemillError(
+            f"{unchecked:,} of {rows:,} kept documents have texts that were not compared with benchmarks and with what is held out; "
+            "`codemill assemble.document_checks` does it"
         )
     if rows != distinct:
         twice = documents.groupBy("kind", "candidate").agg(F.collect_set("layout").alias("layouts")).where(F.size("layouts") > 1)
@@ -97,16 +113,3 @@ def map_documents(tables: Tables, documents: DataFrame, function: TextFunction, 
                 yield function(part)
 
     return mapped.unionByName(texts.mapInArrow(run, schema))
-
-
-def bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """The batch in slices of about BATCH_BYTES of text, a longer text alone."""
-    sizes = pc.binary_length(batch.column("text")).to_pylist()
-    start = held = 0
-    for row, size in enumerate(sizes):
-        if held and held + size > BATCH_BYTES:
-            yield batch.slice(start, row - start)
-            start, held = row, 0
-        held += size
-    if start < batch.num_rows:
-        yield batch.slice(start)

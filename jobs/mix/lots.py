@@ -4,6 +4,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.mix.places import uniform
+from jobs.runtime.tables import Tables
+from schemas.decide import HIGH_QUALITY
 from udfs.fim import RATE_SEED
 from udfs.mixture import Phase, lot_number
 
@@ -11,6 +13,15 @@ from udfs.mixture import Phase, lot_number
 def with_lots(documents: DataFrame, phase: Phase) -> DataFrame:
     """The documents that the phase takes, with `lot`, a number of its lots."""
     return documents.withColumn("lot", F.expr(lot_number(phase)).cast("int")).where("lot is not null")
+
+
+def with_sets(tables: Tables, documents: DataFrame, phase: Phase, profile: str) -> DataFrame:
+    """Adds `sets`, as conditions of lots read it: the high-quality sets of each document; nothing where the phase asks for none."""
+    if not phase.sets:
+        return documents
+    rows = tables[HIGH_QUALITY].where(F.col("policy") == profile)
+    named = F.concat(F.lit(","), F.array_join(F.array_sort(F.collect_set("set")), ","), F.lit(",")).alias("sets")
+    return documents.join(rows.groupBy("kind", "candidate").agg(named), ["kind", "candidate"], "left")
 
 
 def with_fim(documents: DataFrame, phase: Phase) -> DataFrame:

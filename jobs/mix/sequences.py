@@ -1,6 +1,6 @@
 """Tokenizes kept documents of all kinds and packs them into sequences, by a recipe.
 
-Reads   decide/kept, assemble/documents, ingest/contents, mix/tokenizers
+Reads   decide/kept, decide/high_quality, assemble/documents, assemble/document_checks, ingest/contents, mix/tokenizers
 Writes  mix/lots, mix/sequences, mix/manifest; the rows of the mixture are replaced, when what was packed has been counted and is right
 
 A document belongs to a fixed group by the hash of its key, and has a fixed place in the group's order. Packing never crosses a group, so
@@ -21,7 +21,7 @@ from jobs.mix.counts import check_counts, expected, totals
 from jobs.mix.drawing import drawn, once
 from jobs.mix.group_files import WRITTEN, data_file
 from jobs.mix.kept_documents import check_documents, kept_documents
-from jobs.mix.lots import with_fim, with_lots
+from jobs.mix.lots import with_fim, with_lots, with_sets
 from jobs.mix.manifest_rows import made_of_hashes, manifest_rows
 from jobs.mix.mixtures import mixture_of
 from jobs.mix.pack import GROUP, Pack
@@ -34,7 +34,8 @@ from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import task_count
 from schemas.assemble import DOCUMENTS
-from schemas.decide import KEPT
+from schemas.decide import HIGH_QUALITY, KEPT
+from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.ingest import CONTENTS
 from schemas.lake import DataFile
 from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
@@ -85,7 +86,7 @@ class SequencesParams:
 def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     phase, mixture = params.phase(), params.mixture_name
     tokenizer_json, tokenizer_sha256 = tokenizer_of(tables, params.tokenizer, phase)
-    documents = kept_documents(tables, params.profile, params.layouts)
+    documents = with_sets(tables, kept_documents(tables, params.profile, params.layouts), phase, params.profile)
     documents = documents.withColumn("language", F.coalesce("language", F.lit(NO_LANGUAGE)))
     documents = with_fim(with_lots(documents, phase), phase).persist()
     tables.account.read_rows, _ = check_documents(tables, documents)
@@ -142,7 +143,7 @@ def tokenizer_of(tables: Tables, name: str, phase: Phase) -> tuple[str, str]:
 JOB = Job(
     "mix.sequences",
     "tokenizes kept documents and packs them into sequences",
-    reads=(KEPT, DOCUMENTS, CONTENTS, TOKENIZERS),
+    reads=(KEPT, HIGH_QUALITY, DOCUMENTS, DOCUMENT_CHECKS, CONTENTS, TOKENIZERS),
     writes=(LOTS, SEQUENCES, MANIFEST),
     transform=transform,
     params=SequencesParams,

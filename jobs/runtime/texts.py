@@ -51,6 +51,19 @@ def map_texts(wanted: DataFrame, function: TextFunction, schema: StructType | st
     return placed.mapInArrow(run, schema)
 
 
+def bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch in slices of about BATCH_BYTES of text, a longer text alone."""
+    sizes = pc.binary_length(batch.column("text")).to_pylist()
+    start = held = 0
+    for row, size in enumerate(sizes):
+        if held and held + size > BATCH_BYTES:
+            yield batch.slice(start, row - start)
+            start, held = row, 0
+        held += size
+    if start < batch.num_rows:
+        yield batch.slice(start)
+
+
 def blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     """Regroups sorted batches into one table per (file, block)."""
     held: list[pa.RecordBatch] = []

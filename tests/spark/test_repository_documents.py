@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from jobs.annotate import imports
-from jobs.assemble import repositories
+from jobs.assemble import notebooks, repositories
+from jobs.assemble.notebooks import NotebooksParams
 from jobs.assemble.repository_rows import RepositoriesParams
 from jobs.ingest import files
 from jobs.ingest.files import IngestParams
@@ -20,6 +21,7 @@ from schemas.decide import DROPPED, KEPT
 from schemas.ingest import CONTENTS, FILES
 from schemas.lake import Lake
 from schemas.spark import spark_schema
+from udfs import repository_parts
 from udfs.imports import imports_of
 from udfs.repository_layout import read
 
@@ -32,7 +34,11 @@ SMALL = {
     "index.html": "<p>no line feed",
     "dropped.py": "x = (\n",
     "copy.py": "nearly = 1\n",
+    "look.ipynb": '{"nbformat": 4, "cells": [{"cell_type": "code", "source": ["look = 1\\n", "look"], "outputs": []}]}',
+    "like.ipynb": '{"nbformat": 4, "cells": [{"cell_type": "markdown", "source": "Nearly kept"}]}',
+    "torn.ipynb": '{"nbformat": 4',
 }
+NOTEBOOKS_SHOWN = {"look.ipynb": "```\nlook = 1\nlook\n```\n", "like.ipynb": "Nearly kept\n"}
 
 
 @pytest.fixture(scope="module")
@@ -59,24 +65,29 @@ def key(text):
 
 
 def decide(tables, score):
-    dropped = {key(SMALL["dropped.py"]): ["syntax_errors"], key("import (\n"): ["syntax_errors"], key(SMALL["copy.py"]): ["near_duplicate"]}
-    known = {"policy": "demo", "policy_hash": "x", "repository": "elsewhere", "path": "", "token_estimate": 1, "split": "train"}
+    dropped = {key(SMALL["dropped.py"]): ["syntax_errors"], key("import (\n"): ["syntax_errors"]}
+    dropped |= {key(SMALL[name]): ["near_duplicate"] for name in ("copy.py", "like.ipynb")}
+    known = {"policy": "demo", "policy_hash": "x", "repository": "elsewhere", "token_estimate": 1, "split": "train"}
+    notebooks_at = {key(text): path for path, text in SMALL.items() if path.endswith(".ipynb")}
     kept, out = [], []
     for row in tables[CONTENTS].select("content_sha256", "size_bytes").collect():
         one = known | {"kind": "file", "candidate": row.content_sha256, "size_bytes": row.size_bytes}
+        one |= {"path": notebooks_at.get(row.content_sha256, "")}
         if reasons := dropped.get(row.content_sha256):
             out.append(one | {"reasons": reasons, "survivor": key("one = 1\n") if reasons == ["near_duplicate"] else None})
         else:
             is_held_out = row.content_sha256 == key(SMALL["app/leak.py"])
             kept.append(one | {"scorer": "s", "score_percent": score, "split": "held_out" if is_held_out else "train"})
     for name in {row.repository for row in tables[FILES].select("repository").collect()}:
-        kept.append(known | {"kind": "repository", "candidate": name, "repository": name, "size_bytes": 1})
+        kept.append(known | {"kind": "repository", "candidate": name, "repository": name, "path": "", "size_bytes": 1})
     for table, rows in ((KEPT, kept), (DROPPED, out)):
         made = tables.spark.createDataFrame([tuple(row.get(name) for name in table.names) for row in rows], spark_schema(table))
         made.write.format("delta").mode("overwrite").save(tables.lake.spark_path(table.name))
 
 
 def assembled(tables, **params):
+    for write in notebooks.transform(tables, NotebooksParams()):
+        tables.apply(write)
     for write in repositories.transform(tables, RepositoriesParams(**params)):
         tables.apply(write)
     where = f"layout = '{RepositoriesParams(**params).layout}'"
@@ -90,11 +101,13 @@ def test_a_repository_becomes_documents_that_are_read_back(tables):
     contexts, documents = assembled(tables)
     reasons = {name: row.reason for name, row in contexts.items()}
     assert reasons == {"library": None, "small": None, "one": "too_few_files", "none": "no_files"}
+    assert tables.account.dropped == {"not_json": 1}
     assert tables.account.rejected == {"too_few_files": 1, "no_files": 1} and tables.account.read_rows == 4
     assert documents.keys() == {"small#0", *(f"library#{part}" for part in range(contexts["library"].part_count))}
     assert all(row.size_bytes == len(row.text.encode()) <= RepositoriesParams().window_bytes for row in documents.values())
     shown = {file.path: file.text for file in read(documents["small#0"].text)}
-    assert shown == {path: text for path, text in SMALL.items() if path not in ("dropped.py", "app/leak.py")}
+    left_out = ("dropped.py", "app/leak.py", "torn.ipynb")
+    assert shown == {path: text for path, text in SMALL.items() if path not in left_out} | NOTEBOOKS_SHOWN
     order = list(shown)
     assert order.index("app/deep.py") < order.index("app/tool.py") < order.index("app/main.py")
     assert (contexts["small"].resolved_imports, contexts["small"].edge_count, contexts["small"].mean_score_percent) == (2, 2, 50.0)
@@ -111,6 +124,8 @@ def test_a_repository_becomes_documents_that_are_read_back(tables):
     parts = tables[REPOSITORY_PARTS].orderBy("repository", "part", "position").collect()
     for (repository, part), rows in groupby(parts, key=lambda row: (row.repository.rpartition(":")[2], row.part)):
         found = list(rows)
+        if part == 0 and repository == "small":
+            assert {row.path: row.needs for row in found if row.needs} == {"app/main.py": ["app/tool.py"], "app/tool.py": ["app/deep.py"]}
         assert [row.path for row in found] == [file.path for file in read(documents[f"{repository}#{part}"].text)]
         assert [row.position for row in found] == list(range(len(found)))
 
@@ -120,6 +135,21 @@ def test_other_verdicts_give_other_documents_and_leave_no_old_one(tables):
     contexts, documents = assembled(tables, policy=("min_repository_score_percent=40",))
     assert not documents and {row.reason for row in contexts.values()} == {"low_score", "too_few_files", "no_files"}
     assert tables[REPOSITORY_PARTS].count() == 0
+
+
+def test_what_older_code_wrote_is_removed_and_another_choice_stays_until_it_is_forgotten(tables, monkeypatch):
+    decide(tables, 50)
+    other = RepositoriesParams(window_bytes=4096).layout
+    assembled(tables, window_bytes=4096)
+    before = assembled(tables)[1]
+    monkeypatch.setattr(repository_parts, "VERSION", 99)
+    after = assembled(tables)[1]
+    assert before.keys() == after.keys() and {row.layout for row in after.values()}.isdisjoint({row.layout for row in before.values()})
+    for table in (DOCUMENTS, REPOSITORY_PARTS, REPOSITORY_CONTEXTS):
+        layouts = {row.layout for row in tables[table].where("layout like 'repository/%'").select("layout").distinct().collect()}
+        assert layouts == {RepositoriesParams().layout, other}
+    assembled(tables, forget=(other,))
+    assert {row.layout for row in tables[REPOSITORY_CONTEXTS].collect()} == {RepositoriesParams().layout}
 
 
 def test_imports_are_read_once_of_each_text_and_language(tables):

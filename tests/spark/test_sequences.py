@@ -15,7 +15,8 @@ from jobs.mix.sequences import SequencesParams
 from jobs.runtime.errors import CodemillError
 from jobs.runtime.tables import Tables
 from schemas.assemble import DOCUMENTS
-from schemas.decide import KEPT
+from schemas.decide import HIGH_QUALITY, KEPT
+from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
@@ -51,6 +52,17 @@ def put(tables, table, rows):
     found.write.format("delta").mode("overwrite").save(tables.lake.spark_path(table.name))
 
 
+def checked(tables, *leaks):
+    """All texts of their own were compared; those of these candidates share something."""
+    rows = [row for row in tables[DOCUMENTS].collect() if row.text is not None]
+    checks = [
+        {"kind": row.kind, "candidate": row.candidate, "layout": row.layout, "policy": "demo", "split": "train", "matches": []}
+        | {"text_hash": key(row.text)[:16], "reasons": ["contaminated"] if row.candidate in leaks else []}
+        for row in rows
+    ]
+    put(tables, DOCUMENT_CHECKS, [tuple(row.get(name) for name in DOCUMENT_CHECKS.names) for row in checks])
+
+
 def keep_all_kinds(tables, split="train"):
     """One page, one commit, a repository of two parts, and a file."""
     common = {"policy": "demo", "policy_hash": "hash", "repository": "r", "path": "", "token_estimate": 1, "size_bytes": 1, "split": split}
@@ -62,6 +74,7 @@ def keep_all_kinds(tables, split="train"):
     documents += [("page", "record-1", "page/1", [key(PAGE)], size([PAGE]), None)]
     documents += [(kind, name, f"{kind}/1", [], size([text]), text) for (kind, name), text in OWN_TEXTS.items()]
     put(tables, DOCUMENTS, documents)
+    checked(tables)
 
 
 def decoded(tables, tokenizer):
@@ -176,7 +189,14 @@ def test_documents_of_all_kinds_are_in_the_sequences_whole_and_filled_in_the_mid
     changed = [tuple(row) for row in tables[DOCUMENTS].collect()]
     changed = [(*row[:4], len(row[1]), row[1]) if row[0] == "repository" else row for row in changed]
     put(tables, DOCUMENTS, changed)
+    with pytest.raises(CodemillError, match="2 of 5 kept documents have texts that were not compared"):
+        packed(tables)
+    checked(tables)
     assert packed(tables, PARAMS)[1] > 0 and decoded(tables, tokenizer)["repository", "r#1"][0] == "r#1"
+    keep_all_kinds(tables)
+    checked(tables, "r@1", "r#0")
+    packed(tables)
+    assert {name for _, name in decoded(tables, tokenizer)} == {"r#1", "record-1", key(TEXTS[0])}  # what shares something is left out
     keep_all_kinds(tables, "held_out")
     packed(tables, dataclasses.replace(PARAMS, fim_rate=1.0))
     assert not any(is_fim for _, is_fim in decoded(tables, tokenizer).values())
@@ -187,6 +207,7 @@ def test_what_cannot_be_mixed_is_told_before_anything_is_tokenized(lakes):
     keep_all_kinds(tables)
     documents = [tuple(row) for row in tables[DOCUMENTS].collect()]
     put(tables, DOCUMENTS, [*documents, ("commit", "r@1", "commit/2", [], 3, "two")])
+    checked(tables)
     with pytest.raises(CodemillError, match="commit=commit/1, commit=commit/2"):
         packed(tables)
     packed(tables, dataclasses.replace(PARAMS, layouts=("commit=commit/2",)))
@@ -199,6 +220,29 @@ def test_what_cannot_be_mixed_is_told_before_anything_is_tokenized(lakes):
     put(tables, TOKENIZERS, [("default", "without", json.dumps(marks), 300, "given", 0, 0)])
     with pytest.raises(CodemillError, match="so no document can be filled in the middle"):
         packed(tables)
+
+
+def test_a_recipe_takes_members_of_the_sets_that_it_names(lakes, monkeypatch):
+    good = Share("file", 1.0, "good", by="set", within=(("algorithms", 0.25), ("general", 0.75)))
+    monkeypatch.setitem(RECIPES, "sets", Phase("sets", 32, 0.0, (good,)))
+    tables = lakes[0]
+    keep(tables, TEXTS[1:50], TEXTS[40:50])
+    member = {"kind": "file", "policy": "demo", "percent": 90, "round": 1, "model": "m"}
+    sets = [member | {"candidate": key(t), "set": one} for n, t in enumerate(TEXTS[1:50]) for one in ("algorithms", "general") if n % 3]
+    sets = [row for n, row in enumerate(sets) if n % 4 != 0]  # some are in one set alone
+    sets.append(member | {"candidate": key(TEXTS[1]), "policy": "other", "set": "general"})
+    put(tables, HIGH_QUALITY, [tuple(row[name] for name in HIGH_QUALITY.names) for row in sets])
+    packed(tables, dataclasses.replace(PARAMS, recipe="sets"))
+    pieces = [(row.split, piece.candidate) for row in tables[SEQUENCES].collect() for piece in row.pieces]
+    members = {row["candidate"] for row in sets if row["policy"] == "demo"} - {key(text) for text in TEXTS[40:50]}
+    found = {candidate for split, candidate in pieces if split == "train"}
+    assert found <= members and len(found) > 5
+    assert {candidate for split, candidate in pieces if split == "held_out"} == {key(text) for text in TEXTS[40:50]}
+    lots = {row.lot: row for row in tables[LOTS].collect()}
+    algorithms = {row["candidate"] for row in sets if row["set"] == "algorithms"} & members
+    assert {name: row.document_count for name, row in lots.items()} == {
+        "good: algorithms": len(algorithms), "good: general": len(members - algorithms),
+    }  # fmt: skip
 
 
 OF_FILES = Share("file", 0.8, max_epochs=3, by="language", within=(("C", 0.25),))
@@ -218,6 +262,7 @@ def keep_two_kinds(tables, files, commits=30):
     put(tables, KEPT, [tuple(row.get(name) for name in KEPT.names) for row in rows])
     documents = [("file", key(text), FILE_LAYOUT, [key(text)], size([text]), None) for text in files]
     put(tables, DOCUMENTS, documents + [("commit", one, "commit/1", [], size([text]), text) for one, text in texts.items()])
+    checked(tables)
 
 
 def taken(tables):

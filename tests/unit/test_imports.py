@@ -60,6 +60,12 @@ const char *r = R"x(
 #include "no4.h"
 /* before */ #include_next <n.h>
 #includes "no5.h"
+#include "e//f.h" /* a comment begins
+#include "no6.h"
+ends */
+#include <g/*h.h>
+#include "i.h" // goes on \
+#include "no7.h"
 """
 
 
@@ -80,7 +86,9 @@ def test_every_form_of_java():
 
 @pytest.mark.parametrize("language", ["C", "C++", "CUDA"])
 def test_every_form_of_c(language):
-    assert imports_of(C, language)[0] == ["<a/b.h>", '"c.h"', "HEADER", '"d.h"', "<n.h>"]
+    assert imports_of(C, language)[0] == [
+        "<a/b.h>", '"c.h"', "HEADER", '"d.h"', "<n.h>", '"e//f.h"', "<g/*h.h>", '"i.h"',
+    ]  # fmt: skip
 
 
 def test_real_python_files_have_the_imports_that_a_parser_sees():

@@ -5,8 +5,23 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from jobs.mix.recipes import RECIPES
-from udfs.mixture import MixtureError, Phase, Share, Stock, check_phase, lot_number, note, rate_for, solve, whole_and_rest
+from jobs.decide.high_quality_sets import SETS
+from jobs.mix.recipes import RECIPES, recipe
+from jobs.runtime.errors import UsageError
+from udfs.mixture import (
+    KINDS,
+    LONG_FILE_BYTES,
+    MixtureError,
+    Phase,
+    Share,
+    Stock,
+    check_phase,
+    lot_number,
+    note,
+    rate_for,
+    solve,
+    whole_and_rest,
+)
 
 TWO = Phase("two", 8, 0.0, (Share("file", 0.75, max_epochs=4), Share("page", 0.25, max_epochs=2)))
 STOCKS = st.integers(1, 10**9).map(lambda tokens: Stock(1 + tokens // 1000, tokens))
@@ -117,6 +132,36 @@ def test_a_document_belongs_to_the_first_share_that_it_fits() -> None:
 def test_what_a_share_leaves_to_nobody_is_not_taken() -> None:
     only = Share("file", 1.0, by="language", within=(("C", 1.0),))
     assert lots_of(Phase("p", 8, 0, (only,))) == ["file: C", "file: C", None, None, "file: C", None, None, None]
+
+
+def test_a_share_of_sets_takes_members_of_any_and_divided_each_takes_its_own() -> None:
+    documents = [(number, sets) for number, sets in enumerate([",algorithms,general,", ",general,", None, ",generals,", ",notebooks,"])]
+
+    def labels(phase: Phase) -> list[str | None]:
+        connection = sqlite3.connect(":memory:")
+        connection.execute("create table d (number, sets, kind default 'file', split default 'train')")
+        connection.executemany("insert into d (number, sets) values (?, ?)", documents)
+        names = [lot.label for lot in phase.lots]
+        rows = connection.execute(f"select {lot_number(phase)} from d order by number")
+        return [None if n is None else names[n] for (n,) in rows]
+
+    divided = Phase("p", 8, 0, (Share("file", 1.0, "good", by="set", within=(("algorithms", 0.5), ("general", 0.5))),))
+    check_phase(divided)
+    assert divided.sets == ("algorithms", "general")
+    assert labels(divided) == ["good: algorithms", "good: general", None, None, None]
+    chosen = Phase("p", 8, 0, (Share("file", 0.5, "good", sets=("algorithms", "notebooks")), Share("file", 0.5, "rest")))
+    assert chosen.sets == ("algorithms", "notebooks") and labels(chosen) == ["good", "rest", "rest", "rest", "good"]
+    with pytest.raises(MixtureError, match="has a quote"):
+        check_phase(Phase("p", 8, 0, (Share("file", 1.0, sets=("it's",)),)))
+
+
+def test_the_second_phase_takes_the_high_quality_sets_long_context_commits_and_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    phase = recipe("continued")
+    assert phase.window == 32_768 and set(phase.sets) == set(SETS)
+    assert {share.kind for share in phase.shares} == set(KINDS) and any(share.least_bytes == LONG_FILE_BYTES for share in phase.shares)
+    monkeypatch.setitem(RECIPES, "odd", Phase("odd", 8, 0, (Share("file", 1.0, sets=("agorithms",)),)))
+    with pytest.raises(UsageError, match=r"names the sets agorithms\. There are: major_languages, algorithms"):
+        recipe("odd")
 
 
 DRAWS = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 1000)), min_size=1, max_size=40)

@@ -1,6 +1,7 @@
 """What a task makes of sorted files: rows of contexts and parts, and of texts documents; without Spark, as Spark calls it."""
 
 import hashlib
+import json
 
 import pyarrow as pa
 import pytest
@@ -9,6 +10,7 @@ from jobs.assemble.repositories import TEXTS, put_together, written_batch
 from jobs.assemble.repository_rows import RepositoriesParams, ordered
 from jobs.runtime.errors import CountsError, UsageError
 from udfs.imports import imports_of
+from udfs.notebooks import read_notebook
 from udfs.repository_layout import read
 
 FILES = pa.schema(
@@ -77,6 +79,20 @@ def test_documents_hold_every_text_once_whatever_the_window(window):
     assert contexts[0]["cut_files"] == len({file.path for file in files if file.pieces > 1}) == {1024: 2, 4096: 1, 1 << 20: 0}[window]
     assert (contexts[0]["cycle_count"], contexts[0]["cycle_files"], contexts[0]["edge_count"]) == (1, 2, 3)
     assert [file.path for file in read(documents[f"s#{contexts[1]['part_count'] - 1}"])] == ["x.py", "y.py"]
+    edges = {(row["repository"], row["path"]): row["needs"] for row in parts if row["needs"]}
+    assert edges == {("r", "a.py"): ["b.py"], ("r", "b.py"): ["a.py", "c.py"], ("s", "y.py"): ["x.py"]}
+
+
+def test_a_notebook_stands_in_a_document_as_it_is_read():
+    text = json.dumps({"nbformat": 4, "cells": [{"cell_type": "code", "source": "x = 1\n" * 900, "outputs": []}]})
+    shown = read_notebook(text).text
+    given = list(rows("r", {"a.py": "1\n", "b.ipynb": text}))
+    given[1]["size_bytes"] = len(shown.encode())  # as the job gives it
+    contexts, parts = ordered_rows(given, window_bytes=4096)
+    documents = documents_of(parts, {"a.py": "1\n", "b.ipynb": text})
+    files = [file for part in range(contexts[0]["part_count"]) for file in read(documents[f"r#{part}"])]
+    assert "".join(file.text for file in files if file.path == "b.ipynb") == shown
+    assert contexts[0]["cut_files"] == 1 and all(len(document.encode()) <= 4096 for document in documents.values())
 
 
 def test_every_repository_has_one_row_with_its_reason():

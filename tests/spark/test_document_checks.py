@@ -1,0 +1,144 @@
+"""A benchmark and held-out files, planted in commits, in a repository and in a notebook, do not come into training."""
+
+import hashlib
+import json
+import string
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from jobs.annotate import contamination, signatures
+from jobs.annotate.contamination import ContaminationParams
+from jobs.assemble import document_checks
+from jobs.assemble.document_checks import DocumentChecksParams
+from jobs.mix.kept_documents import check_documents, kept_documents
+from jobs.runtime.errors import CodemillError
+from schemas.assemble import DOCUMENTS
+from schemas.decide import DROPPED, FEATURES, KEPT
+from schemas.document_checks import DOCUMENT_CHECKS
+from schemas.ingest import CONTENTS
+from schemas.spark import spark_schema
+from tests.real_benchmark import human_eval_file, problems
+from udfs import commit_layout, repository_layout
+from udfs.commit_layout import CommitDocument, PathChange
+from udfs.edits import Edit
+from udfs.minhash import SignatureParams
+from udfs.notebooks import read_notebook
+from udfs.repository_layout import FileText
+
+HELD_OUT = Path(textwrap.__file__).read_text(encoding="utf-8")
+OLD = HELD_OUT.replace("expand_tabs", "expand_all_tabs")  # an old version of what is held out, in a held-out commit alone
+OTHER = Path(string.__file__).read_text(encoding="utf-8")
+SOLUTION = f"def has_close_elements(numbers, threshold):\n{problems()[0]['canonical_solution']}"
+
+
+def notebook(picture, *sources):
+    output = {"output_type": "display_data", "data": {"image/png": picture, "text/plain": "<Figure>"}}
+    cells = [{"cell_type": "code", "source": source.splitlines(True), "outputs": [output]} for source in sources]
+    return json.dumps({"nbformat": 4, "metadata": {"language_info": {"name": "python"}}, "cells": cells})
+
+
+def commit(message, files=(), changes=()):
+    return commit_layout.written(CommitDocument(message, None, None, tuple(files), tuple(changes)))
+
+
+def repository(**files):
+    return "".join(repository_layout.written(FileText(path, text)) for path, text in files.items())
+
+
+def sources(word):
+    return [f"{word}_{n} = [{word}(x + {n}) for x in range({n * 7})]\nprint({word}_{n}, sum({word}_{n}))" for n in range(20)]
+
+
+TRAINING = {
+    ("commit", "r@clean"): commit("Say more", [("string.py", OTHER)]),
+    ("commit", "r@message"): commit(f"Solve it\n\n{SOLUTION}", [("string.py", OTHER)]),
+    ("commit", "r@context"): commit("Tidy", [("string.py", OTHER), ("solve.py", SOLUTION)]),
+    ("commit", "r@changes"): commit("Tidy", changes=[PathChange("modify", "a.py", edits=(Edit("x\n", SOLUTION),))]),
+    ("commit", "r@notebook"): commit("Tidy", [("a.ipynb", notebook("A" * 9, SOLUTION))]),
+    ("commit", "r@vendored"): commit("Tidy", [("string.py", OTHER), ("vendor/wrap.py", HELD_OUT.replace("    ", "  "))]),
+    ("commit", "r@created"): commit("Add", changes=[PathChange("create", "wrap.py", text=OLD)]),
+    ("commit", "fork@fixed"): commit("Fix", [("string.py", OTHER)]),
+    ("repository", "r#0"): repository(a=OTHER, b="x = 1\n"),
+    ("repository", "r#1"): repository(a=OTHER, solve=SOLUTION),
+    ("repository", "r#2"): repository(a=OTHER, **{"train.ipynb": read_notebook(notebook("B" * 9000, *sources("model"))).text}),
+    ("repository", "r#3"): repository(a=OTHER, old=OLD),
+    ("file", "like"): read_notebook(notebook("C" * 9000, *sources("model"))).text,
+    ("file", "own"): read_notebook(notebook("D" * 9000, *sources("other"))).text,
+}  # fmt: skip
+OF_HELD_OUT = {
+    ("commit", "held@1"): commit(f"Wrap\n{SOLUTION}", [("wrap.py", OLD)]),
+    ("file", "held"): read_notebook(notebook("E" * 9000, *sources("model"))).text,
+}
+CONTAMINATED, NEAR = ["contaminated"], ["near_duplicate_of_held_out"]
+EXPECTED = {
+    "r@clean": [], "r@message": CONTAMINATED, "r@context": CONTAMINATED, "r@changes": CONTAMINATED, "r@notebook": CONTAMINATED,
+    "r@vendored": NEAR, "r@created": NEAR, "fork@fixed": NEAR, "r#0": [], "r#1": CONTAMINATED, "r#2": NEAR, "r#3": NEAR, "like": NEAR,
+    "own": [], "held@1": [], "held": [],
+}  # fmt: skip
+
+
+def put(tables, table, rows):
+    schema = spark_schema(table)
+    made = tables.spark.createDataFrame([tuple(row.get(name) for name in schema.names) for row in rows], schema)
+    made.write.format("delta").mode("overwrite").save(tables.lake.spark_path(table.name))
+
+
+def run(tables, job, params):
+    for write in job.transform(tables, params):
+        tables.apply(write)
+
+
+@pytest.fixture
+def lake(tables):
+    key = hashlib.sha256(HELD_OUT.encode()).hexdigest()
+    put(tables, CONTENTS, [{"content_sha256": key, "text": HELD_OUT, "size_bytes": len(HELD_OUT)}])
+    put(tables, FEATURES, [{"kind": "file", "candidate": key, "size_bytes": 1, "token_estimate": 1, "has_text_facts": True,
+                            "is_held_out": True, "benchmark_count": 1, "occurrence_count": 1, "occurrences": []}])  # fmt: skip
+    verdict = {"policy": "demo", "policy_hash": "h", "path": "a.ipynb", "size_bytes": 1, "token_estimate": 1}
+    names = {("commit", "r@clean")} | {(kind, name.partition("#")[0]) for kind, name in [*TRAINING, *OF_HELD_OUT]}
+    kept = [verdict | {"kind": kind, "candidate": name, "repository": "r"} for kind, name in sorted(names)]
+    put(tables, KEPT, [row | {"split": "held_out" if row["candidate"].startswith("held") else "train"} for row in kept])
+    put(tables, DROPPED, [verdict | {"kind": "repository", "candidate": "fork", "repository": "fork", "survivor": "held", "reasons": NEAR}])
+    texts = TRAINING | OF_HELD_OUT
+    layouts = {"commit": "commit/1", "repository": "repository/1", "file": "notebook/1"}
+    put(tables, DOCUMENTS, [
+        {"kind": kind, "candidate": name, "layout": layouts[kind], "contents": [], "size_bytes": len(text.encode()), "text": text}
+        for (kind, name), text in texts.items()
+    ])  # fmt: skip
+    return tables
+
+
+def checks(tables):
+    tables.account.dropped = {}
+    run(tables, document_checks, DocumentChecksParams())
+    return {row.candidate: row for row in tables[DOCUMENT_CHECKS].collect()}
+
+
+def test_what_is_planted_is_found_where_it_lies_and_left_out_of_training(lake):
+    with pytest.raises(CodemillError, match="1 held-out texts have no signature"):
+        checks(lake)
+    run(lake, signatures, SignatureParams())
+    assert {row.match_count for row in checks(lake).values()} == {None}  # no benchmark is named
+    run(lake, contamination, ContaminationParams((str(human_eval_file()),)))
+    found = checks(lake)
+    assert {name: row.reasons for name, row in found.items()} == EXPECTED
+    assert lake.account.dropped == {
+        "commit contaminated": 4, "commit near_duplicate_of_held_out": 3, "file near_duplicate_of_held_out": 1,
+        "repository contaminated": 1, "repository near_duplicate_of_held_out": 2,
+    }  # fmt: skip
+
+    (match,) = found["r@context"].matches
+    assert (match.benchmark, match.item) == ("HumanEval", "HumanEval/0")
+    assert match.ngram == "for idx elem in enumerate numbers for idx2 elem2 in"
+    assert TRAINING["commit", "r@context"].encode()[match.offset_bytes :].startswith(b"for idx, elem in")
+    assert found["held@1"].match_count > 0  # what is held out may share
+    assert (found["r@vendored"].section, found["r@vendored"].held_out) == ("file vendor/wrap.py", lake[CONTENTS].first().content_sha256)
+    assert (found["r@created"].section, found["r@created"].held_out) == ("create wrap.py", "commit held@1 file wrap.py")
+    assert found["r@created"].similarity == 1 and found["fork@fixed"].held_out == "held"
+    assert (found["r#2"].section, found["r#2"].held_out) == ("file train.ipynb", "file held document")
+
+    documents = kept_documents(lake, "demo")
+    assert {row.candidate for row in documents.collect()} == {name for name, reasons in EXPECTED.items() if not reasons}
+    assert check_documents(lake, documents)[0] == 5
