@@ -123,6 +123,7 @@ class _Trainer:
         """Measures what is measured once, and writes it. What a killed run has not written is measured again."""
         run, plan, last = self.run, self.plan, self.plan.phases[-1]
         set_positions(run.model, last.window, last.rope_theta)  # a run restored after its last phase has those of the first
+        run.model.set_attn_implementation("sdpa")  # what follows has texts of many lengths, for each of which `flex` would be compiled
         folder = self.folders[last.name]
         joined = joined_sequences(folder.manifest, last.window, last.joins_sequences, last.name)
         source = folder.source("held_out", last.window, plan.seed, joined)
