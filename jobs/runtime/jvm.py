@@ -11,6 +11,9 @@ from pyspark.java_gateway import launch_gateway
 # Spark's launcher asks for this module by name, and Java warns of it before any of its logging can be configured.
 NOISE = (b"WARNING: Using incubator modules: jdk.incubator.vector",)
 
+# What Java says of its own doings, on stderr and only where it is an error.
+ERRORS_ONLY = "-Xlog:disable -Xlog:all=error:stderr"
+
 
 def class_archive(jars: Path) -> Path:
     """Where set-up keeps the archive of the classes that Spark and Delta load; see docs/decisions/0023."""
@@ -23,7 +26,7 @@ def archive_options(jars: Path) -> str:
     An archive that does not fit the Java or the jars to the byte is not used. Java would say so as a warning, which is switched off with
     all others of the JVM's own; errors stay.
     """
-    return f"-XX:SharedArchiveFile={class_archive(jars)} -Xlog:disable -Xlog:all=error:stderr" if class_archive(jars).exists() else ""
+    return f"-XX:SharedArchiveFile={class_archive(jars)} {ERRORS_ONLY}" if class_archive(jars).exists() else ""
 
 
 def start_jvm(settings: Mapping[str, str]) -> None:

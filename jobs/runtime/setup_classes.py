@@ -5,18 +5,20 @@ session that did real work ends. A Java that cannot (a reduced one has no archiv
 """
 
 import hashlib
-import io
+import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import redirect_stdout
+from collections.abc import Iterable
 from pathlib import Path
 
+import pyarrow as pa
 import pyspark
+from delta.tables import DeltaTable
+from pyspark.sql import SparkSession
 
-import jobs
 from jobs.runtime.java import java_program, use_java
-from jobs.runtime.jvm import class_archive, end_jvm
+from jobs.runtime.jvm import ERRORS_ONLY, class_archive, end_jvm
 from jobs.runtime.session import jar_folder, start_session, stop_session
 
 
@@ -29,21 +31,29 @@ def origin() -> str:
 
 
 def archive_classes(target: Path) -> bool:
-    """Runs the first jobs over a few files of our own, and lets Java write what it loaded. Whether it did."""
-    from jobs.cli import main as codemill
-
+    """Lets a session do once what all jobs do, and Java write what it loaded. Whether it did."""
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch) / "classes.jsa"
-        start_session("set-up", java_options=f"-XX:ArchiveClassesAtExit={made} -Xlog:disable -Xlog:all=error:stderr")
-        source = Path(jobs.__file__).parent / "mix"
-        with redirect_stdout(io.StringIO()):
-            status = codemill(["run", "--lake", f"{scratch}/lake", "--source", str(source), "--until", "decide", "--quiet"])
+        work(start_session("set-up", java_options=f"-XX:ArchiveClassesAtExit={made} {ERRORS_ONLY}"), scratch)
         stop_session()
         end_jvm()
-        if status or not made.exists():
-            return False
-        target.write_bytes(made.read_bytes())
-    return True
+        if made.exists():
+            shutil.copyfile(made, target)
+    return target.exists()
+
+
+def work(spark: SparkSession, folder: str) -> None:
+    """Rows through Python, a Delta table written, read, joined, aggregated, changed and merged into."""
+    rows = spark.range(1000).mapInArrow(_as_they_are, "id long").selectExpr("id", "id % 7 AS remainder")
+    rows.write.format("delta").save(f"{folder}/rows")
+    table = DeltaTable.forPath(spark, f"{folder}/rows")
+    counts = table.toDF().groupBy("remainder").count().join(table.toDF(), "remainder").repartition("id")
+    counts.write.format("delta").mode("overwrite").option("replaceWhere", "id >= 0").save(f"{folder}/counts")
+    table.alias("old").merge(rows.alias("new"), "old.id = new.id + 500").whenNotMatchedInsertAll().execute()
+
+
+def _as_they_are(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+    yield from batches
 
 
 def main() -> None:

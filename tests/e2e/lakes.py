@@ -49,7 +49,7 @@ def hostile_sources(root: Path) -> tuple[list[str], dict[tuple[str, str], str | 
     """Sources, and by (repository, path) what each entry must become: None for a file, else the reason of its reject."""
     expected: dict[tuple[str, str], str | None] = {}
     names = {"folder": root / "folder", "git": root / "git" / "repository"}
-    for path, reason in build_hostile_folder(root / "folder", long_line_bytes=17 << 20).items():
+    for path, reason in build_hostile_folder(root / "folder").items():
         expected["folder", path] = reason
     for path, reason in build_hostile_git(root / "git").items():
         expected["git", path] = reason

@@ -63,6 +63,7 @@ def test_thirty_kills_at_random_moments_change_nothing(tmp_path):
         kills += sum(run_and_kill(command(broken), draw.uniform(4, 40), tmp_path / "log") for _ in range(10))
         codemill(*command(broken))
         assert content(broken) == content(tmp_path / "undisturbed")
+    print(json.dumps({"kills": kills, "kills_asked_for": 30}))
     assert kills >= 20
 
 
@@ -74,6 +75,7 @@ def test_a_file_of_a_gigabyte_is_one_reject_within_the_bound(tmp_path):
     (tmp_path / "source" / "small.py").write_text("print('small')\n")
     highest = watched("run", "--lake", str(tmp_path / "lake"), "--source", str(tmp_path / "source"), "--until", "decide", "--quiet")
     assert [row["reason"] for row in rows(tmp_path / "lake", REJECTS)] == ["too_large"]
+    print(json.dumps({"bytes": 1 << 30, "highest_pss_gb": round(highest / 1e9, 2)}))
     assert highest < BOUND_BYTES, f"{highest / 1e9:.1f} GB"
 
 
