@@ -45,14 +45,16 @@ def real_texts(size: int, most_bytes: int | None = None) -> list[str]:
     return found
 
 
-def copy_files(target: Path, size_bytes: int) -> int:
-    """Copies files into a folder until it holds so much; returns what it holds.
+def copy_files(target: Path, size_bytes: int, least: int = 0, most: int | None = None) -> int:
+    """Copies files of `least` to `most` bytes each into a folder until it holds so much; returns what it holds.
 
     Where the real files run out they are taken again, each with a line at its end that makes it another text.
     """
     copied = number = 0
     for turn in count():
         for path in text_files():
+            if not least <= path.stat().st_size <= (most or size_bytes):
+                continue
             text = path.read_bytes() + (b"# %d %d\n" % (turn, number) if turn else b"")
             if copied + len(text) > size_bytes:
                 return copied

@@ -73,7 +73,7 @@ SIGNATURES = Table(
         Column("node", pa.int64(), "64-bit hash of the signature, the name of all texts that have it; null where the signature is", True),
     ),
     key=("content_sha256", "version"),
-    checks=(Check("signature_where_tokens", "(shingle_count = 0) = (signature is null) and (signature is null) = (node is null)"),),
+    writer="delta-rs",
 )
 
 DUPLICATES = Table(

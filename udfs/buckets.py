@@ -13,15 +13,29 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from udfs.compiled import compiled
-from udfs.shingles import mix, text_buffers
+from udfs.packets import Records
+from udfs.shingles import mix
 
 CLUMP_NODES = 100_000  # so that one bucket of everything is many tasks' work
 MOST_LEADERS = 16
 MOST_CHECKS = 2  # pairs near the threshold that a node may ask for in one clump
 _CHANCE = 1 / 256  # of equal bytes
+
+IN_BUCKET = np.dtype([("bucket", "<i8"), ("node", "<i8")])
+IN_CLUMP = np.dtype([("clump", "<i8"), ("node", "<i8")])
+PAIR = np.dtype([("a", "<i8"), ("b", "<i8"), ("agreeing", "<i8")])
+
+
+def sketched_nodes(hashes: int) -> np.dtype:
+    """Records of a node and its sketch."""
+    return np.dtype([("node", "<i8"), ("sketch", "u1", (hashes,))])
+
+
+def sketched(hashes: int) -> np.dtype:
+    """Records of IN_CLUMP with the node's sketch."""
+    return np.dtype([("clump", "<i8"), *sketched_nodes(hashes).descr])
 
 
 def sketches(signatures: np.ndarray) -> np.ndarray:
@@ -62,13 +76,13 @@ def _share(bucket: Any, node: Any, clump_nodes: Any, state: Any, out: Any) -> An
     return count
 
 
-def shared(batches: Iterable[pa.RecordBatch], schema: pa.Schema, clump_nodes: int = CLUMP_NODES) -> Iterator[pa.RecordBatch]:
-    """Rows (clump, node) of the buckets that hold several nodes. Batches have `bucket` and `node`, sorted by both."""
+def shared(rows: Iterable[Records], clump_nodes: int = CLUMP_NODES) -> Iterator[Records]:
+    """Records of IN_CLUMP of the buckets that hold several nodes. `rows` are records of IN_BUCKET, sorted."""
     state = np.zeros(4, np.int64)
-    for batch in batches:
-        out = np.empty((2 * batch.num_rows, 2), np.int64)
-        count = _share(np.asarray(batch.column("bucket")), np.asarray(batch.column("node")), clump_nodes, state, out)
-        yield pa.RecordBatch.from_arrays([pa.array(out[:count, i].copy()) for i in range(2)], schema=schema)
+    for found in rows:
+        out = np.empty((2 * len(found), 2), np.int64)
+        count = _share(np.ascontiguousarray(found["bucket"]), np.ascontiguousarray(found["node"]), clump_nodes, state, out)
+        yield out[:count].view(IN_CLUMP)[:, 0]
 
 
 @compiled
@@ -104,24 +118,46 @@ def _lead(clump: Any, node: Any, sketch: Any, nodes: Any, state: Any, leaders: A
     return count
 
 
-def pairs(batches: Iterable[pa.RecordBatch], low: int, high: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Rows (a, b, agreeing) of a leader and a node that agree in at least `low` bytes.
+def pairs(rows: Iterable[Records], low: int, high: int) -> Iterator[Records]:
+    """Records of PAIR: a leader and a node that agree in at least `low` bytes. `rows` are records of `sketched`, sorted by clump and node.
 
-    Batches have `clump`, `node` and `sketch` (binary), sorted by clump and node. A node is done where it agrees with a leader in `high`
-    bytes; below that it is a pair to be checked, and the next leaders are tried too.
+    A node is done where it agrees with a leader in `high` bytes; below that it is a pair to be checked, and the next leaders are tried too.
     """
     state = np.zeros(3, np.int64)
     nodes = np.empty(MOST_LEADERS, np.int64)
     leaders = np.empty((0, 0), np.uint8)
-    for batch in batches:
-        if batch.num_rows == 0:
-            continue
-        data, offsets = text_buffers(batch.column("sketch"))
-        sketch = data[offsets[0] : offsets[-1]].reshape(batch.num_rows, -1)
+    for found in rows:
+        sketch = np.ascontiguousarray(found["sketch"])
         if not leaders.size:
             leaders = np.empty((MOST_LEADERS, sketch.shape[1]), np.uint8)
-        out = np.empty((MOST_CHECKS * batch.num_rows, 3), np.int64)
-        clump, node = (np.asarray(batch.column(name)) for name in ("clump", "node"))
+        out = np.empty((MOST_CHECKS * len(found), 3), np.int64)
+        clump, node = (np.ascontiguousarray(found[name]) for name in ("clump", "node"))
         count = _lead(clump, node, sketch, nodes, state, leaders, low, high, out)
-        columns = [pa.array(out[:count, i].copy()) for i in range(3)]
-        yield pa.RecordBatch.from_arrays([c.cast(f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+        yield out[:count].view(PAIR)[:, 0]
+
+
+def with_sketches(rows: Iterable[Records], nodes: Records) -> Iterator[Records]:
+    """Records of `sketched`: records of IN_CLUMP, each with the sketch of its node; a row whose node has none is left out.
+
+    `nodes` are records of `sketched_nodes`, in any order, and may be several of a node.
+    """
+    nodes = nodes[np.argsort(nodes["node"], kind="stable")]
+    names = np.ascontiguousarray(nodes["node"])
+    kind = sketched(nodes.dtype["sketch"].shape[0])
+    for found in rows:
+        place = np.searchsorted(names, found["node"])
+        is_there = place < len(names)
+        is_there[is_there] = names[place[is_there]] == found["node"][is_there]
+        out = np.empty(int(is_there.sum()), kind)
+        out["clump"], out["node"] = found["clump"][is_there], found["node"][is_there]
+        out["sketch"] = nodes["sketch"][place[is_there]]
+        yield out
+
+
+def most_agreeing(rows: Iterable[Records]) -> Records:
+    """Of records of PAIR each pair once, with the most bytes in which it was seen to agree, by a and b."""
+    found = np.concatenate([np.empty(0, PAIR), *rows])
+    found = found[np.lexsort((found["agreeing"], found["b"], found["a"]))]
+    is_last = np.ones(len(found), bool)
+    is_last[:-1] = (found["a"][1:] != found["a"][:-1]) | (found["b"][1:] != found["b"][:-1])
+    return found[is_last]

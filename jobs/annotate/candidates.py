@@ -1,15 +1,18 @@
 """Which nodes look alike: from signatures to pairs near the threshold or above it.
 
 A node stands for all contents of one signature. Nodes that agree in a band meet in a bucket (`udfs.bands`); buckets are read as sorted
-streams (`udfs.buckets`), so none is ever held. What is shuffled is 16 bytes per node and band, and for nodes that meet others
-a byte per hash.
+streams (`udfs.buckets`), so none is ever held. What is shuffled is 16 bytes per node and band, a byte per hash for each node, and
+for every bucket in which a node meets others once more; it travels in packets (`udfs.packets`), since Spark's own shuffle, sort and join
+of so many small rows cost several times all else.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -17,9 +20,10 @@ from udfs import buckets
 from udfs.bands import Banding, chosen
 from udfs.bands import buckets as buckets_of
 from udfs.minhash import matrix, standard_error
+from udfs.packets import Records, in_order, packed, unpacked
 
-_SHARED = pa.schema([pa.field("clump", pa.int64()), pa.field("node", pa.int64())])
-_PAIRS = pa.schema([pa.field("a", pa.int64()), pa.field("b", pa.int64()), pa.field("agreeing", pa.int32())])
+PART_BYTES = 64 << 20
+MET_ROWS = 50_000  # of a clump with their sketches, made at a time
 _BATCH_ROWS = 1000
 
 
@@ -55,25 +59,17 @@ class Target:
 
 def bucket_rows(signatures: DataFrame, banding: Banding) -> DataFrame:
     """Rows (bucket, node) of signatures (node, signature): one per band."""
-
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for start in range(0, batch.num_rows, _BATCH_ROWS):
-                part = batch.slice(start, _BATCH_ROWS)
-                found = buckets_of(matrix(part.column("signature")), banding)
-                node = np.repeat(np.asarray(part.column("node")), banding.bands)
-                yield pa.RecordBatch.from_arrays([pa.array(found.ravel()), pa.array(node)], names=["bucket", "node"])
-
-    return signatures.select("node", "signature").mapInArrow(run, "bucket long, node long")
+    return signatures.select("node", "signature").mapInArrow(partial(bucket_batches, banding=banding), "bucket long, node long")
 
 
-def shared_buckets(rows: DataFrame) -> DataFrame:
-    """Rows (clump, node) of the buckets in which several nodes meet, out of rows (bucket, node)."""
-
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield from buckets.shared(batches, _SHARED)
-
-    return rows.repartition("bucket").sortWithinPartitions("bucket", "node").mapInArrow(run, "clump long, node long")
+def bucket_batches(batches: Iterable[pa.RecordBatch], banding: Banding) -> Iterator[pa.RecordBatch]:
+    """Batches (bucket, node) of batches (node, signature)."""
+    for batch in batches:
+        for start in range(0, batch.num_rows, _BATCH_ROWS):
+            part = batch.slice(start, _BATCH_ROWS)
+            found = buckets_of(matrix(part.column("signature")), banding)
+            node = np.repeat(np.asarray(part.column("node")), banding.bands)
+            yield pa.RecordBatch.from_arrays([pa.array(found.ravel()), pa.array(node)], names=["bucket", "node"])
 
 
 def sketch_rows(signatures: DataFrame) -> DataFrame:
@@ -89,17 +85,87 @@ def sketch_rows(signatures: DataFrame) -> DataFrame:
     return signatures.select("node", "signature").mapInArrow(run, "node long, sketch binary").dropDuplicates(["node"])
 
 
-def pairs(clumps: DataFrame, sketches: DataFrame, target: Target) -> DataFrame:
-    """Rows (a, b, similarity, is_sure), a < b, of nodes that are alike or nearly so; each pair once."""
-    low, high, hashes = target.low, target.high, target.hashes
+def part_count(nodes: int, banding: Banding, cores: int) -> int:
+    """Enough parts that none holds more than about PART_BYTES, but for a bucket that is larger itself."""
+    return max(2 * cores, -(-nodes * banding.bands * buckets.IN_BUCKET.itemsize // PART_BYTES))
+
+
+def pairs(signatures: DataFrame, rows: DataFrame | None, target: Target, parts: int) -> DataFrame:
+    """Rows (a, b, similarity, is_sure), a < b, of nodes that are alike or nearly so; each pair once.
+
+    signatures: (node, signature) of all that may meet, a node as often as one likes. rows: (bucket, node) of the buckets in which they may;
+    None: in all. Four shuffles of packets, each into `parts`: by bucket, by node, by clump, by pair.
+    """
+    hashes, low, high = target.hashes, target.low, target.high
+    if rows is None:
+        found = mapped(signatures.select("node", "signature"), partial(_in_buckets, banding=target.banding), "bucket", parts)
+    else:
+        found = mapped(rows.select("bucket", "node"), _as_records, "bucket", parts)
+    clumps = mapped(found.repartitionById(parts, "part"), _clumps, "node", parts)
+    sketches = mapped(signatures.select("node", "signature"), _sketches, "node", parts)
+    both = clumps.withColumn("is_sketch", F.lit(False)).unionByName(sketches.withColumn("is_sketch", F.lit(True)))
+    met = mapped(both.repartitionById(parts, "part"), partial(_met, hashes=hashes), "clump", parts)
+    compared = mapped(met.repartitionById(parts, "part"), partial(_compared, hashes=hashes, low=low, high=high), "a", parts)
+    once = compared.repartitionById(parts, "part").mapInArrow(_once, "a long, b long, agreeing long")
+    return once.select("a", "b", estimate(F.col("agreeing"), hashes).alias("similarity"), (F.col("agreeing") >= high).alias("is_sure"))
+
+
+def mapped(rows: DataFrame, function: Callable[[Iterable[pa.RecordBatch]], Iterable[Records]], key: str, parts: int) -> DataFrame:
+    """Packets (part, records) of the records that `function` makes of a task's batches, by one of their fields."""
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield from buckets.pairs(batches, low, high, _PAIRS)
+        yield from packed(function(batches), key, parts)
 
-    rows = clumps.join(sketches, "node").select("clump", "node", "sketch")
-    met = rows.repartition("clump").sortWithinPartitions("clump", "node").mapInArrow(run, "a long, b long, agreeing int")
-    once = met.groupBy("a", "b").agg(F.max("agreeing").alias("agreeing"))
-    return once.select("a", "b", estimate(F.col("agreeing"), hashes).alias("similarity"), (F.col("agreeing") >= high).alias("is_sure"))
+    return rows.mapInArrow(run, "part int, records binary")
+
+
+def _in_buckets(batches: Iterable[pa.RecordBatch], banding: Banding) -> Iterator[Records]:
+    for batch in bucket_batches(batches, banding):
+        yield from _as_records([batch])
+
+
+def _as_records(batches: Iterable[pa.RecordBatch]) -> Iterator[Records]:
+    for batch in batches:
+        found = np.empty(batch.num_rows, buckets.IN_BUCKET)
+        for name in ("bucket", "node"):
+            found[name] = np.asarray(batch.column(name))
+        yield found
+
+
+def _clumps(batches: Iterable[pa.RecordBatch]) -> Iterator[Records]:
+    return buckets.shared(in_order(unpacked(batches, buckets.IN_BUCKET), "bucket", "node"))
+
+
+def _sketches(batches: Iterable[pa.RecordBatch]) -> Iterator[Records]:
+    for batch in batches:
+        if batch.num_rows:
+            sketch = buckets.sketches(matrix(batch.column("signature")))
+            found = np.empty(batch.num_rows, buckets.sketched_nodes(sketch.shape[1]))
+            found["node"], found["sketch"] = np.asarray(batch.column("node")), sketch
+            yield found
+
+
+def _met(batches: Iterable[pa.RecordBatch], hashes: int) -> Iterator[Records]:
+    """A part's clumps with the sketches of their nodes. It holds the part: a node is in a clump a band at most, so none is large."""
+    clumps: list[Records] = []
+    nodes: list[Records] = [np.empty(0, buckets.sketched_nodes(hashes))]
+    for batch in batches:
+        is_sketch = batch.column("is_sketch")
+        nodes += unpacked([batch.filter(is_sketch)], buckets.sketched_nodes(hashes))
+        clumps += unpacked([batch.filter(pc.invert(is_sketch))], buckets.IN_CLUMP)
+    known = np.concatenate(nodes)
+    cut = (part for rows in clumps for part in np.array_split(rows, -(-len(rows) // MET_ROWS)))
+    return buckets.with_sketches(cut, known)
+
+
+def _compared(batches: Iterable[pa.RecordBatch], hashes: int, low: int, high: int) -> Iterator[Records]:
+    return buckets.pairs(in_order(unpacked(batches, buckets.sketched(hashes)), "clump", "node"), low, high)
+
+
+def _once(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    found = buckets.most_agreeing(unpacked(batches, buckets.PAIR))
+    names = ["a", "b", "agreeing"]
+    yield pa.RecordBatch.from_arrays([pa.array(np.ascontiguousarray(found[name])) for name in names], names=names)
 
 
 def estimate(agreeing: Column, hashes: int) -> Column:

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.annotate import signatures
-from jobs.annotate.candidates import Target, bucket_rows, pairs, shared_buckets, sketch_rows
+from jobs.annotate.candidates import Target, bucket_rows, pairs, part_count, sketch_rows
 from jobs.annotate.chains import with_centres
 from jobs.annotate.components import components
 from jobs.annotate.touched import KEY, Touched, touched
@@ -106,25 +106,27 @@ def known_nodes(tables: Tables, params: DuplicatesParams) -> DataFrame:
 def compared(
     tables: Tables, present: DataFrame, again: Touched | None, params: DuplicatesParams, staging: Staging
 ) -> tuple[DataFrame, DataFrame]:
-    """Rows (a, b, similarity, is_true, is_duplicate) of what met and is alike or nearly so; and the sketches (node, sketch) of what met."""
+    """Rows (a, b, similarity, is_true, is_duplicate) of what met and is alike or nearly so; and (node, sketch) of all that is alike."""
     spark, target = tables.spark, params.target
-    signed = present.where("signature is not null")
-    rows = bucket_rows(signed, target.banding)
+    signed, rows = present.where("signature is not null"), None
+    meeting = signed
     if again:
         wanted = bucket_rows(signed.join(again.nodes, "node", "left_semi"), target.banding).select("bucket").distinct()
-        rows = rows.join(wanted, "bucket", "left_semi")
-    clumps = staging.keep(spark, shared_buckets(rows), "clumps")
-    met = signed.join(clumps.select("node").distinct(), "node", "left_semi")
-    sketches = staging.keep(spark, sketch_rows(met), "sketches")
-    found = pairs(clumps, sketches, target)
+        rows = staging.keep(spark, bucket_rows(signed, target.banding).join(wanted, "bucket", "left_semi"), "buckets")
+        meeting = signed.join(rows.select("node").distinct(), "node", "left_semi")
+    parts = part_count(tables.account.read_rows, target.banding, tables.cores)
+    found = pairs(meeting, rows, target, parts)
     if again:
         found = found.join(again.nodes.withColumnRenamed("node", "a"), "a", "left_semi")
     found = staging.keep(spark, found, "pairs")
-    checked = true_similarities(tables, found.where("not is_sure").select("a", "b"), met, params.shingle_tokens, staging)
+    checked = true_similarities(tables, found.where("not is_sure").select("a", "b"), signed, params.shingle_tokens, staging)
     sure = found.where("is_sure").select("a", "b", "similarity", F.lit(False).alias("is_true"))
     verified = sure.unionByName(checked.withColumn("is_true", F.lit(True)))
     verified = verified.withColumn("is_duplicate", ~F.col("is_true") | (F.col("similarity") >= params.threshold))
-    return staging.keep(spark, verified, "verified"), sketches
+    verified = staging.keep(spark, verified, "verified")
+    edges = verified.where("is_duplicate")
+    grouped_nodes = edges.select(F.col("a").alias("node")).union(edges.select("b")).distinct()
+    return verified, staging.keep(spark, sketch_rows(signed.join(grouped_nodes, "node", "left_semi")), "sketches")
 
 
 def grouped(present: DataFrame, again: Touched | None, labels: DataFrame, made: str) -> DataFrame:

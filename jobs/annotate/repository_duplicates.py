@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from jobs.annotate.candidates import Target
+from jobs.annotate.candidates import Target, part_count
 from jobs.annotate.components import components
 from jobs.annotate.repository_pairs import alike, compared, contained, is_smaller
 from jobs.runtime.job import Job, Replace, Write, parameter, short_hash
@@ -64,7 +64,8 @@ def transform(tables: Tables, params: RepositoryDuplicatesParams) -> Iterator[Wr
         nodes = keep(nodes, "nodes")
         sets = keep(held.select("repository", "group_id").distinct().join(nodes, "repository").drop("repository"), "sets")
         signed = repositories.join(nodes.select("repository"), "repository").select("node", "signature")
-        candidates = alike(signed, params.target, staging).unionByName(contained(sets, params.least_containment))
+        parts = part_count(tables.account.read_rows, params.target.banding, tables.cores)
+        candidates = alike(signed, params.target, parts).unionByName(contained(sets, params.least_containment))
         pairs = keep(measured(compared(candidates, sets, nodes), params), "pairs")
         edges = pairs.where("is_duplicate").select(F.least("smaller", "larger").alias("a"), F.greatest("smaller", "larger").alias("b"))
         labels = components(tables, edges, params.most_edges_in_memory, staging, "repository-stars")

@@ -6,8 +6,7 @@ A node stands for all repositories of one set of groups, so copies are compared 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.annotate.candidates import Target, bucket_rows, pairs, shared_buckets, sketch_rows
-from jobs.runtime.staging import Staging
+from jobs.annotate.candidates import Target, pairs
 from udfs.minhash import standard_error
 
 SAMPLED_GROUPS = 64  # of a node, least hashes first: what it is looked up by
@@ -15,12 +14,9 @@ MOST_HOLDERS = 16  # of a group, largest first: who may contain a node that is i
 MOST_CONTAINERS = 8  # of a node, by shared sampled groups: with whom it is compared
 
 
-def alike(signed: DataFrame, target: Target, staging: Staging) -> DataFrame:
+def alike(signed: DataFrame, target: Target, parts: int) -> DataFrame:
     """Rows (a, b) of nodes whose signatures (node, signature) agree about as often as the target's threshold, or more."""
-    spark = signed.sparkSession
-    clumps = staging.keep(spark, shared_buckets(bucket_rows(signed, target.banding)), "repository-clumps")
-    met = signed.join(clumps.select("node").distinct(), "node", "left_semi")
-    return pairs(clumps, sketch_rows(met), target).select("a", "b")
+    return pairs(signed, None, target, parts).select("a", "b")
 
 
 def contained(sets: DataFrame, least_containment: float) -> DataFrame:

@@ -32,6 +32,7 @@ ALWAYS = {
     "spark.hadoop.parquet.page.size.row.check.min": "8",
     "spark.sql.files.maxPartitionBytes": str(16 << 20),
     "spark.sql.execution.arrow.maxRecordsPerBatch": "4000",
+    "spark.sql.execution.arrow.maxBytesPerBatch": str(32 << 20),  # rows may be long: packets, sets of shingles
 }
 
 

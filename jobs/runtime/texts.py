@@ -40,15 +40,24 @@ def map_texts(wanted: DataFrame, function: TextFunction, schema: StructType | st
     record batches of wanted's columns (without the place) and `text`, at most about BATCH_BYTES of text each (one longer text
     alone), and returns a record batch of `schema`. It runs in Python workers and is pickled.
     """
-    others = [c for c in wanted.columns if c not in (FILE, BLOCK)]
-    placed = wanted.select(FILE, BLOCK, *others).repartition(tasks, FILE, BLOCK).sortWithinPartitions(FILE, BLOCK, KEY)
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for rows in blocks(batches):
-            for batch in with_texts(rows):
-                yield function(batch)
+        for batch in texts_where_they_lie(batches):
+            yield function(batch)
 
-    return placed.mapInArrow(run, schema)
+    return placed(wanted, tasks).mapInArrow(run, schema)
+
+
+def placed(wanted: DataFrame, tasks: int) -> DataFrame:
+    """Rows shuffled and sorted by where their texts lie."""
+    others = [c for c in wanted.columns if c not in (FILE, BLOCK)]
+    return wanted.select(FILE, BLOCK, *others).repartition(tasks, FILE, BLOCK).sortWithinPartitions(FILE, BLOCK, KEY)
+
+
+def texts_where_they_lie(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows of a task, those of one file and block together, with their texts: batches without the place and with `text`."""
+    for rows in blocks(batches):
+        yield from with_texts(rows)
 
 
 def bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -115,9 +124,11 @@ def _bounded(rows: pa.Table, texts: pa.Array, position: pa.ChunkedArray) -> Iter
     order = np.asarray(position)
     ends = np.cumsum(np.asarray(pc.binary_length(texts)).astype(np.int64)[order])
     start = 0
+    is_in_order = bool((order == np.arange(len(order))).all())
     while start < len(order):
         base = ends[start - 1] if start else 0
         end = max(start + 1, int(np.searchsorted(ends, base + BATCH_BYTES, side="right")))
-        batch = rows.slice(start, end - start).append_column(TEXT, texts.take(pa.array(order[start:end])))
-        yield batch.combine_chunks().to_batches()[0]
+        # A slice costs nothing where all texts of a row group are wanted in its order; else they are copied.
+        found = texts.slice(start, end - start) if is_in_order else texts.take(pa.array(order[start:end]))
+        yield rows.slice(start, end - start).append_column(TEXT, found).combine_chunks().to_batches()[0]
         start = end

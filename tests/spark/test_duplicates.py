@@ -120,6 +120,16 @@ def test_texts_without_tokens_and_short_ones_are_alone_unless_their_tokens_are_e
     assert groups_of(tables, texts) == [[3, 5]]
 
 
+def test_texts_that_differ_in_white_space_alone_are_one_group_without_a_pair(tables):
+    """As all-identical files are: identical ones are one content already."""
+    texts = [SOURCES[0].replace("\n", "\n" + " " * number) for number in range(100)]
+    put(tables, [*texts, SOURCES[1]])
+    annotate(tables)
+    assert groups_of(tables, [*texts, SOURCES[1]]) == [list(range(100))]
+    assert tables[DUPLICATE_PAIRS].count() == 0
+    assert len({row.node for row in tables[DUPLICATES].collect()}) == 2
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_any_order_of_new_and_deleted_texts_gives_the_tables_of_a_full_run(fresh, seed):
     draw = random.Random(seed)

@@ -1,41 +1,48 @@
 """Pairs out of buckets: the streaming kernels against a plain reading of their definition, however the stream is cut into batches."""
 
+from collections.abc import Iterable
 from itertools import groupby, pairwise
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from udfs import buckets
-from udfs.buckets import MOST_CHECKS, MOST_LEADERS, least_agreeing, pairs, shared, similarity
-
-SHARED = pa.schema({"clump": pa.int64(), "node": pa.int64()})
-PAIRS = pa.schema({"a": pa.int64(), "b": pa.int64(), "agreeing": pa.int32()})
+from udfs.buckets import (
+    IN_BUCKET,
+    IN_CLUMP,
+    MOST_CHECKS,
+    MOST_LEADERS,
+    PAIR,
+    least_agreeing,
+    most_agreeing,
+    pairs,
+    shared,
+    similarity,
+    sketched,
+    sketched_nodes,
+    with_sketches,
+)
 
 rows = st.lists(st.tuples(st.integers(-3, 3), st.integers(-8, 8)), max_size=60).map(sorted)
 cuts = st.lists(st.integers(0, 60), max_size=4).map(sorted)
 
 
-def batches(table: pa.Table, where: list[int]) -> list[pa.RecordBatch]:
-    edges = [0, *[min(c, table.num_rows) for c in where], table.num_rows]
-    whole = table.combine_chunks().to_batches()
-    if not whole:
-        return []
-    return [whole[0].slice(a, b - a) for a, b in pairwise(edges)]
+def pieces(records: np.ndarray, where: list[int]) -> list[np.ndarray]:
+    edges = [0, *[min(c, len(records)) for c in where], len(records)]
+    return [records[a:b] for a, b in pairwise(edges)]
 
 
-def found_rows(found: list[pa.RecordBatch], schema: pa.Schema) -> list[tuple[int, ...]]:
-    return list(zip(*(c.to_pylist() for c in pa.Table.from_batches(found, schema).columns), strict=True))
+def found_rows(found: Iterable[np.ndarray]) -> list[tuple[int, ...]]:
+    return [tuple(map(int, row)) for records in found for row in records.tolist()]
 
 
 @given(rows, cuts, st.integers(2, 5))
 def test_shared_keeps_each_node_of_a_bucket_of_several_once_and_every_clump_starts_with_the_least(
     given_rows: list[tuple[int, int]], where: list[int], clump_nodes: int
 ) -> None:
-    table = pa.table({"bucket": pa.array([r[0] for r in given_rows], pa.int64()), "node": pa.array([r[1] for r in given_rows], pa.int64())})
-    found = found_rows(list(shared(batches(table, where), SHARED, clump_nodes)), SHARED)
+    found = found_rows(shared(pieces(np.array(given_rows, IN_BUCKET), where), clump_nodes))
     expected = []
     for bucket, members in groupby(given_rows, key=lambda r: r[0]):
         nodes = sorted({node for _, node in members})
@@ -70,15 +77,9 @@ def test_pairs_are_members_and_leaders(given_rows: list[tuple[int, int]], where:
     rng = np.random.default_rng(seed)
     sketch = {node: rng.integers(0, 3, 6).astype(np.uint8) for node in range(-8, 9)}
     unique = sorted(set(given_rows))
-    table = pa.table(
-        {
-            "clump": pa.array([r[0] for r in unique], pa.int64()),
-            "node": pa.array([r[1] for r in unique], pa.int64()),
-            "sketch": pa.array([sketch[r[1]].tobytes() for r in unique], pa.binary()),
-        }
-    )
+    records = np.array([(clump, node, sketch[node]) for clump, node in unique], sketched(6))
     clumps = {clump: [node for _, node in members] for clump, members in groupby(unique, key=lambda r: r[0])}
-    found = found_rows(list(pairs(batches(table, where), low, low + more, PAIRS)), PAIRS)
+    found = found_rows(pairs(pieces(records, where), low, low + more))
     assert found == plain_pairs(clumps, sketch, low, low + more)
 
 
@@ -87,10 +88,8 @@ def test_unlike_nodes_become_leaders_up_to_a_bound() -> None:
     sketch = np.arange(count, dtype=np.uint8)[:, None].repeat(16, axis=1)
     table = {node: sketch[node % (2 * MOST_LEADERS)] for node in range(count)}
     found = plain_pairs({0: list(range(count))}, table, 16, 16)
-    batch = pa.record_batch(
-        {"clump": pa.array([0] * count), "node": pa.array(range(count)), "sketch": [table[n].tobytes() for n in range(count)]}
-    )
-    assert found_rows(list(pairs([batch], 16, 16, PAIRS)), PAIRS) == found
+    records = np.array([(0, node, table[node]) for node in range(count)], sketched(16))
+    assert found_rows(pairs([records], 16, 16)) == found
     assert len(found) == MOST_LEADERS  # the second round of sketches finds its leaders, where they were kept
 
 
@@ -105,3 +104,23 @@ def test_bytes_that_agree_by_chance_are_taken_out(jaccard: float) -> None:
     least = least_agreeing(jaccard, 128)
     assert similarity(np.array([least]), 128)[0] >= jaccard - 1e-9
     assert least == 0 or similarity(np.array([least - 1]), 128)[0] < jaccard
+
+
+@given(rows, cuts, st.sets(st.integers(-8, 8)))
+def test_rows_get_the_sketch_of_their_node_and_those_without_one_are_left_out(
+    given_rows: list[tuple[int, int]], where: list[int], known: set[int]
+) -> None:
+    nodes = np.array([(node, [node + 8] * 3) for node in [*sorted(known), *sorted(known)[::-1]]], sketched_nodes(3))
+    found = list(with_sketches(pieces(np.array(given_rows, IN_CLUMP), where), nodes))
+    rows_found = [(int(r["clump"]), int(r["node"])) for records in found for r in records]
+    assert rows_found == [row for row in given_rows if row[1] in known]
+    assert all((r["sketch"] == r["node"] + 8).all() for records in found for r in records)
+
+
+@given(st.lists(st.tuples(st.integers(-2, 2), st.integers(-2, 2), st.integers(0, 9)), max_size=40), cuts)
+def test_a_pair_that_met_often_is_there_once_with_the_most_that_agreed(given_pairs: list[tuple[int, int, int]], where: list[int]) -> None:
+    expected: dict[tuple[int, int], int] = {}
+    for a, b, agreeing in given_pairs:
+        expected[a, b] = max(agreeing, expected.get((a, b), 0))
+    found = most_agreeing(pieces(np.array(given_pairs, PAIR), where))
+    assert found_rows([found]) == [(a, b, agreeing) for (a, b), agreeing in sorted(expected.items())]
