@@ -1,8 +1,8 @@
 """Whether two versions of a file are the same syntax tree: what a formatter changes, and no meaning.
 
-Two trees are the same if their named nodes are, in shape and kind, and the texts of their leaves: identifiers, numbers, operators, keywords.
-Left out are quotes, a comma before a closing bracket, a semicolon that ends a node: what formatters add; a comment counts without white space. So a pair of brackets
-that groups, which is a node of its own, is a difference. A tree with an error is the same as none.
+Two trees are the same if their named nodes are, in shape and kind, and the texts of their leaves: identifiers, numbers, operators,
+keywords. Left out is what formatters add: quotes, a comma before a closing bracket, a semicolon that ends a node; a comment counts without
+white space. So a pair of brackets that groups, which is a node of its own, is a difference. A tree with an error is the same as none.
 """
 
 from collections.abc import Iterator, Mapping

@@ -28,7 +28,7 @@ new file mode 100644
 @pytest.mark.parametrize(
     ("patch", "message"),
     [
-        (FIRST, "Say hello to more people\nWho greets one greets all."),
+        (FIRST, "Say hello to more people\n\nWho greets one greets all."),
         (SECOND, "Say goodbye too"),
         ("Fix it\n\n--- a/x\n", "Fix it"),
         ("--- a/x\n", "No description"),
