@@ -41,24 +41,14 @@ def _counted(text: str) -> Counter[str]:
 
 
 def changed_terms(counts: Counter[str], old: str, new: str) -> Counter[str]:
-    """The terms of a file whose text was `old` and is `new`, from those it had: no term crosses a line, so the lines that one of them has
-    more often are enough. The lines before the first that differs, and after the last, are not even looked at."""
+    """The terms of a file whose text was `old` and is `new`, from those it had: no term crosses a line, so the lines between the first that
+    differs and the last are enough."""
     start = _same_lines(old, new)
     end = _same_lines(old[start:], new[start:], from_end=True)
-    before = Counter(old[start : len(old) - end].split("\n"))
-    after = Counter(new[start : len(new) - end].split("\n"))
     found = counts.copy()
-    for term, count in _counted(_text_of(after.items() - before.items())).items():
-        found[term] += count
-    for term, count in _counted(_text_of(before.items() - after.items())).items():
-        found[term] -= count
-        if not found[term]:
-            del found[term]
-    return found
-
-
-def _text_of(lines: Iterable[tuple[str, int]]) -> str:
-    return "\n".join(line for line, count in lines for _ in range(count))
+    found.subtract(_counted(old[start : len(old) - end]))
+    found.update(_counted(new[start : len(new) - end]))
+    return Counter({term: count for term, count in found.items() if count})
 
 
 def _same_lines(one: str, other: str, from_end: bool = False) -> int:
