@@ -7,42 +7,31 @@ and at ten times as many.
 """
 
 import argparse
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import bm25s
 
+from benchmarks.histories import add_arguments, history_of
 from benchmarks.measure import report, result, tree_cpu_s
-from jobs import sources
 from jobs.assemble.commit_rows import RANKS
 from jobs.assemble.commit_snapshots import Snapshot, walk
 from jobs.ingest.commits import commit_row
-from jobs.sources.history import commit_ids, open_bundle, read_commits
+from jobs.sources.history import read_commits
 from jobs.sources.quarantine import Quarantine
 from udfs.bm25 import K1, B, Index, file_terms, terms
-
-PROJECT = Path(__file__).parents[1]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repository", default=str(PROJECT), metavar="PATH", help="default: this project's own history")
-    parser.add_argument("--commits", type=int, default=1000)
+    add_arguments(parser, 1000)
     parser.add_argument("--sample", type=int, default=10, help="commits at which the alternative works")
     arguments = parser.parse_args()
-    source = sources.parse_source(f"git:{arguments.repository}")
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = Path(folder) / "bundle"
-        if not sources.keep_history(source, bundle):
-            raise SystemExit(f"{arguments.repository} has no history that can be read: one commit, or shallow")
-        with open_bundle(bundle) as repository:
-            ids = list(commit_ids(repository, str(sources.facts(source).commit)))[-arguments.commits :]
-            commits = [row for row in (commit_row("r", one) for one in read_commits(repository, ids)) if row["parents"]]
-            measured(repository, commits, set(range(0, len(commits), max(1, len(commits) // arguments.sample))))
+    with history_of(arguments.repository, arguments.commits) as (repository, ids):
+        commits = [row for row in (commit_row("r", one) for one in read_commits(repository, ids)) if row["parents"]]
+        measured(repository, commits, set(range(0, len(commits), max(1, len(commits) // arguments.sample))))
 
 
 def measured(repository: Quarantine, commits: list[dict[str, Any]], sample: set[int]) -> None:

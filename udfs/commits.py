@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-VERSION = 1
+VERSION = 2
 MOST_PATHS = 100
 MOST_LINES = 2_000
 
@@ -23,7 +23,7 @@ FLAGS = {
     "data_only": "all its paths are lock files or data",
     "oversized": f"it changes more than {MOST_PATHS} paths or {MOST_LINES:,} lines",
     "submodules_only": "it moves submodules and nothing else",
-    "formatting_only": "it changes nothing but white space",
+    "formatting_only": "it changes nothing but white space, or files whose syntax trees stay the same",
     "secret": "it adds what looks like a key or a password",
     "unreadable": "its patch cannot be made, or is too large to be looked at",
 }

@@ -2,11 +2,13 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 VERSION = 1
 _SPACE = re.compile(rb"\s+")
+_PUNCTUATION = re.compile(rb"[\s,;()\[\]{}\"'`\\]+")
 # Where a line's indentation means something.
 _INDENTED = re.compile(rb"(?:\.(?:pyi?|pyx|ya?ml|coffee|haml|pug|sass|nim|hs|fsx?|elm|rst|md|mk)|[Mm]akefile|[Ss][Cc]ons\w*)\"?$")
 
@@ -68,6 +70,19 @@ def changes_only_space(patch: bytes) -> bool:
     """
     places = [(one, hunk) for one in file_patches(patch) for hunk in one.hunks]
     return bool(places) and all(_without_space(one, hunk.removed) == _without_space(one, hunk.added) for one, hunk in places)
+
+
+def may_be_formatting(patch: bytes) -> bool:
+    """Whether the patch takes and gives the same characters in any order, but for white space, commas, semicolons, brackets and quotes.
+
+    A cheap question before files are parsed: a formatter moves and wraps text, and adds or removes these.
+    """
+    files = list(file_patches(patch))
+    return bool(files) and all(one.hunks and _letters(one, "removed") == _letters(one, "added") for one in files)
+
+
+def _letters(one: FilePatch, side: str) -> Counter[int]:
+    return Counter(_PUNCTUATION.sub(b"", b"".join(line for hunk in one.hunks for line in getattr(hunk, side))))
 
 
 def _without_space(one: FilePatch, lines: list[bytes]) -> bytes:

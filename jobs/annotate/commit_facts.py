@@ -16,6 +16,7 @@ from jobs.ingest.commits import bundle_of
 from jobs.runtime.job import Insert, Job, Write, parameter, short_hash
 from jobs.runtime.tables import Tables
 from jobs.sources.history import open_bundle, read_patches
+from jobs.sources.snapshots import Blobs, open_blobs
 from jobs.sources.source import SourceError
 from schemas.annotate import COMMIT_FACTS
 from schemas.ingest import COMMITS, REPOSITORIES
@@ -23,6 +24,10 @@ from schemas.lake import Lake
 from schemas.spark import spark_schema
 from udfs import commits, patches
 from udfs.commits import FLAGS, ChangedPath, flags_of_facts, has_secret
+from udfs.grammars import grammar_of
+from udfs.languages import language_of
+from udfs.same_trees import MAX_BYTES, FileVersions, same_trees
+from udfs.syntax import library_versions
 
 _FIELDS = tuple(ChangedPath.__dataclass_fields__)
 
@@ -34,7 +39,7 @@ class CommitFactsParams:
 
 
 def version(params: CommitFactsParams) -> str:
-    return short_hash("commit_facts", str(commits.VERSION), str(patches.VERSION), str(params.max_patch_bytes))
+    return short_hash("commit_facts", str(commits.VERSION), str(patches.VERSION), str(params.max_patch_bytes), str(library_versions()))
 
 
 def transform(tables: Tables, params: CommitFactsParams) -> Iterator[Write]:
@@ -72,13 +77,31 @@ def facts(lake: Lake, rows: list[dict[str, Any]], max_patch_bytes: int) -> pa.Re
     """Rows of COMMIT_FACTS; patches stream, and of a bundle that cannot be unpacked there are none."""
     left = {row["commit"]: row for row in rows}
     found = []
+    asked: dict[int, list[FileVersions]] = {}
     try:
-        with bundle_of(lake, rows[0]["history"]) as bundle, open_bundle(bundle) as repository:
+        with bundle_of(lake, rows[0]["history"]) as bundle, open_bundle(bundle) as repository, open_blobs(repository) as blobs:
             for commit, patch in read_patches(repository, list(left), max_patch_bytes):
-                found.append(facts_of(left.pop(commit), patch))
+                row = left.pop(commit)
+                found.append(facts_of(row, patch))
+                if patch and not found[-1]["flags"] and patches.may_be_formatting(patch):
+                    asked[len(found) - 1] = versions_of(row, blobs)
+            for place in same_trees(asked):
+                found[place]["flags"] = ["formatting_only"]
     except SourceError:
         found += [facts_of(row, None) for row in left.values()]
     return pa.RecordBatch.from_pylist(found, schema=COMMIT_FACTS.arrow_schema)
+
+
+def versions_of(row: dict[str, Any], blobs: Blobs) -> list[FileVersions]:
+    """Both texts of each file that a commit changes; none where one of them cannot be parsed, or is new, gone or renamed."""
+    found = []
+    for change in row["changes"]:
+        language = language_of(change["path"], b"") if change["status"] == "modified" else None
+        texts = [blobs.read(change[name], MAX_BYTES) for name in ("old_blob", "new_blob")] if language and grammar_of(language) else []
+        if language is None or len(texts) < 2 or None in texts:
+            return []
+        found.append(FileVersions(language, texts[0] or b"", texts[1] or b""))
+    return found
 
 
 def facts_of(row: dict[str, Any], patch: bytes | None) -> dict[str, Any]:

@@ -64,7 +64,10 @@ def queries(message: str) -> dict[str, list[str]]:
 def made(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | None, plan: Plan) -> dict[str, Any]:
     """A row of MADE."""
     changed = {change["old_path"] or change["path"] for change in commit["changes"]}
-    found = {name: snapshot.index.search(asked, RANKS) for name, asked in queries(commit["message"]).items()}
+    asked = queries(commit["message"])
+    found = {"message": snapshot.index.search(asked["message"], RANKS)}
+    is_same = asked["subject"] == asked["message"]
+    found["subject"] = found["message"] if is_same else snapshot.index.search(asked["subject"], RANKS)
     ranks = {name: next((rank for rank, (path, _) in enumerate(some, start=1) if path in changed), None) for name, some in found.items()}
     row = without(commit, plan, None) | {"snapshot_files": len(snapshot.index), "best_rank": ranks[plan.query]}
     row |= {"subject_rank": ranks["subject"], "cuts": ["index"] if snapshot.is_index_full else []}

@@ -34,12 +34,14 @@ class CommitExample:
 
 @dataclass(frozen=True)
 class Variant:
-    """The documents of one layout. `reasons` are why commits have none; `found` how many have a changed file among the first of RANKS."""
+    """The documents of one layout. `reasons` are why commits have none; `found` how many have a changed file among the first of RANKS, and
+    `found_by_subject` the same where the first line of the message asks."""
 
     layout: str
     documents: int
     reasons: tuple[tuple[str, int], ...]
     found: tuple[int, ...]
+    found_by_subject: tuple[int, ...]
     mean_bytes: tuple[float, ...]
     cuts: tuple[tuple[str, int], ...]
 
@@ -89,7 +91,8 @@ def _flags(tables: LakeTables) -> tuple[Flag, ...]:
 def _variants(tables: LakeTables) -> tuple[Variant, ...]:
     if not tables.has(COMMIT_CONTEXTS):
         return ()
-    sums = ", ".join(f"sum(case when best_rank <= {rank} then 1 else 0 end) as found_{rank}" for rank in RANKS)
+    asked = [(name, rank) for name in ("best", "subject") for rank in RANKS]
+    sums = ", ".join(f"sum(case when {name}_rank <= {rank} then 1 else 0 end) as {name}_{rank}" for name, rank in asked)
     means = ", ".join(f"avg({name}_bytes) as {name}" for name in PARTS)
     rows = tables.rows(f"""
         select layout, count(*) as n, {sums}, {means} from assemble_commit_contexts where reason is null group by layout order by layout""")
@@ -104,7 +107,8 @@ def _variants(tables: LakeTables) -> tuple[Variant, ...]:
             row["layout"],
             row["n"],
             tuple((one["reason"], one["n"]) for one in reasons if one["layout"] == row["layout"]),
-            tuple(row[f"found_{rank}"] for rank in RANKS),
+            tuple(row[f"best_{rank}"] for rank in RANKS),
+            tuple(row[f"subject_{rank}"] for rank in RANKS),
             tuple(row[name] for name in PARTS),
             tuple((one["cut"], one["n"]) for one in cuts if one["layout"] == row["layout"]),
         )

@@ -12,6 +12,7 @@ from tests.lake_builder import POLICY, LakeRows, lake_rows, standard_library
 
 FLAGS = [["merge"], ["merge", "bot"], ["bot"], [], []]
 RANKS = [1, 5, 6, 21, None]
+SUBJECT_RANKS = [None, 1, 1, 20, None]
 
 
 def rows(names: tuple[str, ...] = ("a", "b")) -> LakeRows:
@@ -22,7 +23,8 @@ def rows(names: tuple[str, ...] = ("a", "b")) -> LakeRows:
         key = {"repository": repository, "commit": commit}
         lake.add("ingest/commits", **key, parents=[], author_hash="", is_bot=False, message=repository, changes=[], change_count=0)
         lake.add("annotate/commit_facts", **key, version="v1", flags=sorted(flags))
-        context = key | sizes | {"layout": "commit/1", "snapshot_files": 3, "best_rank": RANKS[number], "cuts": ["found"] if number else []}
+        ranks = {"best_rank": RANKS[number], "subject_rank": SUBJECT_RANKS[number]}
+        context = key | sizes | ranks | {"layout": "commit/1", "snapshot_files": 3, "cuts": ["found"] if number else []}
         lake.add("assemble/commit_contexts", **context, reason="too_long" if number == 4 else None)
         if number < 4:
             text = f"@@@ commit\n{repository}\n" + "context\n" * 900 + "@@@ predict\n@@@ end\n"
@@ -43,6 +45,7 @@ def test_flags_documents_and_what_the_message_finds_are_counted(tmp_path: Path) 
     assert found.flags == (Flag("bot", 2, 1), Flag("merge", 2, 1))
     (variant,) = found.variants
     assert (variant.documents, variant.reasons, variant.found) == (4, (("too_long", 1),), (1, 2, 3))
+    assert variant.found_by_subject == (2, 2, 3)
     assert variant.mean_bytes == (10.0,) * 5 and variant.cuts == (("found", 3),)
 
 
