@@ -80,7 +80,7 @@ def labelled(lake: Lake, version: str | None = None) -> Labelled:
 
 
 def _wanted(version: str | None) -> pc.Expression:
-    where = (pc.field("status") == "rated") & (pc.field("turn") == 0)
+    where = (pc.field("status") == "rated") & (pc.field("turn") == 0) & (pc.field("kind") == "file")
     return where if version is None else where & (pc.field("version") == version)
 
 

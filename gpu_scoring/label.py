@@ -1,6 +1,6 @@
-"""Labels: a sample of the files that pass the cheap filters, rated by an oracle, a judge behind an endpoint or the rubric.
+"""Labels: a sample of files or pages, rated by an oracle, a judge behind an endpoint or the rubric. What is asked, and about what, is a
+subject (gpu_scoring/subject.py).
 
-Reads   decide/gates, ingest/contents
 Writes  annotate/labels
 """
 
@@ -18,23 +18,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gpu_scoring import prompt
 from gpu_scoring.judge import Answer, Endpoint, Judge, JudgeError, OverBudgetError
-from gpu_scoring.population import passes
-from gpu_scoring.sample import Sample, drawn
+from gpu_scoring.sample import Sample
+from gpu_scoring.subject import Subject
 from gpu_scoring.worksheet import Worksheet
 from schemas.annotate import LABELS
-from schemas.decide import GATES
-from schemas.ingest import CONTENTS
 from schemas.lake import Lake
-from udfs import rubric, syntax, text_facts
 from udfs.draws import uniform
-from udfs.syntax import SyntaxLimits
 
 RUBRIC = "rubric"
 ROWS_AT_ONCE = 64  # texts that the rubric is given in one call
+TEXTS_AT_ONCE = 256  # that go into the worksheet in one transaction
 COMMIT_EVERY = 1000  # answers
-MOST_SILENT = 10  # files in a row that the endpoint does not answer
+MOST_SILENT = 10  # texts in a row that the endpoint does not answer
 Say = Callable[[str], None]
 
 
@@ -52,30 +48,17 @@ class Summary:
     stopped: str | None = None
 
 
-def rubric_version() -> str:
-    return _hash(
-        "rubric", str(rubric.VERSION), str(syntax.VERSION), str(text_facts.VERSION), str(sorted(syntax.library_versions().items()))
-    )
+def rubric_version(subject: Subject) -> str:
+    return _hash("rubric", *subject.rubric_version)
 
 
-def judge_version(endpoint: Endpoint, most_text_bytes: int) -> str:
+def judge_version(subject: Subject, endpoint: Endpoint, most_text_bytes: int) -> str:
     """The address is no part of it: the same model elsewhere is the same oracle."""
-    return _hash("judge", endpoint.model, str(prompt.VERSION), str(most_text_bytes), str(endpoint.answer_tokens))
+    return _hash("judge", endpoint.model, subject.prompt_version, str(most_text_bytes), str(endpoint.answer_tokens))
 
 
 def _hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def sampled(lake: Lake, profile: str, count: int, shape: dict[str, int] | None) -> Sample:
-    """Of the files that pass the gates of a policy. Raises LookupError where none does."""
-    found = drawn(lake.scan(GATES, ["candidate", "language"], passes(profile)), count, shape)
-    if not found.rows.num_rows:
-        raise LookupError(
-            f"{lake.path(GATES.name)} has no file of the profile {profile} in a language of the sample.\n"
-            f"Expected what `codemill run --lake {lake.root} --source PATH --until decide --profile {profile}` makes."
-        )
-    return found
 
 
 def repeated(sample: Sample, turn: int, share: float) -> Sample:
@@ -87,7 +70,9 @@ def repeated(sample: Sample, turn: int, share: float) -> Sample:
     return Sample(rows, sample.wanted, dict(Counter(rows.column("language").to_pylist())))
 
 
-def label(lake: Lake, sample: Sample, worksheet: Worksheet, oracle: Judge | None, turn: int, most_text_bytes: int, say: Say) -> Summary:
+def label(
+    lake: Lake, subject: Subject, sample: Sample, worksheet: Worksheet, oracle: Judge | None, turn: int, most_text_bytes: int, say: Say
+) -> Summary:
     """Asks about every row of the sample that has no answer yet, and puts what was answered into the lake.
 
     `oracle` None is the rubric. Ends early, and says so in the summary, where the budget does.
@@ -96,10 +81,13 @@ def label(lake: Lake, sample: Sample, worksheet: Worksheet, oracle: Judge | None
     found = Summary(sample, worksheet.version)
     answered = {row[:2] for row in _labels(lake, worksheet.version, turn)}
     missing = [row for row in _tuples(sample.rows) if row[:2] not in answered]
-    _put_texts(lake, worksheet, missing)
+    _put_texts(lake, subject, worksheet, missing)
     wanted = {row[:2] for row in missing}
     rows = (row for row in worksheet.open_rows(turn) if row[:2] in wanted)
-    answers = judged(rows, oracle, worksheet.version, turn, most_text_bytes, found) if oracle else rated(rows, worksheet.version, turn)
+    if oracle:
+        answers = judged(rows, subject, oracle, worksheet.version, turn, most_text_bytes, found)
+    else:
+        answers = rated(rows, subject, worksheet.version, turn)
     place = 0  # what a run that was killed had been told is put into the lake too
     try:
         for row in answers:
@@ -107,7 +95,7 @@ def label(lake: Lake, sample: Sample, worksheet: Worksheet, oracle: Judge | None
             found.asked += 1
             if found.asked % COMMIT_EVERY == 0:
                 place = _commit(lake, worksheet, place)
-            say(_progress(found.asked, len(missing), time.monotonic() - start, oracle))
+            say(_progress(found.asked, len(missing), subject.kind, time.monotonic() - start, oracle))
     finally:
         _commit(lake, worksheet, place)
     keys = {row[:2] for row in _tuples(sample.rows)}
@@ -121,44 +109,36 @@ def label(lake: Lake, sample: Sample, worksheet: Worksheet, oracle: Judge | None
     return found
 
 
-def rated(rows: Iterator[tuple[str, str, str]], version: str, turn: int) -> Iterator[dict[str, Any]]:
+def rated(rows: Iterator[tuple[str, str, str]], subject: Subject, version: str, turn: int) -> Iterator[dict[str, Any]]:
     """Answers of the rubric."""
     while batch := list(islice(rows, ROWS_AT_ONCE)):
-        keys, languages, texts = zip(*batch, strict=True)
-        ratings = rubric.rate(pa.array(texts, pa.large_string()), pa.array(languages, pa.string()), SyntaxLimits()).to_pylist()
-        for key, language, rating in zip(keys, languages, ratings, strict=True):
-            is_rated = rating["status"] == "rated"
-            aspects = [f"{name} {rating[name]:.1f}" for name in rubric.ASPECTS if rating[name] is not None]
-            yield _row(key, language, version, turn, RUBRIC) | {
-                "status": "rated" if is_rated else "failed",
-                "score": rating["score"],
-                "reason": rating["zero_reason"] if is_rated else rating["status"],
-                "explanation": None if rating["zero_reason"] else ", ".join(aspects) or None,
-            }
+        keys, languages, texts = (list(column) for column in zip(*batch, strict=True))
+        for key, language, rating in zip(keys, languages, subject.rate(texts, languages), strict=True):
+            yield _row(subject, key, language, version, turn, RUBRIC) | rating
 
 
 def judged(
-    rows: Iterator[tuple[str, str, str]], judge: Judge, version: str, turn: int, most_text_bytes: int, summary: Summary
+    rows: Iterator[tuple[str, str, str]], subject: Subject, judge: Judge, version: str, turn: int, most_text_bytes: int, summary: Summary
 ) -> Iterator[dict[str, Any]]:
     """Answers of a judge, in the order in which they come. Where the budget ends no further question is asked.
 
-    A file that the endpoint did not answer is no row: it is asked again next time. Raises JudgeError where nothing is answered any more.
+    What the endpoint did not answer about is no row: it is asked again next time. Raises JudgeError where nothing is answered any more.
     """
     is_over = threading.Event()
-    silent = 0  # files in a row
+    silent = 0  # texts in a row
 
     def ask(key: str, language: str, text: str) -> dict[str, Any] | None:
         if is_over.is_set():
             return None
         try:
-            answer = judge.ask(prompt.messages(text, language, most_text_bytes))
+            answer = judge.ask(subject.messages(text, language, most_text_bytes))
         except OverBudgetError:
             summary.stopped = "the budget does not allow another question"
             is_over.set()
             return None
         if answer.failure == "unreachable":
             return {"silence": answer.detail}
-        return _row(key, language, version, turn, f"judge {judge.endpoint.model}") | _read(answer, text)
+        return _row(subject, key, language, version, turn, f"judge {judge.endpoint.model}") | _read(subject, answer, text)
 
     with ThreadPoolExecutor(judge.threads) as pool:
         running: set[Future[dict[str, Any] | None]] = set()
@@ -177,8 +157,9 @@ def judged(
                         yield answer
                     elif answer and silent > MOST_SILENT:
                         raise JudgeError(
-                            f"{judge.endpoint.url} did not answer about {silent} files in a row, each asked {judge.endpoint.attempts}"
-                            f" times: {answer['silence']}.\nWhat it answered before is kept; the same command continues when it is back."
+                            f"{judge.endpoint.url} did not answer about {silent} {subject.kind}s in a row, each asked"
+                            f" {judge.endpoint.attempts} times: {answer['silence']}.\n"
+                            "What it answered before is kept; the same command continues when it is back."
                         )
         except (JudgeError, KeyboardInterrupt):
             is_over.set()
@@ -202,30 +183,22 @@ def _commit(lake: Lake, worksheet: Worksheet, place: int) -> int:
     return place
 
 
-def _progress(asked: int, wanted: int, seconds: float, oracle: Judge | None) -> str:
+def _progress(asked: int, wanted: int, kind: str, seconds: float, oracle: Judge | None) -> str:
     left_s = seconds / asked * (wanted - asked)
     spent = f", {oracle.budget.spent_tokens:,} tokens spent" if oracle else ""
-    return f"{asked:,} of {wanted:,} files rated{spent}; about {left_s / 60:.0f} min left"
+    return f"{asked:,} of {wanted:,} {kind}s rated{spent}; about {left_s / 60:.0f} min left"
 
 
-def _row(key: str, language: str, version: str, turn: int, oracle: str) -> dict[str, Any]:
-    empty = dict.fromkeys(LABELS.names)
-    return empty | {"content_sha256": key, "language": language, "version": version, "turn": turn, "oracle": oracle, "attempts": 0}
+def _row(subject: Subject, key: str, language: str, version: str, turn: int, oracle: str) -> dict[str, Any]:
+    known = {"content_sha256": key, "language": language, "kind": subject.kind, "version": version, "turn": turn, "oracle": oracle}
+    return dict.fromkeys(LABELS.names) | known | {"attempts": 0}
 
 
-def _read(answer: Answer, text: str) -> dict[str, Any]:
+def _read(subject: Subject, answer: Answer, text: str) -> dict[str, Any]:
     usage = {"prompt_tokens": answer.prompt_tokens, "answer_tokens": answer.answer_tokens, "attempts": answer.attempts}
     if answer.failure:
         return usage | {"status": "failed", "reason": answer.failure, "answer": answer.detail}
-    rating = prompt.read_answer(answer.text, prompt.nonce_of(text), answer.was_cut_off)
-    status = "unusable" if rating.score is None else "rated"
-    return usage | {
-        "status": status,
-        "score": rating.score,
-        "reason": rating.reason,
-        "explanation": rating.explanation,
-        "answer": answer.text,
-    }
+    return usage | subject.read(answer, text) | {"answer": answer.text}
 
 
 def _labels(lake: Lake, version: str, turn: int) -> list[tuple[Any, ...]]:
@@ -238,7 +211,7 @@ def _tuples(rows: pa.Table) -> list[tuple[Any, ...]]:
     return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
 
 
-def _put_texts(lake: Lake, worksheet: Worksheet, rows: list[tuple[Any, ...]]) -> None:
+def _put_texts(lake: Lake, subject: Subject, worksheet: Worksheet, rows: list[tuple[Any, ...]]) -> None:
     """Copies the texts of the sample to the worksheet, in one pass over the contents."""
     held = worksheet.keys()
     languages: dict[str, list[tuple[str, float]]] = {}
@@ -247,7 +220,10 @@ def _put_texts(lake: Lake, worksheet: Worksheet, rows: list[tuple[Any, ...]]) ->
             languages.setdefault(key, []).append((language, draw))
     if not languages:
         return
-    where = pc.field("content_sha256").isin(pa.array(languages))
-    for batch in lake.scan(CONTENTS, ["content_sha256", "text"], where):
-        found = zip(batch.column("content_sha256").to_pylist(), batch.column("text").to_pylist(), strict=True)
-        worksheet.put((key, language, draw, text) for key, text in found for language, draw in languages[key])
+    batch: list[tuple[str, str, float, str]] = []
+    for key, text in subject.texts(lake, pa.array(languages)):
+        batch += [(key, language, draw, text) for language, draw in languages[key]]
+        if len(batch) >= TEXTS_AT_ONCE:
+            worksheet.put(batch)
+            batch = []
+    worksheet.put(batch)

@@ -1,4 +1,4 @@
-"""Which files an oracle is asked about: a sample stratified by language, drawn by content key.
+"""Which files or pages an oracle is asked about: a sample drawn by content key, of files stratified by language.
 
 The shape is that of the report's Table 17, 222,066 files of 21 languages, scaled to the number asked. Files are taken in the order of a
 draw by key, so that a smaller sample is the beginning of a larger one, and new files change no old draw.
@@ -61,7 +61,7 @@ def allocated(count: int, shape: dict[str, int], available: dict[str, int]) -> d
 def drawn(batches: Iterable[pa.RecordBatch], count: int, shape: dict[str, int] | None) -> Sample:
     """A sample of `batches` (candidate: content key, language), which stream: in memory is at most twice what is taken.
 
-    `shape` None takes files as they are, whatever their language.
+    `shape` None takes them as they are, whatever their language; a key that comes again, with its language, is one.
     """
     return _plain(batches, count) if shape is None else _stratified(batches, count, shape)
 
@@ -69,7 +69,7 @@ def drawn(batches: Iterable[pa.RecordBatch], count: int, shape: dict[str, int] |
 def _plain(batches: Iterable[pa.RecordBatch], count: int) -> Sample:
     held = _SCHEMA.empty_table()
     for batch in batches:
-        held = _first(pa.concat_tables([held, _with_draws(batch)]), count)
+        held = _first(_distinct(pa.concat_tables([held, _with_draws(batch)])), count)
     found = dict(Counter(held.column("language").to_pylist()))
     return Sample(held, found, found)
 
@@ -93,6 +93,10 @@ def _with_draws(batch: pa.RecordBatch) -> pa.Table:
     keys, languages = batch.column("candidate"), batch.column("language")
     rows = pa.table([keys, languages, pa.array(uniform(keys, SEED))], schema=_SCHEMA)
     return rows.filter(pc.is_valid(languages))
+
+
+def _distinct(rows: pa.Table) -> pa.Table:
+    return rows.group_by(_SCHEMA.names, use_threads=False).aggregate([])
 
 
 def _first(rows: pa.Table, count: int) -> pa.Table:

@@ -13,6 +13,9 @@ import pyarrow as pa
 
 from schemas.annotate import LABELS
 
+_COLUMNS = ", ".join(LABELS.names)
+_BEFORE = {"kind": "'file'"}  # what answers were about when all were about it
+
 
 class InUseError(Exception):
     """Another run works with this file."""
@@ -31,8 +34,10 @@ class Worksheet:
             self._db.execute(
                 "create table if not exists texts (key text, language text, draw real, text text, primary key (key, language))"
             )
-            columns = ", ".join(LABELS.names)
-            self._db.execute(f"create table if not exists answers ({columns}, primary key ({', '.join(LABELS.key)}))")
+            self._db.execute(f"create table if not exists answers ({_COLUMNS}, primary key ({', '.join(LABELS.key)}))")
+            there = {row[1] for row in self._db.execute("pragma table_info(answers)")}  # of a run before a column was added
+            for name in (name for name in LABELS.names if name not in there):
+                self._db.execute(f"alter table answers add column {name} default {_BEFORE.get(name, 'null')}")
             self._db.execute("commit")
         except sqlite3.OperationalError as error:
             raise InUseError(
@@ -59,13 +64,13 @@ class Worksheet:
     def record(self, row: dict[str, Any]) -> None:
         """Durable when it returns."""
         marks = ", ".join("?" * len(LABELS.names))
-        self._db.execute(f"insert or ignore into answers values ({marks})", [row[name] for name in LABELS.names])
+        self._db.execute(f"insert or ignore into answers ({_COLUMNS}) values ({marks})", [row[name] for name in LABELS.names])
 
     def answers(self, after: int = 0) -> tuple[pa.Table, int]:
         """Rows of LABELS that were recorded after the place `after`, whatever their version, and the place of the last."""
-        rows = self._db.execute("select rowid, * from answers where rowid > ?", (after,)).fetchall()
+        rows = self._db.execute(f"select rowid, {_COLUMNS} from answers where rowid > ?", (after,)).fetchall()
         places, *columns = list(zip(*rows, strict=True)) or [()] * (1 + len(LABELS.names))
-        arrays = [pa.array(values, field.type) for values, field in zip(columns, LABELS.arrow_schema, strict=True)]
+        arrays = [_array(values, field.type) for values, field in zip(columns, LABELS.arrow_schema, strict=True)]
         return pa.Table.from_arrays(arrays, schema=LABELS.arrow_schema), max(places, default=after)
 
     def close(self, is_done: bool) -> None:
@@ -73,3 +78,8 @@ class Worksheet:
         self._db.close()
         if is_done:
             self.path.unlink(missing_ok=True)
+
+
+def _array(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
+    """SQLite keeps truth values as 0 and 1."""
+    return pa.array(values, pa.int64()).cast(kind) if pa.types.is_boolean(kind) else pa.array(values, kind)

@@ -25,7 +25,7 @@ class Request:
 
     @property
     def nonce(self) -> str:
-        found = re.search(r"<<<FILE (\w+)", self.body["messages"][1]["content"])
+        found = re.search(r"<<<(?:FILE|PAGE) (\w+)", self.body["messages"][1]["content"])
         assert found
         return found[1]
 
@@ -42,6 +42,10 @@ class Request:
 
     def rate(self, score: object) -> None:
         self.say(f"It is clear, and hardly reusable.\nRating {self.nonce}: [[{score}]]")
+
+    def judge_page(self, relevant: str, category: str, score: object) -> None:
+        said = f"Relevant {self.nonce}: [[{relevant}]]\nCategory {self.nonce}: [[{category}]]\nRating {self.nonce}: [[{score}]]"
+        self.say(f"It says what it is for.\n{said}", usage={"prompt_tokens": 2900, "completion_tokens": 100})
 
 
 @dataclass

@@ -210,6 +210,8 @@ def read_attributes(data: Any, i: Any, tag: Any, names: Any) -> Any:
         elif which == A.DATA_LANG or which == A.DATA_LANGUAGE or (which == A.LANG and tag == TAG.PRE):
             bits |= NAMED | LANGUAGE
             language, language_end = value, value_end
+    if bits & CODE and not (tag == TAG.DIV or tag == TAG.TABLE or tag == TAG.PRE or tag == TAG.SECTION or tag == TAG.FIGURE):
+        bits &= ~CODE  # slides call their steps fragments, which Doxygen calls its code
     if bits & SCORED:
         bits |= (QUESTION if bits & IS_QUESTION else 0) | (ANSWER if bits & IS_ANSWER else 0)
     return bits, language, language_end, i

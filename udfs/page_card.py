@@ -8,6 +8,10 @@ _OF_RUBRIC = """\
 works. It says nothing about the quality of pages, and its ratings should select nothing that matters. Recall and precision are those of
 pages whose label is clear; what the rubric is not sure of is in neither.
 """
+_OF_JUDGE = """\
+**Its labels are those of a language model** that read the beginning of each page. What it is wrong about, these models learn too: see
+`codemill agreement` for how far it agrees with itself and with the rubric. What it gave no usable answer about is in no measure.
+"""
 
 
 def card(found: dict[str, Any]) -> str:
@@ -29,7 +33,7 @@ def card(found: dict[str, Any]) -> str:
 
 Three fastText models of a page's words: whether it is about code, the category of its site, a rating from 0 to 10.
 
-{_OF_RUBRIC}
+{_OF_JUDGE if found.get("is_judged") else _OF_RUBRIC}
 ## Trained on
 
 Labels: {found["labels"]}. Pages are split by host: no host is in two rows.
@@ -68,7 +72,7 @@ def _measured(name: str, found: dict[str, Any]) -> str:
 ## On {name.replace("_", "-")} hosts
 
 Relevance at the threshold: recall {_share(relevance["recall"])}, precision {_share(relevance["precision"])},
-of {relevance["pages"]:,} pages; {found["unsure"]["reach_threshold"]:,} of {found["unsure"]["pages"]:,} pages that the rubric is not sure of
+of {relevance["pages"]:,} pages; {found["unsure"]["reach_threshold"]:,} of {found["unsure"]["pages"]:,} pages without a label of relevance
 pass too.
 
 Category: right for {_share(category["accuracy"])}; the commonest class alone would be right for {"-" if base is None else f"{base:.1%}"}.

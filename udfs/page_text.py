@@ -35,8 +35,14 @@ from udfs.page_writer import (
     WORDS as WORD_COUNT,
 )
 
-VERSION = 3
+VERSION = 4
 
+REASONS = {  # of Unextractable
+    "empty_page": "shows no text",
+    "too_deep": "has elements inside of too many others",
+    "too_many_nodes": "has too many elements",
+    "too_large": "the body, or its text, is larger than the limit",
+}
 MAX_MARKS = 4_000_000  # `<` in a page: at most 400 MB of nodes
 FEW_BYTES = 200  # a page of which the strict rules leave less than this and less than a tenth is read by the plain ones
 MOST_ROOM_BYTES = 256 << 20  # a buffer that is made larger: indentation of nested lists alone can be many times the page

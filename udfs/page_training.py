@@ -67,8 +67,10 @@ class _Part:
         return len(self.hosts)
 
 
-def train(sample: pa.Table, params: TrainingParams) -> tuple[PageModels, dict[str, Any]]:
-    """The models, and what their card says, from rows of SAMPLE. The order of the rows does not matter; `page` names each once."""
+def train(sample: pa.Table, params: TrainingParams, oracle: str | None = None) -> tuple[PageModels, dict[str, Any]]:
+    """The models, and what their card says, from rows of SAMPLE. The order of the rows does not matter; `page` names each once.
+
+    `oracle` says whose labels they are; None: the rubric's."""
     parts = split(sample, params)
     check(parts, params)
     train_part, validation = parts[TRAIN], parts[VALIDATION]
@@ -83,7 +85,8 @@ def train(sample: pa.Table, params: TrainingParams) -> tuple[PageModels, dict[st
     card = {
         "threshold_percent": models.threshold_percent,
         "recall_wanted": params.recall,
-        "labels": f"rubric of pages {page_rubric.VERSION}",
+        "labels": oracle or f"rubric of pages {page_rubric.VERSION}",
+        "is_judged": oracle is not None and oracle.startswith("judge "),
         "counts": {name: counts(part) for name, part in parts.items()},
         "rounds": rounds,
         **{name: evaluated(models, parts[name], median) for name in (VALIDATION, HELD_OUT)},

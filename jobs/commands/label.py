@@ -1,4 +1,4 @@
-"""`codemill label` asks an oracle for the quality of a sample of files; `codemill agreement` says how far oracles agree."""
+"""`codemill label` asks an oracle for the quality of a sample of files or pages; `codemill agreement` says how far oracles agree."""
 
 import argparse
 import dataclasses
@@ -11,11 +11,13 @@ from typing import Any
 
 from rich.table import Table as RichTable
 
-from gpu_scoring import prompt
 from gpu_scoring.agreement import agreements
+from gpu_scoring.file_questions import FILES
 from gpu_scoring.judge import Budget, Endpoint, Judge, JudgeError, Pace
-from gpu_scoring.label import RUBRIC, Summary, judge_version, label, repeated, rubric_version, sampled
+from gpu_scoring.label import RUBRIC, Summary, judge_version, label, repeated, rubric_version
+from gpu_scoring.page_questions import PAGES_ASKED
 from gpu_scoring.sample import REPORT_SHAPE, Sample
+from gpu_scoring.subject import Subject
 from gpu_scoring.worksheet import InUseError, Worksheet
 from jobs.commands.options import add_json, add_lake, add_parser, check_least, console, plain, progress
 from jobs.decide.profiles import PROFILES
@@ -25,15 +27,18 @@ from schemas.annotate import LABELS
 from schemas.lake import Lake
 
 JOB_NAME = "annotate.labels"  # in the ledger
+SUBJECTS = {"file": FILES, "page": PAGES_ASKED}
 SHAPES = {"report": REPORT_SHAPE, "natural": None}
 
 
 def add(commands: Any) -> None:
-    help = "rate a sample of the files that pass the gates by an oracle, a language model behind an endpoint or the built-in rubric"
+    help = "rate a sample of files, or of pages, by an oracle: a language model behind an endpoint or the built-in rubric"
     found = add_parser(commands, "label", run, help)
     add_lake(found)
-    found.add_argument("--count", type=int, required=True, metavar="N", help="files of the sample")
-    help = "languages as in the report's Table 17 (default), or natural: as they are"
+    found.add_argument("--count", type=int, required=True, metavar="N", help="files or pages of the sample")
+    help = "files that pass the gates of --profile (default), or pages of web archives, of which all are asked about"
+    found.add_argument("--kind", default="file", choices=sorted(SUBJECTS), help=help)
+    help = "of files: languages as in the report's Table 17 (default), or natural: as they are"
     found.add_argument("--shape", default="report", choices=sorted(SHAPES), help=help)
     found.add_argument(
         "--profile", default="demo", choices=sorted(PROFILES), help="whose files are sampled: those that pass its gates (default: demo)"
@@ -63,31 +68,35 @@ def add(commands: Any) -> None:
     judge.add_argument("--timeout", type=float, default=120.0, metavar="S", help="seconds until an answer is given up (default: 120)")
     judge.add_argument("--attempts", type=int, default=6, metavar="N", help="for one file, with growing waits between (default: 6)")
     judge.add_argument("--answer-tokens", type=int, default=600, metavar="N", help="most tokens of an answer (default: 600)")
-    most = prompt.MOST_TEXT_BYTES
-    judge.add_argument("--text-bytes", type=int, default=most, metavar="N", help=f"what is shown of a longer file (default: {most})")
+    most = " and of a page ".join(str(subject.most_text_bytes) for subject in (FILES, PAGES_ASKED))
+    judge.add_argument("--text-bytes", type=int, metavar="N", help=f"what is shown of a longer one (default: of a file {most})")
     again = add_parser(commands, "agreement", agree, "how far the oracles of a lake's labels agree, with each other and with themselves")
     add_lake(again)
     add_json(again)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    subject = SUBJECTS[arguments.kind]
+    if arguments.text_bytes is None:
+        arguments.text_bytes = subject.most_text_bytes
     check(arguments)
     lake = Lake.at(arguments.lake)
     lake.check_format()
     endpoint = endpoint_of(arguments)
-    version = judge_version(endpoint, arguments.text_bytes) if endpoint else rubric_version()
+    version = judge_version(subject, endpoint, arguments.text_bytes) if endpoint else rubric_version(subject)
     try:
-        sample = repeated(sampled(lake, arguments.profile, arguments.count, SHAPES[arguments.shape]), arguments.turn, arguments.share)
+        whole = subject.sampled(lake, arguments.profile, arguments.count, SHAPES[arguments.shape])
+        sample = repeated(whole, arguments.turn, arguments.share)
         worksheet = Worksheet(work_folder(arguments, lake) / "label.sqlite", version)
     except (LookupError, InUseError) as error:
         raise CodemillError(str(error)) from error
     judge = judge_of(arguments, endpoint) if endpoint else None
     if judge and not arguments.quiet:
-        sys.stderr.write(f"codemill: {plan(sample, judge)}\n")
+        sys.stderr.write(f"codemill: {plan(subject, sample, judge)}\n")
     is_done = False
     try:
         with recorded(lake, JOB_NAME, parameters(arguments)) as row:
-            found = label(lake, sample, worksheet, judge, arguments.turn, arguments.text_bytes, progress(arguments.quiet))
+            found = label(lake, subject, sample, worksheet, judge, arguments.turn, arguments.text_bytes, progress(arguments.quiet))
             row.account.read_rows, row.written = sample.rows.num_rows, {LABELS.name: found.asked}
             row.account.dropped = {name: count for name, count in found.answers.items() if name != "rated"}
         is_done = found.left == 0
@@ -95,13 +104,26 @@ def run(arguments: argparse.Namespace) -> int:
         raise CodemillError(str(error)) from error
     finally:
         worksheet.close(is_done)
-    print(json.dumps(as_json(found, judge))) if arguments.json else show(found, judge, arguments)
+    print(json.dumps(as_json(found, judge))) if arguments.json else show(found, subject, judge, arguments)
     return 0 if is_done else 1
 
 
 def parameters(arguments: argparse.Namespace) -> dict[str, Any]:
     """For the ledger: what was asked for. The key is none of it."""
-    names = ("count", "shape", "profile", "turn", "share", "judge", "model", "budget_tokens", "budget_money", "text_bytes", "answer_tokens")
+    names = (
+        "kind",
+        "count",
+        "shape",
+        "profile",
+        "turn",
+        "share",
+        "judge",
+        "model",
+        "budget_tokens",
+        "budget_money",
+        "text_bytes",
+        "answer_tokens",
+    )
     return {name: getattr(arguments, name) for name in names}
 
 
@@ -146,13 +168,14 @@ def work_folder(arguments: argparse.Namespace, lake: Lake) -> Path:
     return cache / "codemill" / f"label-{hashlib.sha256(lake.root.encode()).hexdigest()[:12]}"
 
 
-def plan(sample: Sample, judge: Judge) -> str:
+def plan(subject: Subject, sample: Sample, judge: Judge) -> str:
     """What it may cost, before it starts. Nobody knows the lengths of texts yet that are not read: the budget is what holds."""
     budget, endpoint = judge.budget, judge.endpoint
-    limits = [f"{budget.tokens:,} tokens"] * (budget.tokens is not None) + [f"{budget.money:,.2f} in money"] * (budget.money is not None)
+    limits = [] if budget.tokens is None else [f"{budget.tokens:,} tokens"]
+    limits += [] if budget.money is None else [f"{budget.money:,.2f} in money"]
     answers = sample.rows.num_rows * endpoint.answer_tokens
     return (
-        f"asks {endpoint.model} about up to {sample.rows.num_rows:,} files, {judge.threads} at a time; answers of at most"
+        f"asks {endpoint.model} about up to {sample.rows.num_rows:,} {subject.kind}s, {judge.threads} at a time; answers of at most"
         f" {answers:,} tokens in all. Spends at most {' and '.join(limits)}; what is answered already is not asked again."
     )
 
@@ -174,10 +197,10 @@ def as_json(found: Summary, judge: Judge | None) -> dict[str, Any]:
     }
 
 
-def show(found: Summary, judge: Judge | None, arguments: argparse.Namespace) -> None:
+def show(found: Summary, subject: Subject, judge: Judge | None, arguments: argparse.Namespace) -> None:
     out = console()
     languages = RichTable("language", "wanted", "in the sample")
-    scores = RichTable("rating", "files", "")
+    scores = RichTable("rating", f"{subject.kind}s", "")
     for column in (*languages.columns[1:], scores.columns[1]):
         column.justify = "right"
     for name, wanted in sorted(found.sample.wanted.items(), key=lambda item: (-item[1], item[0])):
@@ -192,10 +215,8 @@ def show(found: Summary, judge: Judge | None, arguments: argparse.Namespace) -> 
     out.print(languages)
     out.print(scores)
     told = "; ".join(f"{count:,} {plain(name)}" for name, count in sorted(found.answers.items()))
-    out.print(
-        f"{found.asked:,} files rated now by {judge.endpoint.model if judge else 'the rubric'} in {found.seconds:.0f} s: {told or 'none'}.",
-        markup=False,
-    )
+    oracle = judge.endpoint.model if judge else "the rubric"
+    out.print(f"{found.asked:,} {subject.kind}s rated now by {oracle} in {found.seconds:.0f} s: {told or 'none'}.", markup=False)
     if judge:
         budget = judge.budget
         out.print(
@@ -204,8 +225,11 @@ def show(found: Summary, judge: Judge | None, arguments: argparse.Namespace) -> 
         )
     else:
         out.print("The rubric counts; it does not judge. A scorer that learns it proves that the way works, and nothing about quality.")
+    if subject is PAGES_ASKED:
+        out.print(f"`codemill annotate.page_models --labels {found.version}` learns from these labels.")
     if found.left:
-        out.print(f"{found.left:,} files are left: {found.stopped or 'the run ended early'}. The same command continues with them.")
+        why = found.stopped or "the run ended early"
+        out.print(f"{found.left:,} {subject.kind}s are left: {why}. The same command continues with them.")
 
 
 def agree(arguments: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, StructField, StructType
 
 from jobs.annotate import commit_facts, syntax, text_facts
-from jobs.decide.page_features import UNKNOWN, page_facts, page_occurrences
+from jobs.decide.page_features import UNKNOWN, check_held_out, page_facts, page_occurrences
 from jobs.runtime.job import Job, Snapshot, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.annotate import (
@@ -69,6 +69,7 @@ def file_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
 
 def page_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
     """Rows of decide/features of the contents that occur in pages."""
+    check_held_out(tables, params.held_out_rate, params.held_out_seed)
     found = page_occurrences(tables)
     hosts = held_out(found.select("repository", *UNKNOWN).dropDuplicates(["repository"]), params).select("repository", "is_held_out")
     rows = text_rows(tables, "page", best_occurrences(found.join(hosts, "repository")))

@@ -8,12 +8,29 @@ from pyspark.sql import functions as F
 
 from jobs.annotate import page_judgements
 from jobs.annotate.page_judgements import PageJudgementsParams
+from jobs.runtime.errors import UsageError
 from jobs.runtime.tables import Tables
 from schemas.annotate import PAGE_HOSTS, PAGE_JUDGEMENTS, PAGE_MODELS
 from schemas.decide import OCCURRENCE
 from schemas.ingest import PAGES
 
 FACTS = ("word_count", "link_share", "code_bytes", "has_code_tags", "record", "repository")
+
+
+def check_held_out(tables: Tables, rate: float, seed: str) -> None:
+    """Raises UsageError where the models of pages may have learned from a host that this draw holds out.
+
+    A lower rate of the same draw holds out a part of the hosts; of models that a user gave nothing is known."""
+    asked = [f"get_json_object(card_json, '$.parameters.held_out_{name}') as {name}" for name in ("rate", "seed")]
+    trained = tables[PAGE_MODELS].where((F.col("name") == PageJudgementsParams().model) & (F.col("origin") == "trained"))
+    for row in trained.selectExpr(*asked).where("rate is not null").collect():
+        if row.seed != seed or rate > float(row.rate):
+            raise UsageError(
+                f"decide.features holds out hosts at a rate of {rate} by the draw {seed!r}, and {tables.lake.path(PAGE_MODELS.name)} has"
+                f" models that learned with {row.rate} and {row.seed!r}: they have seen hosts that are to be held out. Expected the same"
+                " seed and at most their rate. Set both jobs alike (--set annotate.page_models.held_out_rate=X --set"
+                " decide.features.held_out_rate=X) in a lake whose models are not trained yet"
+            )
 
 
 def page_occurrences(tables: Tables) -> DataFrame:

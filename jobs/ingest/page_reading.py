@@ -1,12 +1,15 @@
 """What a task of ingest.pages does: read a range of an archive, make text of its pages, and write what it found.
 
 Runs in Python workers. Texts go into a staged file, each distinct text of the task once; what is known of each record goes into a file of
-PAGE_ENTRIES, either a page (`reason` null) or a reject. Spark is told the names of the two, and nothing else.
+PAGE_ENTRIES, either a page (`reason` null) or a reject. Spark is told the names of the two, and nothing else. Bodies are decoded and read
+in a child process, some megabytes of them at a time, so that a page on which a library hangs or dies is a reject and no failed task.
 """
 
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +23,8 @@ from jobs.sources.warc import Damaged, Fetched, Range, read_range
 from jobs.sources.warc_names import Archive
 from schemas.ingest import PAGES
 from udfs import http_body, page_charset, page_text
+from udfs.isolated import IsolationLimits, RowStatus
+from udfs.isolated_results import isolated_results
 
 REASONS = {
     "revisit": "says that a page is as it was, and holds none",
@@ -33,7 +38,9 @@ REASONS = {
     "damaged": "no record can be read at this place of the archive",
     "duplicate_record": "another record has this id already",
     UNREADABLE: "the archive cannot be read",
-}
+    "too_slow": "reading the body took more processor time than the limit",
+    "crashed": "reading the body took more memory than the limit, or ended its process",
+} | page_text.REASONS
 PAGE_ENTRIES = pa.schema(
     [
         *(pa.field(field.name, field.type) for field in PAGES.arrow_schema),
@@ -50,8 +57,19 @@ LOOKS_LIKE_HTML = re.compile(
 )
 _EXTRACTOR = f"page_text/{page_text.VERSION}"
 
+BATCH_BYTES = 32 << 20  # of bodies that one child reads: a fork costs some milliseconds
+BATCH_RECORDS = 4000
+
 Row = dict[str, Any]
-Limits = tuple[int, int]  # max_html_bytes, max_content_bytes
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of a page: bytes of its body and its text, and what reading it may take."""
+
+    max_html_bytes: int
+    max_content_bytes: int
+    isolation: IsolationLimits
 
 
 def read_archives(batches: Iterable[pa.RecordBatch], entry_folder: str, text_folder: str, limits: Limits) -> Iterator[pa.RecordBatch]:
@@ -71,23 +89,59 @@ def read_archives(batches: Iterable[pa.RecordBatch], entry_folder: str, text_fol
 
 def read_unit(archive: Archive, part: Range, texts: StagedTexts, task: int, limits: Limits) -> Iterator[Row]:
     """Rows of PAGE_ENTRIES of all that was fetched; an archive that goes away costs its range one reject."""
+    held: list[Fetched] = []
+    size = 0
     try:
-        for item in read_range(archive.address, part, limits[0]):
+        for item in read_range(archive.address, part, limits.max_html_bytes):
             if isinstance(item, Damaged):
                 yield reject(archive, f"@{item.offset_bytes}", "damaged", item.detail, None)
-            else:
-                yield page_row(archive, item, texts, task, limits)
+                continue
+            held.append(item)
+            size += len(item.body)
+            if size >= BATCH_BYTES or len(held) == BATCH_RECORDS:
+                yield from isolated_rows(archive, held, texts, task, limits)
+                held, size = [], 0
     except SourceError as error:
         yield reject(archive, "", UNREADABLE, str(error), None)
+    yield from isolated_rows(archive, held, texts, task, limits)
 
 
-def page_row(archive: Archive, item: Fetched, texts: StagedTexts, task: int, limits: Limits) -> Row:
-    max_html_bytes, max_content_bytes = limits
+def isolated_rows(archive: Archive, items: list[Fetched], texts: StagedTexts, task: int, limits: Limits) -> Iterator[Row]:
+    """Rows of these records, which a child process makes."""
+    _load_kernels()
+    room = (8 << 20) + 2 * sum(len(item.body) for item in items)
+    done = isolated_results(items, partial(page_row, archive, limits=limits), limits.isolation, room) if items else []
+    for item, found in zip(items, done, strict=True):
+        if isinstance(found, RowStatus):
+            reason = "too_slow" if found == RowStatus.TIMEOUT else "crashed"
+            yield reject(archive, record_of(archive, item), reason, f"{REASONS[reason]} ({item.url[:200]})", len(item.body))
+            continue
+        row, text = found
+        if text is not None:
+            texts.add(row["content_sha256"], text)
+            row["text_task"] = task
+        yield row
+
+
+@cache
+def _load_kernels() -> None:
+    """Once in each process that forks, so that no child loads or compiles them."""
+    page_text.extract(b"<p>one</p>")
+
+
+def record_of(archive: Archive, item: Fetched) -> str:
+    """The record's id; of one without, its place."""
     place = f"{item.offset_bytes}.{item.ordinal}" if item.ordinal else str(item.offset_bytes)
-    record = item.record_id or f"{archive.name.partition(':')[2]}#{place}"
+    return item.record_id or f"{archive.name.partition(':')[2]}#{place}"
 
-    def refused(reason: str, detail: str) -> Row:
-        return reject(archive, record, reason, f"{detail} ({item.url[:200]})" if item.url else detail, len(item.body))
+
+def page_row(archive: Archive, item: Fetched, limits: Limits) -> tuple[Row, bytes | None]:
+    """A row of PAGE_ENTRIES, and the text of a page; None with a reject."""
+    record = record_of(archive, item)
+    most_html, most_text = limits.max_html_bytes, limits.max_content_bytes
+
+    def refused(reason: str, detail: str) -> tuple[Row, None]:
+        return reject(archive, record, reason, f"{detail} ({item.url[:200]})" if item.url else detail, len(item.body)), None
 
     host = host_of(item.url)
     media_type = item.media_type.partition(";")[0].strip().lower()
@@ -99,11 +153,11 @@ def page_row(archive: Archive, item: Fetched, texts: StagedTexts, task: int, lim
         return refused("http_status", str(item.http_status))
     if not item.body:
         return refused("empty_body", media_type)
-    body = http_body.decoded(item.body, item.transfer_encoding, item.content_encoding, max_html_bytes + 1)
+    body = http_body.decoded(item.body, item.transfer_encoding, item.content_encoding, most_html + 1)
     if media_type not in HTML_TYPES and not (media_type in VAGUE_TYPES and LOOKS_LIKE_HTML.match(body.content[:2048])):
         return refused("not_html", media_type or "no media type")
-    if item.is_cut or len(body.content) > max_html_bytes:
-        return refused("too_large", f"the body has more than {max_html_bytes} bytes")
+    if item.is_cut or len(body.content) > most_html:
+        return refused("too_large", f"the body has more than {most_html} bytes")
     html = page_charset.to_utf8(body.content, item.charset)
     if html is None:
         return refused("binary", f"{media_type}, but too many control characters")
@@ -111,12 +165,11 @@ def page_row(archive: Archive, item: Fetched, texts: StagedTexts, task: int, lim
     if isinstance(page, page_text.Unextractable):
         return refused(page.reason, page.detail)
     text = page.text.encode()
-    if len(text) > max_content_bytes:
+    if len(text) > most_text:
         return refused("too_large", f"the text has {len(text)} bytes")
     key = hashlib.sha256(text).hexdigest()
-    texts.add(key, text)
     facts = {name: getattr(page, name) for name in _FACTS}
-    return facts | {
+    row = facts | {
         "record": record,
         "archive": archive.name,
         "offset_bytes": item.offset_bytes,
@@ -131,9 +184,9 @@ def page_row(archive: Archive, item: Fetched, texts: StagedTexts, task: int, lim
         "extractor": _EXTRACTOR,
         "is_truncated": item.is_truncated or item.missing_bytes > 0 or not body.is_whole,
         "code_languages": list(page.code_languages),
-        "text_task": task,
         "locator": record,
     }
+    return row, text
 
 
 _FACTS = (
@@ -142,11 +195,13 @@ _FACTS = (
 
 
 def host_of(url: str) -> str:
-    """Lower case, without port; empty where the address has none."""
+    """Lower case, without port, the dot at its end and `www.`, which name no other host; empty where the address has none."""
     try:
-        return (urlsplit(url).hostname or "") if url.lower().startswith(("http://", "https://")) else ""
+        host = (urlsplit(url).hostname or "").rstrip(".") if url.lower().startswith(("http://", "https://")) else ""
     except ValueError:
         return ""
+    bare = host.removeprefix("www.")
+    return bare if "." in bare else host
 
 
 def reject(archive: Archive, locator: str, reason: str, detail: str, size_bytes: int | None) -> Row:

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.ingest.listing import UNREADABLE
-from jobs.ingest.page_reading import PAGE_ENTRIES, read_archives, reject
+from jobs.ingest.page_reading import PAGE_ENTRIES, Limits, read_archives, reject
 from jobs.ingest.reading import READ
 from jobs.ingest.texts import NewTexts, StagedFile, remove_leftovers
 from jobs.runtime.job import AddFiles, Job, Snapshot, Write, parameter, short_hash
@@ -32,8 +32,9 @@ from schemas.ingest import CONTENTS, FINGERPRINTS, PAGES, REJECTS
 from schemas.lake import Lake
 from schemas.spark import spark_schema
 from udfs import page_text
+from udfs.isolated import IsolationLimits
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class PagesParams:
     archive: tuple[str, ...] = parameter((), "a .warc, .warc.gz or .warc.zst: PATH, NAME=PATH, s3://..., a folder, @LIST (repeatable)")
     max_html_bytes: int = parameter(64 << 20, "a larger body is a reject", least=1, most=1 << 30)
     max_content_bytes: int = parameter(16 << 20, "a page with more text is a reject", least=1, most=1 << 30)
+    deadline_s: float = parameter(30.0, "processor time for one page; one that takes more is a reject", least=0.1)
+    memory_bytes: int = parameter(1 << 30, "for one page, beside its body; one that takes more is a reject (on Linux)", least=1 << 28)
     range_bytes: int = parameter(64 << 20, "of an archive, as it lies, that one task reads at a time", least=1 << 10)
 
 
@@ -72,7 +75,7 @@ def transform(tables: Tables, params: PagesParams) -> Iterator[Write]:
 def changed(lake: Lake, archives: list[Archive], params: PagesParams) -> dict[Archive, str]:
     """Fingerprints of the archives that are not in the lake as they are now."""
     known = dict(zip(*(c.to_pylist() for c in lake.read(FINGERPRINTS).columns), strict=True))
-    rules = f"{VERSION} {page_text.VERSION} {params.max_html_bytes} {params.max_content_bytes}"
+    rules = f"{VERSION} {page_text.VERSION} {params.max_html_bytes} {params.max_content_bytes} {params.deadline_s} {params.memory_bytes}"
     prints = {archive: short_hash(rules, fingerprint_or_none(archive)) for archive in archives}
     return {archive: found for archive, found in prints.items() if known.get(archive.name) != found}
 
@@ -108,7 +111,7 @@ def read_changed(tables: Tables, archives: list[Archive], params: PagesParams, s
     if not units:
         return refused, []
     entry_folder, text_folder = staging.folder("entries"), staging.folder("texts")
-    limits = (params.max_html_bytes, params.max_content_bytes)
+    limits = Limits(params.max_html_bytes, params.max_content_bytes, IsolationLimits(params.deadline_s, params.memory_bytes))
     reading = partial(read_archives, entry_folder=entry_folder, text_folder=text_folder, limits=limits)
     rows = tables.spark.createDataFrame(units, "name string, address string, start bigint, end bigint, is_all boolean")
     tasks = min(len(units), task_count(sum(unit[3] - unit[2] for unit in units), tables.cores))

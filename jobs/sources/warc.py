@@ -26,6 +26,7 @@ _BETWEEN = b"\r\n\r\n"
 _LOOK_BYTES = 1 << 20
 _HEAD_BYTES = 64
 _FIRST_LINES = re.compile(rb"WARC/1\.[0-9]\r?\n[A-Za-z-]+ *:")
+_SWALLOWED = re.compile(rb"\r\n\r\nWARC/1\.[0-9]\r\n[A-Za-z-]+ *:")
 _PAGE_TYPES = ("response", "resource", "conversion", "revisit", "continuation")  # what a crawl fetched; the rest says how
 
 
@@ -80,6 +81,10 @@ def ranges(address: str, range_bytes: int) -> list[Range]:
             raise SourceError(f"{address} is empty")
         if not (head.startswith((GZIP, ZSTD, _ZSTD_DICTIONARY)) or head == PLAIN[:4]):
             raise SourceError(f"{address} is no web archive: it starts with {head!r}, and not with WARC, a gzip or a zstd header")
+        if re.match(rb"WARC/1\.[0-9]\n", _beginning(file, 0)):
+            raise SourceError(
+                f"the lines of {address} end in LF alone; the standard asks for CR LF, and without it no length is to be trusted"
+            )
         if head.startswith((ZSTD, _ZSTD_DICTIONARY)) or (head.startswith(GZIP) and not _is_by_record(file)):
             return [Range(0, size, True)]
     return [Range(start, min(size, start + range_bytes)) for start in range(0, size, range_bytes)]
@@ -134,6 +139,9 @@ def _fetched(record: WarcRecord, max_body_bytes: int, ordinal: int) -> Fetched:
     body = record.reader.read(max_body_bytes + 1)
     is_cut = len(body) > max_body_bytes
     read = len(body) if not is_cut else len(body) + record.reader.consume()
+    swallowed = _SWALLOWED.search(body) if is_http else None  # a length that is too large: the records inside are read for themselves
+    if swallowed:
+        read, body, is_cut = swallowed.start(), body[: swallowed.start()], swallowed.start() > max_body_bytes
     return Fetched(
         offset, kind, _bare(headers.get("WARC-Record-ID") or "", "urn:uuid:"), _bare(headers.get("WARC-Target-URI") or ""),
         _seconds(headers.get("WARC-Date")), status, media, charset or _parameter(media), transfer, content,
@@ -179,25 +187,30 @@ def _next_start(file: Any, start: int, end: int) -> int | None:
         while found >= 0:
             if position + found + shift >= end:
                 return None
-            if _holds_record(file, position + found + shift, mark):
+            if _holds_record(file, position + found + shift):
                 return int(position + found + shift)
             found = block.find(mark, found + 1)
         position += _LOOK_BYTES
     return None
 
 
-def _holds_record(file: Any, position: int, mark: bytes) -> bool:
+def _holds_record(file: Any, position: int) -> bool:
     """Whether a member, a frame or the plain text at this place begins with a record's first lines."""
+    return _FIRST_LINES.match(_beginning(file, position)) is not None
+
+
+def _beginning(file: Any, position: int) -> bytes:
+    """The first bytes of the member, the frame or the plain text at this place; none where it is damaged."""
     file.seek(position)
-    held = file.read(4096)
+    held = bytes(file.read(4096))
     try:
-        if mark == GZIP:
-            held = zlib.decompressobj(31).decompress(held, _HEAD_BYTES)
-        elif mark == ZSTD:
-            held = zstd.ZstdDecompressor().decompress(held, _HEAD_BYTES)
+        if held.startswith(GZIP):
+            return zlib.decompressobj(31).decompress(held, _HEAD_BYTES)
+        if held.startswith(ZSTD):
+            return bytes(zstd.ZstdDecompressor().decompress(held, _HEAD_BYTES))
     except (zlib.error, zstd.ZstdError):
-        return False
-    return _FIRST_LINES.match(held) is not None
+        return b""
+    return held
 
 
 def _is_by_record(file: Any) -> bool:

@@ -11,6 +11,7 @@ from jobs.annotate.page_artefact import read_folder, write_folder
 from jobs.annotate.page_judgements import PageJudgementsParams
 from jobs.annotate.page_models import PageModelsParams
 from jobs.cli import main
+from jobs.decide.page_features import check_held_out
 from jobs.runtime.errors import UsageError
 from schemas.annotate import DUPLICATES, PAGE_HOSTS, PAGE_JUDGEMENTS, PAGE_MODELS
 from schemas.ingest import CONTENTS, PAGES
@@ -125,6 +126,11 @@ def test_the_card_is_printed_and_the_models_are_written_out(tables, tmp_path, ca
     found = pages(420)
     put(tables, found)
     run(tables)
+    for rate, seed in ((0.1, "held-out"), (0.0, "held-out")):
+        check_held_out(tables, rate, seed)
+    for rate, seed in ((0.2, "held-out"), (0.1, "another")):
+        with pytest.raises(UsageError, match="they have seen hosts that are to be held out"):
+            check_held_out(tables, rate, seed)
     assert main(["page-models", "--lake", tables.lake.root, "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     models, card = read_folder(tmp_path / "out")

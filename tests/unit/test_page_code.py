@@ -139,3 +139,16 @@ def test_inline_code_beside_inline_code_is_counted_once_and_keeps_its_marks():
     assert (found.text.strip(), found.code_bytes) == ("Some words before `ab` and after.", 2)
     found = extract(b"<p>Some words <code>a`b</code><code>c</code> and after.</p>")
     assert "`` a`b ```c`" in found.text and found.code_bytes == 4
+
+
+def test_steps_of_slides_are_no_code_though_they_have_the_class_of_doxygens_code() -> None:
+    page = page_of("<ul><li class=fragment>one <b>step</b></li><li class=fragment>and another</li></ul><p class=fragment>the last</p>")
+    assert (page.text, page.code_block_count) == ("- one step\n- and another\n\nthe last", 0)
+    assert blocks('<div class="fragment"><div class="line">int x;</div><div class="line">  int y;</div></div>') == [
+        ("", "int x;\n  int y;")
+    ]
+
+
+def test_code_inside_of_a_heading_is_a_block() -> None:
+    page = page_of("<h2>Use it<pre>a\n  b</pre>so</h2><h3>next</h3><p>text</p>")
+    assert page.text == "Use it\n\n```\na\n  b\n```\n\nso\n\n### next\n\ntext"

@@ -16,7 +16,16 @@ def test_what_looks_like_html_is_told_in_one_pass():
 
 @pytest.mark.parametrize(
     ("url", "host"),
-    [("http://A.Example:80/x", "a.example"), ("https://[::1]/", "::1"), ("dns:a.example", ""), ("http://[bad/", ""), ("", "")],
+    [
+        ("http://A.Example:80/x", "a.example"),
+        ("https://[::1]/", "::1"),
+        ("dns:a.example", ""),
+        ("http://[bad/", ""),
+        ("", ""),
+        ("http://www.a.example./x", "a.example"),
+        ("http://WWW.a.example/", "a.example"),
+        ("http://www.example/", "www.example"),
+    ],
 )
 def test_a_host_is_that_of_a_web_address(url, host):
     assert host_of(url) == host

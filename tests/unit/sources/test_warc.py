@@ -88,6 +88,26 @@ def test_a_wrong_length_costs_its_record_alone(archive, length):
         assert any(isinstance(item, Damaged) for item in found)
 
 
+@pytest.mark.parametrize("form", ["plain", "by_record", "as_one"])
+@pytest.mark.parametrize("swallowed", [1, 2, 3])
+def test_a_length_that_reaches_over_whole_records_hides_none_of_them(archive, form, swallowed):
+    body = http(page("wrong"))
+    pages = RECORDS[2::2]
+    length = len(body) + sum(map(len, pages[:swallowed])) + 4 - 4 * (form == "as_one")
+    found = read(archive(FORMS[form]([record("http://h.example/wrong", body, length=length), *pages])))
+    fetched = [item for item in found if isinstance(item, Fetched)]
+    assert fetched[0].body == page("wrong") and fetched[0].missing_bytes > 0
+    if form != "as_one":  # what follows in one gzip member cannot be found from anywhere
+        assert [item.url for item in fetched[1:]] == [f"http://h.example/{n}" for n in range(30)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_archive_whose_lines_end_in_lf_alone_is_refused_with_that_reason(archive, form):
+    path = archive(FORMS[form]([one.replace(b"\r\n", b"\n") for one in RECORDS[:4]]))
+    with pytest.raises(SourceError, match="end in LF alone"):
+        ranges(str(path), 100)
+
+
 def test_an_archive_that_ends_in_a_record_says_what_is_missing(archive):
     whole = by_record(RECORDS)
     found = read(archive(whole[:-30]))
