@@ -135,8 +135,8 @@ class Tables:
     def _snapshot(self, write: Snapshot, may_append: bool = True) -> None:
         """One commit of what differs: rows to add or change, and keys of the scopes that are gone.
 
-        Where there is nothing but new keys it is an append, which is less work than a MERGE. Not where the scope is no part of the key, which
-        then may stand in another scope.
+        Where there is nothing but new keys it is an append, which is less work than a MERGE. Not where the scope is no part of the key,
+        which then may stand in another scope.
         """
         table, version = write.table, self.lake.version(write.table)
         changes = self._changes(write).localCheckpoint(eager=True)
