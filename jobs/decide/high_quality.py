@@ -66,7 +66,8 @@ def transform(tables: Tables, params: HighQualityParams) -> Iterator[Write]:
     there = models_there(tables, params.profile)
     with Staging(tables.lake, tables.run) as staging:
         keep = partial(staging.keep, tables.spark)
-        rows = keep(population(tables, params.profile, params.rated_files, params.validation_rate), "population")
+        is_teaching = any(not frozen(one, params, scorer, there) for one in sets)
+        rows = keep(population(tables, params.profile, params.rated_files, params.validation_rate, is_teaching), "population")
         made = {one.name: make(rows, one, params, scorer, there, keep) for one in sets}
         changed = {name: models for name, (models, _) in made.items() if models != there.get(name)}
         if changed:
@@ -103,14 +104,22 @@ def make(
     rows: DataFrame, one: HighQualitySet, params: HighQualityParams, scorer: str, there: dict[str, list[dict[str, Any]]], keep: Any
 ) -> tuple[list[dict[str, Any]], DataFrame | None]:
     """A set's models, those that are there or new ones; and what the last says of its members, None where there is no model."""
-    of_set, rule_hash = members(rows, one), rule_hash_of(one, params, scorer)
-    frozen = [row for row in there.get(one.name, []) if row["rule_hash"] == rule_hash and row["reason"] is None]
-    if frozen and not params.retrain:
-        return frozen, predicted(of_set, [row["model"] for row in frozen], params.least_percent)
+    of_set, known = members(rows, one), frozen(one, params, scorer, there)
+    if known:
+        return known, predicted(of_set, [row["model"] for row in known], params.least_percent)
+    rule_hash = rule_hash_of(one, params, scorer)
     made, said = train_rounds(of_set, one, params.training, keep)
     facts = {"policy": params.profile, "rule": dataclasses.asdict(one), "scorer": scorer, "least_percent": params.least_percent,
              "training": dataclasses.asdict(params.training), "fasttext": version("fasttext-community")}  # fmt: skip
     return [model_row(params, one.name, rule_hash, round, facts) for round in made], said
+
+
+def frozen(one: HighQualitySet, params: HighQualityParams, scorer: str, there: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """A set's models for its present rule, as `models_there` gives them; none where they are to be trained."""
+    if params.retrain:
+        return []
+    rule_hash = rule_hash_of(one, params, scorer)
+    return [row for row in there.get(one.name, []) if row["rule_hash"] == rule_hash and row["reason"] is None]
 
 
 def rule_hash_of(one: HighQualitySet, params: HighQualityParams, scorer: str) -> str:

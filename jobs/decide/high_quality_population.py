@@ -44,10 +44,14 @@ _BY_LOWER = {language.lower(): language for language in LANGUAGES}
 
 @dataclass(frozen=True)
 class Reading:
-    """`rated_share`: of files that no scorer scored, what share the rubric rates, by the draw."""
+    """`rated_share`: of files that no scorer scored, what share the rubric rates, by the draw.
+
+    `is_teaching` false: nothing is trained, so what only seeds are chosen by is left null and no file is rated.
+    """
 
     rated_share: float
     validation_rate: float
+    is_teaching: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,11 @@ class Shown:
     comment_share: float | None
 
 
-def population(tables: Tables, profile: str, rated_files: int, validation_rate: float) -> DataFrame:
+def population(tables: Tables, profile: str, rated_files: int, validation_rate: float, is_teaching: bool) -> DataFrame:
     """Rows of POPULATION, of all kept files of the policy. A notebook that cannot be read is left out: it has no document.
 
-    Scores are those of the verdicts; where no scorer was asked, the rubric rates about `rated_files` of them instead.
+    Scores are those of the verdicts; where no scorer was asked, the rubric rates about `rated_files` of them instead. `is_teaching` as
+    in `Reading`.
     """
     kept = tables[KEPT].where((F.col("policy") == profile) & (F.col("kind") == "file"))
     columns = (
@@ -81,7 +86,7 @@ def population(tables: Tables, profile: str, rated_files: int, validation_rate: 
     sizes = (F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)), F.count(F.when(F.col("score_percent").isNull(), 1)))
     tables.account.read_rows, size, unscored = kept.agg(*sizes).first()  # type: ignore[misc]
     tables.account.read_bytes = size
-    reading = Reading(rated_files / max(unscored, 1), validation_rate)
+    reading = Reading(rated_files / max(unscored, 1), validation_rate, is_teaching)
     return map_texts(placed, partial(read_files, reading=reading), from_arrow_schema(POPULATION), task_count(size, tables.cores))
 
 
@@ -93,7 +98,7 @@ def occurrences(tables: Tables) -> DataFrame:
 
 def read_files(batch: pa.RecordBatch, reading: Reading) -> pa.RecordBatch:
     """Rows of POPULATION for a batch of the placed rows with their text."""
-    shown = [shown_file(row) for row in batch.to_pylist()]
+    shown = [shown_file(row, reading.is_teaching) for row in batch.to_pylist()]
     is_shown = np.array([one is not None for one in shown], bool)
     rows, files = batch.filter(pa.array(is_shown)), [one for one in shown if one is not None]
     draws = uniform(rows.column("candidate"), DRAW_SEED)
@@ -101,9 +106,11 @@ def read_files(batch: pa.RecordBatch, reading: Reading) -> pa.RecordBatch:
         "language": pa.array([file.language for file in files], pa.string()),
         "is_validation": pa.array(uniform(rows.column("repository"), VALIDATION_SEED) < reading.validation_rate),
         "is_notebook": pa.array([is_notebook(path) for path in rows.column("path").to_pylist()], pa.bool_()),
-        "score": scores(rows.column("score"), files, draws < reading.rated_share),
+        "score": scores(rows.column("score"), files, (draws < reading.rated_share) & reading.is_teaching),
         "comment_share": pa.array([file.comment_share for file in files], pa.float64()),
-        "packages": pa.array([imported_packages(file.code, file.language) for file in files], pa.list_(pa.string())),
+        "packages": pa.array(
+            [imported_packages(file.code, file.language) if reading.is_teaching else None for file in files], pa.list_(pa.string())
+        ),
         "draw": pa.array(draws),
         "words": pa.array([words(file.text) for file in files], pa.string()),
     }
@@ -112,8 +119,8 @@ def read_files(batch: pa.RecordBatch, reading: Reading) -> pa.RecordBatch:
     )
 
 
-def shown_file(row: dict[str, object]) -> Shown | None:
-    """None for a notebook that cannot be read."""
+def shown_file(row: dict[str, object], has_share: bool = True) -> Shown | None:
+    """None for a notebook that cannot be read. `has_share` false: the share of comments is not looked for, and null."""
     text, language, share = str(row["text"]), row["language"], row["comment_share"]
     if is_notebook(str(row["path"])):
         try:
@@ -122,8 +129,8 @@ def shown_file(row: dict[str, object]) -> Shown | None:
             return None
         prose = notebook.markdown_bytes / max(notebook.markdown_bytes + notebook.code_bytes + notebook.output_bytes, 1)
         return Shown(notebook.text, notebook.code, _BY_LOWER.get(notebook.language or ""), prose)
-    known = share if isinstance(share, float) else None
-    if language == "Python":
+    known = share if isinstance(share, float) and has_share else None
+    if language == "Python" and has_share:
         known = (known or 0.0) + docstring_share(text)
     return Shown(text, text, language if isinstance(language, str) else None, known)
 

@@ -1,4 +1,7 @@
-"""Progress on long work: what runs, how far it is, since when. On a terminal a live line; elsewhere a line when something changes."""
+"""Progress on long work: what runs, how far it is, since when. On a terminal a live line; elsewhere a line when something changes.
+
+Several jobs may run at once, each told of by its own thread.
+"""
 
 import sys
 import threading
@@ -12,14 +15,15 @@ PLAIN_INTERVAL_S = 10.0
 
 
 class Progress:
-    """Shows the running job. `stream` None shows nothing."""
+    """Shows the running jobs. `stream` None shows nothing."""
 
     def __init__(self, stream: TextIO | None = sys.stderr) -> None:
         self._stream = stream
         self._is_terminal = bool(stream and stream.isatty())
         self._spark: Any = None
-        self._name = self._summary = self._shown = ""
-        self._start = 0.0
+        self._shown = ""
+        self._running: dict[str, tuple[str, float]] = {}  # summary and start by name, the first begun first
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -28,26 +32,38 @@ class Progress:
         self._spark = spark
 
     def begin(self, name: str, summary: str) -> None:
-        self._name, self._summary, self._start = name, summary, time.monotonic()
-        self._write(f"{name}: {summary}")
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._poll, daemon=True)
-        self._thread.start()
+        with self._lock:
+            self._running[name] = summary, time.monotonic()
+            self._write(f"{name}: {summary}")
+            if self._thread is None:
+                self._stop.clear()
+                self._thread = threading.Thread(target=self._poll, daemon=True)
+                self._thread.start()
 
     def end(self, row: JobRun) -> None:
-        self._stop.set()
-        if self._thread:
-            self._thread.join()
-        self._write(f"{row.job}: {describe(row)}", is_last=True)
+        with self._lock:
+            del self._running[row.job]
+            self._write(f"{row.job}: {describe(row)}", is_last=True)
+            ended = None if self._running else self._thread
+            if ended:
+                self._stop.set()
+                self._thread = None
+        if ended:
+            ended.join()
 
-    def say(self, line: str) -> None:
+    def say(self, name: str, line: str) -> None:
         """What a job without Spark says of itself, shown in place of its summary."""
-        self._summary = line
+        with self._lock:
+            self._running[name] = line, self._running[name][1]
 
     def _poll(self) -> None:
         interval = TERMINAL_INTERVAL_S if self._is_terminal else PLAIN_INTERVAL_S
         while not self._stop.wait(interval):
-            self._write(f"{self._name}: {self._tasks() or self._summary} ({time.monotonic() - self._start:.0f} s)")
+            tasks = self._tasks()
+            with self._lock:
+                if self._running:
+                    summary, start = next(iter(self._running.values()))
+                    self._write(f"{', '.join(self._running)}: {tasks or summary} ({time.monotonic() - start:.0f} s)")
 
     def _tasks(self) -> str:
         """Tasks done of all tasks, over the stages that run now."""

@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -14,7 +15,9 @@ from jobs.runtime.job import Job, check_limits, parameters_json
 from jobs.runtime.ledger import JobRun, finished, is_up_to_date, job_fingerprint, table_versions
 from jobs.runtime.logs import log
 from jobs.runtime.progress import Progress
+from jobs.runtime.schedule import Schedule
 from jobs.runtime.session import start_session
+from jobs.runtime.shared_session import SharedSession
 from jobs.runtime.tables import Tables
 from schemas.lake import Lake
 from schemas.ledger import LEDGER
@@ -28,7 +31,10 @@ def run_jobs(
     session: Callable[[str, bool], SparkSession] = start_session,
     is_forced: bool = False,
 ) -> list[JobRun]:
-    """Runs jobs in order. The session starts with the first job that needs one. Stops at the first that fails, and raises its error."""
+    """Runs jobs as if in order: those that have no table in common run beside each other. The session starts with the first that needs one.
+
+    Starts no other job after one that fails, and raises its error.
+    """
     for job, params in jobs:
         check_limits(job.name, params)
         if job.check:
@@ -37,7 +43,12 @@ def run_jobs(
         lake.create()
     else:  # what has nothing to read is a mistyped name, and no new lake
         lake.check_format()
-    return [run_job(lake, job, params, run, progress, session, is_forced) for job, params in jobs]
+    shared = SharedSession(session)
+
+    def run_one(place: int) -> JobRun:
+        return run_job(lake, *jobs[place], run, progress, shared, is_forced)
+
+    return Schedule([job for job, _ in jobs], run_one, shared.cancel).rows()
 
 
 def run_job(
@@ -46,7 +57,7 @@ def run_job(
     params: Any,
     run: str,
     progress: Progress,
-    session: Callable[[str, bool], SparkSession] = start_session,
+    session: SharedSession,
     is_forced: bool = False,
 ) -> JobRun:
     """Runs one job and writes its row of the ledger, also when it fails."""
@@ -74,14 +85,16 @@ def run_job(
     return row
 
 
-def _execute(lake: Lake, job: Job, params: Any, row: JobRun, progress: Progress, session: Callable[[str, bool], SparkSession]) -> None:
+def _execute(lake: Lake, job: Job, params: Any, row: JobRun, progress: Progress, session: SharedSession) -> None:
     if job.engine != "spark":
-        tables = Tables(None, lake, row.run, row.account, progress.say)  # type: ignore[arg-type]
-    else:
-        spark = session("codemill", not lake.is_local)
+        say = partial(progress.say, job.name)
+        return _apply_writes(job, params, row, Tables(None, lake, row.run, row.account, say))  # type: ignore[arg-type]
+    with session.used(not lake.is_local) as spark:
         progress.watch(spark)
-        spark.catalog.clearCache()  # else Spark answers from what an earlier job held, also where the tables have changed since
-        tables = Tables(spark, lake, row.run, row.account)
+        _apply_writes(job, params, row, Tables(spark, lake, row.run, row.account))
+
+
+def _apply_writes(job: Job, params: Any, row: JobRun, tables: Tables) -> None:
     for write in job.transform(tables, params):
         written = tables.apply(write)
         row.written[write.table.name] = row.written.get(write.table.name, 0) + written.rows

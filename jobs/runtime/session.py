@@ -33,12 +33,18 @@ ALWAYS = {
     "spark.sql.files.maxPartitionBytes": str(16 << 20),
     "spark.sql.execution.arrow.maxRecordsPerBatch": "4000",
     "spark.sql.execution.arrow.maxBytesPerBatch": str(32 << 20),  # rows may be long: packets, sets of shingles
+    # What Spark keeps for its error messages (the line of ours that made a column) and checks of its own optimiser: without them a column
+    # takes half the processor time and a plan three quarters (docs/decisions/0024).
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
+    "spark.sql.dataFrameQueryContext.enabled": "false",
+    "spark.sql.lightweightPlanChangeValidation": "false",
 }
 
 
 # With C1 alone Java sets 48 MB aside for compiled code, which a run of all jobs fills: compilation then stops, and planning can fail for
 # want of room (`Out of space in CodeCache for adapters`). 240 MB is Java's own choice with both compilers; what is not used is not taken.
-JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
+# Java's usual way to start a program (Hadoop's `chmod`) starts a helper first: 0.72 processor seconds for 20 writes of 4 files, 0.57 without.
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Djdk.lang.Process.launchMechanism=VFORK"
 
 
 def small_data_settings(cores: int) -> dict[str, str]:
@@ -50,6 +56,10 @@ def small_data_settings(cores: int) -> dict[str, str]:
         # plan costs more than it saves (100 against 76 processor seconds over five jobs of the demo), and so does C2 (117).
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        # Without its native library Hadoop starts a `chmod` for every file and folder that it makes, and several for a file with a file
+        # of checksums beside it: 0.23 processor seconds for a write of 4 files, 0.20 so.
+        "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+        "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
     }
 
 

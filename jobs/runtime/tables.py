@@ -4,6 +4,7 @@ A write is one Delta commit. Nothing else is visible, so a job that is killed le
 run again.
 """
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -101,14 +102,15 @@ class Tables:
         commented = rows.select(*(F.col(c.name).alias(c.name, metadata={"comment": c.meaning}) for c in table.columns))
         commented.write.format("delta").options(**table_properties(table)).save(self.lake.spark_path(table.name))
 
-    def _insert(self, table: Table, rows: DataFrame) -> None:
+    def _insert(self, table: Table, rows: DataFrame, mark: str = "") -> None:
         """Append of what an anti-join with the table leaves, in one plan.
 
         Delta counts the table's side of that join as read by the transaction, so a concurrent append is a conflict and not a double
-        row (docs/decisions/0001). Unlike MERGE, no row's text is shuffled.
+        row (docs/decisions/0001). Unlike MERGE, no row's text is shuffled. `mark` is what the commit is to be known by.
         """
         new = self.missing(rows, table)
-        new.select(*table.names).write.format("delta").mode("append").save(self.lake.spark_path(table.name))
+        writer = new.select(*table.names).write.format("delta").mode("append")
+        (writer.option("userMetadata", mark) if mark else writer).save(self.lake.spark_path(table.name))
 
     def _add_files(self, write: AddFiles) -> None:
         version = self.lake.version(write.table)
@@ -130,22 +132,39 @@ class Tables:
             writer = writer.option("replaceWhere", f"`{write.column}` = '{write.value}'")
         writer.save(self.lake.spark_path(write.table.name))
 
-    def _snapshot(self, write: Snapshot) -> None:
-        """One MERGE of what differs: rows to add or change, and keys of the scopes that are gone."""
+    def _snapshot(self, write: Snapshot, may_append: bool = True) -> None:
+        """One commit of what differs: rows to add or change, and keys of the scopes that are gone.
+
+        Where there is nothing but new keys it is an append, which is less work than a MERGE. Not where the scope is no part of the key,
+        which then may stand in another scope.
+        """
+        table, version = write.table, self.lake.version(write.table)
+        changes = self._changes(write).localCheckpoint(eager=True)
+        count, new = changes.agg(F.count("*"), F.count(F.when(F.col("is_new"), 1))).first()  # type: ignore[misc]
+        if count and (count > new or not may_append or write.scopes.columns[0] not in table.key):
+            self._merge(table, changes)
+        elif count:
+            mark = secrets.token_hex(8)
+            self._insert(table, changes, mark)
+            since = [row.get("userMetadata") for row in self.lake.history(table, ATTEMPTS) if row["version"] > (version or 0)]
+            if since != [mark]:  # another run came between: its rows are to be compared too, and ours may have been left out for them
+                self._snapshot(write, may_append=False)
+
+    def _changes(self, write: Snapshot) -> DataFrame:
+        """The table's columns of rows that differ, with is_new (no row has its key) and is_gone (the row of now is to go)."""
         table, (scope,) = write.table, write.scopes.columns
         old = self[table].join(write.scopes.distinct(), scope, "left_semi")
-        others = [name for name in table.names if name not in table.key]
         # One join, or the plan of the rows would be computed twice.
         new, old = (rows.select(*table.key, F.struct(*table.names).alias(side)) for rows, side in ((write.rows, "new"), (old, "old")))
         changes = new.join(old, list(table.key), "full").where(~F.col("new").eqNullSafe(F.col("old")))
-        changes = changes.select(F.coalesce("new", "old").alias("row"), F.col("new").isNull().alias("is_gone"))
-        changes = changes.select("row.*", "is_gone").localCheckpoint(eager=True)
-        if changes.isEmpty():
-            return
+        is_new, is_gone = F.col("old").isNull().alias("is_new"), F.col("new").isNull().alias("is_gone")
+        return changes.select(F.coalesce("new", "old").alias("row"), is_new, is_gone).select("row.*", "is_new", "is_gone")
+
+    def _merge(self, table: Table, changes: DataFrame) -> None:
         target = DeltaTable.forPath(self.spark, self.lake.spark_path(table.name))
         on = " AND ".join(f"target.`{k}` = changes.`{k}`" for k in table.key)
         merge = target.alias("target").merge(changes.alias("changes"), on).whenMatchedDelete("changes.is_gone")
-        if others:
+        if others := [name for name in table.names if name not in table.key]:
             merge = merge.whenMatchedUpdate(set={n: f"changes.`{n}`" for n in others})
         merge.whenNotMatchedInsert("NOT changes.is_gone", {n: f"changes.`{n}`" for n in table.names}).execute()
 

@@ -1,5 +1,6 @@
 """Writes: idempotent, safe beside each other, refused where the contract does not hold."""
 
+import dataclasses
 import threading
 
 import pyarrow as pa
@@ -91,6 +92,45 @@ def test_a_snapshot_adds_changes_and_removes_within_its_scopes_only(tables):
     written = tables.apply(Snapshot(NAMES, rows(tables, [("a", 1, "same"), ("a", 2, "new"), ("a", 5, None)]), scopes))
     assert content(tables) == [("a", 1, "same"), ("a", 2, "new"), ("a", 5, None), ("b", 4, "kept")]
     assert (written.rows, written.removed) == (2, 1)
+
+
+def of_scope(tables, key):
+    """NAMES with another key, two rows of scope a, and the scope a."""
+    table = dataclasses.replace(NAMES, key=key)
+    tables.apply(Insert(table, rows(tables, [("a", 1, "x"), ("b", 2, "y")])))
+    return table, tables.spark.createDataFrame([("a",)], "scope string")
+
+
+def operations(tables):
+    return [row["operation"] for row in tables.lake.history(NAMES, 2)]
+
+
+def test_a_snapshot_of_nothing_but_new_keys_is_an_append(tables, monkeypatch):
+    table, scopes = of_scope(tables, ("scope", "id"))
+    monkeypatch.setattr(type(tables), "_merge", None)
+    written = tables.apply(Snapshot(table, rows(tables, [("a", 1, "x"), ("a", 3, "z")]), scopes))
+    assert (written.rows, written.removed, operations(tables)[0]) == (1, 0, "WRITE")
+    assert content(tables) == [("a", 1, "x"), ("a", 3, "z"), ("b", 2, "y")]
+
+
+def test_a_key_that_moves_into_a_scope_is_changed_where_the_scope_is_not_in_the_key(tables):
+    table, scopes = of_scope(tables, ("id",))
+    tables.apply(Snapshot(table, rows(tables, [("a", 1, "x"), ("a", 2, "moved")]), scopes))
+    assert content(tables) == [("a", 1, "x"), ("a", 2, "moved")]
+
+
+def test_a_snapshot_that_another_run_overtakes_before_its_append_is_compared_again(tables, monkeypatch):
+    table, scopes = of_scope(tables, ("scope", "id"))
+    insert = type(tables)._insert
+
+    def overtaken(self, *write):
+        monkeypatch.undo()
+        tables.apply(Insert(table, rows(tables, [("a", 3, "theirs")])))
+        insert(self, *write)
+
+    monkeypatch.setattr(type(tables), "_insert", overtaken)
+    tables.apply(Snapshot(table, rows(tables, [("a", 1, "x"), ("a", 3, "ours")]), scopes))
+    assert content(tables) == [("a", 1, "x"), ("a", 3, "ours"), ("b", 2, "y")]
 
 
 def test_a_snapshot_that_changes_nothing_commits_nothing(tables):
