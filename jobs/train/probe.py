@@ -32,18 +32,26 @@ class ProbeJobParams:
     steps: int = parameter(360, "optimizer steps, a twelfth of them in the second phase; fewer where the time does not allow them", least=2)
     seconds_budget: float = parameter(75.0, "seconds of training, a fifth for the second phase", least=1)
 
+    @property
+    def folders(self) -> tuple[str, str]:
+        """Those of the shards of both phases, in the lake."""
+        return shards_folder(self.mixture, self.profile), shards_folder(self.continued_mixture or self.mixture, self.profile)
+
 
 def transform(tables: Tables, params: ProbeJobParams) -> Iterator[Write]:
-    first, second = (shards_folder(name, params.profile) for name in (params.mixture, params.continued_mixture or params.mixture))
-    with local_folders(tables.lake, first, second) as (shards, continued, out):
-        command = [sys.executable, "-m", "training", "train", "--plan", "probe", "--shards", shards, "--out", out]
-        asked = [*settings(params), *([f"continued.shards={continued}"] if continued != shards else [])]
-        command += [part for setting in asked for part in ("--set", setting)]
+    with local_folders(tables.lake, *params.folders) as (shards, continued, out):
+        command = [sys.executable, "-m", "training", *arguments(params, shards, continued, out)]
         process = subprocess.run(command, stdout=sys.stderr, check=False)
         if process.returncode:
             by_hand = f" By hand: {' '.join(command)}" if tables.lake.is_local else ""
             raise CodemillError(f"the probe ended with status {process.returncode}; what it said is above.{by_hand}")
     yield from ()
+
+
+def arguments(params: ProbeJobParams, shards: str, continued: str, out: str) -> list[str]:
+    """For `python -m training`. The second phase has shards of its own where it is given another folder."""
+    asked = [*settings(params), *([f"continued.shards={continued}"] if continued != shards else [])]
+    return ["train", "--plan", "probe", "--shards", shards, "--out", out, *(part for setting in asked for part in ("--set", setting))]
 
 
 def settings(params: ProbeJobParams) -> list[str]:
