@@ -20,6 +20,7 @@ TARGET = targets.chosen()
 PLACE = "^([a-z][a-z0-9+.-]*:)?/"  # an absolute path or a URI: a task has no working directory that a user could know
 SOURCE = PLACE.replace("^", "^([^=]+=)?")
 BENCHMARK = SOURCE + "|^none$"
+NAME = "^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 ABOUT = """
 Code files, commits and web pages in, training shards and a trained probe out. One task per job; each reads and writes tables of one lake.
@@ -29,6 +30,9 @@ continues where it was, under the same run in the ledger (`codemill counts --lak
 
 **Quality** is judged where `scorer` names a folder: the task `score.files` runs without Spark, in a pool and a queue of its own, after
 what passes the gates is known. A worker elsewhere can take its place, by `schedule=[Asset("codemill://decide/gates")]`.
+
+**A second phase** is a second trigger with a `recipe` and a name for its `mixture`: what is up to date is skipped, and no document is
+tokenized twice.
 
 **Schedule** another DAG on a table with `schedule=[Asset("codemill://decide/kept")]`. The event's `extra` names the lake and the run.
 
@@ -66,6 +70,24 @@ PARAMS = {
         description="Benchmarks whose texts must not be in training, one a line: PATH, NAME=PATH or PATH?text=FIELD,FIELD, as Spark's "
         "driver sees them. Without any those that the lake remembers; `none` forgets them.",
     ),
+    "recipe": Param(
+        None,
+        type=["null", "string"],
+        pattern=NAME,
+        description="How to mix: a recipe's name (`codemill mixture` says what it would take). Without one the profile's.",
+    ),
+    "mixture": Param(
+        None,
+        type=["null", "string"],
+        pattern=NAME,
+        description="A name for what is mixed, such as that of a second phase; it stands beside the profile's, which has none.",
+    ),
+    "formats": Param(
+        [],
+        type="array",
+        items={"type": "string", "enum": ["megatron", "mds", "flat"]},
+        description="Formats of other trainers to export the mixture in.",
+    ),
     "scorer": Param(
         None,
         type=["null", "string"],
@@ -81,6 +103,7 @@ PARAMS = {
     ),
 }
 
+OF_MIXTURE = ("mix.sequences", "mix.shards", "mix.exports", "train.probe")
 WAIT_S = 5 * 3600  # for a scorer that is not there yet; less than the timeout of a task
 
 RETRIES = {
@@ -125,12 +148,21 @@ def arguments(job: Mapping[str, Any]) -> Callable[[Any], list[str]]:
             return given + archives(params)
         if job["name"] == "annotate.contamination":
             return given + [part for benchmark in params["benchmarks"] for part in ("--benchmark", benchmark)]
+        if job["name"] in OF_MIXTURE:
+            return given + mixing(job["name"], params)
         if job["engine"] == "worker" and params["scorer"]:
             return [*given, "--model", params["scorer"], "--wait-s", str(WAIT_S)]
         scorer = params["scorer_version"] or params["scorer"]
         return [*given, "--scorer", scorer] if job["name"] == "decide.verdicts" and scorer else given
 
     return of_run
+
+
+def mixing(job: str, params: Mapping[str, Any]) -> list[str]:
+    """What the jobs that mix, export and train on a mixture are told of it."""
+    given = ["--recipe", params["recipe"]] if job == "mix.sequences" and params["recipe"] else []
+    given += ["--mixture", params["mixture"]] if params["mixture"] else []
+    return given + [part for format in params["formats"] if job == "mix.exports" for part in ("--formats", format)]
 
 
 def describe_event(context: Any, result: Any) -> None:

@@ -20,7 +20,7 @@ class ShardFolder:
     sha256: str
     tokenizer: Tokenizer
 
-    def source(self, split: str, window: int, seed: int, joined: int = 1) -> Source:
+    def source(self, split: str, window: int, seed: int | str, joined: int = 1) -> Source:
         return Source(self.path, self.manifest, split, window, self.tokenizer.end_id, seed, joined)
 
 

@@ -29,14 +29,14 @@ RowGroup = tuple[Shard, int]
 
 @dataclass(frozen=True)
 class Source:
-    """A split, and how its sequences become windows. `joined` neighbours in a shard make one sequence."""
+    """A split, and how its sequences become windows. `joined` neighbours in a shard make one sequence. The order is drawn with `seed`."""
 
     folder: str
     manifest: Manifest
     split: str
     context: int
     end_id: int
-    seed: int = 0
+    seed: int | str = 0
     joined: int = 1
 
     def row_groups(self) -> list[RowGroup]:

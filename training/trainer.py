@@ -75,7 +75,8 @@ class _Trainer:
         if not run.phase_step and not phase.keeps_optimizer:
             run.optimizers = optimizers_of(run.model, self.plan)
         joined = joined_sequences(folder.manifest, phase.window, phase.joins_sequences, phase.name)
-        source = folder.source("train", phase.window, self.plan.seed, joined)
+        # A phase over the shards of the one before would start with the same windows if it had the same order.
+        source = folder.source("train", phase.window, f"{self.plan.seed}.{run.phase}", joined)
         batches = Batches(source, phase.batch_size, self.here.rank, self.here.count, positions_of(positions))
         train_phase(run, batches, phase, self.steps, lambda: self._save(batches.positions()), self.say)
         lines = [line for line in run.log if line.phase == phase.name]

@@ -232,6 +232,8 @@ def rate_for(draws: np.ndarray, tokens: np.ndarray, wanted: float) -> tuple[floa
 
 def note(wish: Wish, taken: int) -> str:
     """Why a lot misses its share by more than `TOLERANCE`; empty where it does not."""
+    if not wish.stock.tokens:
+        return f"there is nothing of it: its {wish.lot.share:.1%} went to the others"
     off = taken / wish.tokens - 1 if wish.tokens else 0.0
     if abs(off) <= TOLERANCE:
         return ""

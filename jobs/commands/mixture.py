@@ -12,7 +12,8 @@ from typing import Any
 from rich import box
 from rich.table import Table as RichTable
 
-from jobs.commands.options import add_json, add_lake, add_parser, console
+from jobs.commands.lots import lots_of, lots_table, lots_told
+from jobs.commands.options import add_json, add_lake, add_mixture, add_parser, console
 from jobs.decide.features import BYTES_PER_TOKEN
 from jobs.decide.profiles import PROFILES
 from jobs.mix.recipes import RECIPES
@@ -34,10 +35,13 @@ def add(commands: Any) -> None:
     found.add_argument("--profile", default="demo", choices=sorted(PROFILES), help="whose kept documents are mixed (default: demo)")
     found.add_argument("--total-tokens", type=int, default=0, metavar="N", help="default: the recipe's, or as much as its shares leave")
     found.add_argument("--leave-out-empty", action="store_true", help="give shares of which there is nothing to the others")
+    add_mixture(found, "none: what a recipe would take. With a name: what its recipe asked for and what was taken of it")
     add_json(found)
 
 
 def mixture(arguments: argparse.Namespace) -> int:
+    if arguments.mixture:
+        return mixed(Lake.at(arguments.lake), arguments.mixture, arguments.json)
     phase = SequencesParams(profile=arguments.profile, recipe=arguments.recipe, total_tokens=arguments.total_tokens).phase()
     tables = LakeTables(Lake.at(arguments.lake))
     missing = tables.missing(KEPT, DOCUMENTS)
@@ -51,6 +55,26 @@ def mixture(arguments: argparse.Namespace) -> int:
         )
     else:
         show(phase, found)
+    return 0
+
+
+def mixed(lake: Lake, name: str, is_json: bool) -> int:
+    """What was taken, by mix/lots."""
+    lake.check_format()
+    there = sorted({row["mixture"] for row in lake.read(MANIFEST, ["mixture"]).to_pylist()})
+    if name not in there:
+        raise CodemillError(
+            f"{lake.root} has no finished mixture {name!r}; it has: {', '.join(there) or 'none'}. `codemill mix` makes them"
+        )
+    rows = lots_of(lake, name)
+    if is_json:
+        print(json.dumps({"mixture": name, "lots": rows}))
+    elif not rows:
+        print(f"{name}: each document was taken once, so no share was asked for")
+    else:
+        out = console()
+        out.print(lots_table(rows))
+        out.print("\n".join(lots_told(name, rows)), highlight=False, markup=False)
     return 0
 
 

@@ -73,6 +73,9 @@ def add_common(found: argparse.ArgumentParser, has_settings: bool = True) -> Non
             "a scorer's folder: what passes the gates is scored, and the policy's worst are dropped; or the version of one that has scored"
         )
         found.add_argument("--scorer", default="", metavar="FOLDER", help=help)
+        found.add_argument("--recipe", default="", metavar="NAME", help="how to mix (jobs/mix/recipes.py; `codemill mixture` tries them)")
+        help = "a name for the mixture, to mix, export and train on it beside the profile's; default: the profile's"
+        found.add_argument("--mixture", default="", metavar="NAME", help=help)
         help = (
             "a benchmark: what shares ten words in a row with it is dropped; [NAME=]PATH[?text=FIELD,...], JSON Lines, Parquet or a folder "
             "(repeatable); the lake remembers them, until others are named, or `none`"
@@ -168,7 +171,7 @@ def set_for_all(jobs: Sequence[Job], changes: dict[str, dict[str, Any]], argumen
     scorer = arguments.scorer
     is_folder = os.sep in scorer or declared_version(scorer) is not None
     values = {"policy": tuple(arguments.policy), "scorer": scorer, "model": scorer if is_folder else ""}
-    values |= {"benchmark": tuple(arguments.benchmark)}
+    values |= {"benchmark": tuple(arguments.benchmark), "mixture": arguments.mixture, "recipe": arguments.recipe}
     for job in jobs:
         for name in {field.name for field in dataclasses.fields(job.params)} & {name for name, value in values.items() if value}:
             changes.setdefault(job.name, {}).setdefault(name, values[name])

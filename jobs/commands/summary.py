@@ -1,5 +1,6 @@
 """What a run prints last: the phases, tokens by language, the probe, and what to try next."""
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -9,8 +10,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from jobs.commands.lots import lots_of, lots_told
 from jobs.commands.options import console
 from jobs.decide.quality import LOW_SCORE
+from jobs.mix.mixtures import mixture_of
 from jobs.runtime.ledger import JobRun
 from schemas.decide import DROPPED, KEPT
 from schemas.lake import PROBE_METRICS, Lake
@@ -21,7 +24,11 @@ def print_summary(lake: Lake, rows: list[JobRun], profile: str) -> None:
     out = console()
     out.print(phase_table([row.to_arrow().to_pylist()[0] for row in rows]))
     if any(row.job.startswith(("decide", "mix", "train")) for row in rows):
-        print_languages(out, lake, profile)
+        mixtures = list(dict.fromkeys(mixture_of(json.loads(row.parameters)) for row in rows if row.job == "mix.sequences"))
+        for mixture in mixtures or [profile]:
+            print_languages(out, lake, profile, mixture)
+            for line in lots_told(mixture, lots_of(lake, mixture)):
+                out.print(line, highlight=False, markup=False)
     print_probe(out, lake)
 
 
@@ -52,8 +59,8 @@ def listed(counts: list[dict[str, Any]]) -> str:
     return "\n".join(f"{c['name']} {c['count']:,}" for c in ordered)
 
 
-def print_languages(out: Console, lake: Lake, profile: str) -> None:
-    rows = lake.read(MANIFEST, None, pc.field("mixture") == profile).to_pylist()
+def print_languages(out: Console, lake: Lake, profile: str, mixture: str) -> None:
+    rows = lake.read(MANIFEST, None, pc.field("mixture") == mixture).to_pylist()
     if not rows:
         return
     documents, tokens = Counter[str](), Counter[str]()

@@ -37,7 +37,7 @@ from schemas.assemble import DOCUMENTS
 from schemas.decide import HIGH_QUALITY, KEPT
 from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.ingest import CONTENTS
-from schemas.lake import DataFile
+from schemas.lake import DataFile, Lake
 from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 from schemas.spark import spark_schema
 from schemas.table import Table
@@ -127,6 +127,11 @@ def in_table(tables: Tables, table: Table, rows: list[Row]) -> DataFrame:
     return tables.spark.createDataFrame([tuple(row[name] for name in table.names) for row in rows], spark_schema(table))
 
 
+def is_changed(lake: Lake, params: SequencesParams) -> bool:
+    """Whether the mixture is not there, or not finished."""
+    return not lake.has_rows(MANIFEST, pc.field("mixture") == params.mixture_name)
+
+
 def tokenizer_of(tables: Tables, name: str, phase: Phase) -> tuple[str, str]:
     """JSON and hash. Raises `CodemillError` where it is not there, or lacks what the phase needs."""
     found = tables[TOKENIZERS].where(F.col("name") == name).select("tokenizer_json", "tokenizer_sha256").first()
@@ -149,5 +154,6 @@ JOB = Job(
     params=SequencesParams,
     check=SequencesParams.phase,
     identity=lambda params: repr(params.phase()),
+    is_changed=is_changed,
     scope=mixture_of,
 )

@@ -10,6 +10,7 @@ from jobs.report.duplicates import Groups, Removed, collect_groups, collect_remo
 from jobs.report.examples import Example, ReasonExamples, ReasonRejects, collect_dropped, collect_kept, collect_rejects
 from jobs.report.funnel import Funnel, SizeBin, collect_funnel, collect_sizes
 from jobs.report.languages import Language, collect_languages
+from jobs.report.mixtures import Mixtures, collect_mixtures
 from jobs.report.pages import Pages, collect_pages
 from jobs.report.probe import Probe, collect_probe
 from jobs.report.quality import Quality, collect_quality
@@ -49,6 +50,7 @@ class ReportFacts:
     dropped: tuple[ReasonExamples, ...] | Missing
     rejects: tuple[ReasonRejects, ...] | Missing
     tokens: tuple[SplitTokens, ...] | Missing
+    mixtures: Mixtures | Missing
     shards: Shards | Missing
     probe: Probe | Missing
 
@@ -81,6 +83,7 @@ def collect(lake_path: str) -> ReportFacts:
         dropped=collect_dropped(tables, policy),
         rejects=collect_rejects(tables),
         tokens=collect_tokens(tables, policy),
+        mixtures=collect_mixtures(tables),
         shards=collect_shards(tables),
         probe=collect_probe(tables),
     )

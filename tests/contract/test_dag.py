@@ -36,6 +36,9 @@ TRIGGERS: list[tuple[dict[str, Any], bool]] = [
     ({"scorer": "scorer"}, False),
     ({"scorer_version": "0123456789abcdef"}, True),
     ({"scorer_version": "newest"}, False),
+    ({"recipe": "continued", "mixture": "demo-continued", "formats": ["mds", "flat"]}, True),
+    ({"mixture": "a/b"}, False),
+    ({"formats": ["zarr"]}, False),
 ]
 
 

@@ -1,11 +1,17 @@
 """What a person is told when a job fails."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from jobs.mix.mixtures import mixture_of
+from jobs.mix.sequences import SequencesParams
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import CodemillError, UsageError
+from jobs.runtime.job import Job, Write
 from jobs.runtime.progress import Progress
 from jobs.runtime.runner import cause, explained, run_jobs
+from jobs.runtime.tables import Tables
 from schemas.lake import Lake
 
 WORKER_ERROR = """An exception was thrown from the Python worker. Please see the stack trace below.
@@ -49,3 +55,18 @@ def test_a_job_with_nothing_to_do_starts_no_session(tmp_path) -> None:  # type: 
     assert {"ingest.pages", "ingest.commits", "annotate.commit_facts"} <= {job.name for job, _ in idle}
     rows = run_jobs(lake, idle, "run", Progress(None), session)  # type: ignore[arg-type]
     assert {(row.status, bool(row.account.remark)) for row in rows} == {("done", True)}
+
+
+def test_a_run_for_another_mixture_says_nothing_of_this_one(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    ran = []
+
+    def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
+        ran.append(params.mixture)
+        yield from ()
+
+    lake = Lake.at(str(tmp_path / "lake"))
+    lake.create()
+    job = Job("mix.test", "", (), (), transform, SequencesParams, engine="python", scope=mixture_of)
+    for mixture in ("", "second", "", "demo", "second"):
+        run_jobs(lake, [(job, SequencesParams(mixture=mixture))], "run", Progress(None))
+    assert ran == ["", "second", "demo"]  # the last by another name for the same: its parameters differ

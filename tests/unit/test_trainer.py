@@ -20,6 +20,7 @@ from training.fim_check import fim_ids
 from training.folders import folders_of
 from training.loader import Batches
 from training.model import build_model
+from training.pools import Windows
 from training.processes import Processes
 from training.record import TrainResult
 from training.steps import Run, Steps, _step
@@ -100,12 +101,29 @@ def test_the_loss_is_the_mean_of_the_losses_by_kind(done: TrainResult) -> None:
 def test_documents_with_a_gap_that_were_trained_on_are_counted(shards: Path, done: TrainResult) -> None:
     folders, middle = folders_of(TINY, str(shards)), load((shards / "tokenizer.json").read_text()).model.token_to_id(FIM_MIDDLE)
     seen = 0
-    for phase in TINY.phases:
-        batches = Batches(folders[phase.name].source("train", phase.window, 0), phase.batch_size)
+    for number, phase in enumerate(TINY.phases):
+        batches = Batches(folders[phase.name].source("train", phase.window, f"0.{number}"), phase.batch_size)
         seen += sum(int((batch.targets == middle).sum()) for batch in islice(batches, phase.steps))
     assert done.fim.trained_on == seen
     assert done.fim.skipped is None and done.fim.documents >= 2
     assert done.fim.bits_per_byte is not None and done.fim.without_suffix is not None
+
+
+def test_a_second_phase_over_the_same_shards_does_not_start_with_the_windows_of_the_first(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[list[int]]] = []
+
+    def looked_at(self: Batches) -> Windows:
+        windows = given(self)
+        seen.append(windows.targets.tolist())
+        return windows
+
+    given = Batches.__next__
+    monkeypatch.setattr(Batches, "__next__", looked_at)
+    first = replace(SHORT.phases[0], steps=2)
+    trained(replace(SHORT, phases=(first, replace(first, name="second")), held_out_tokens=0), shards, tmp_path)
+    assert len(seen) == 4 and sorted(seen[0]) != sorted(seen[2])
 
 
 @pytest.mark.parametrize(("changes", "tolerance"), [({"precision": "bf16"}, 0.01), ({"masks_documents": True}, 0.05)])
