@@ -1,8 +1,8 @@
 """The most memory that a Python worker of `assemble.repositories` and of `assemble.document_checks` holds, at two sizes of one repository.
 
-`python -m benchmarks.assemble_memory [--megabytes N]`. Files of 90 KB, nearly a document each: the worst case of a batch. N and four times N.
-A worker's memory is what it alone holds (USS), looked at ten times a second; it should not grow with the input. The score is MB per worker,
-as a speed: 2,000 MB divided by it.
+`python -m benchmarks.assemble_memory [--megabytes N]`. Files of 90 KB, nearly a document each: the worst case of a batch. N and four times
+N. A worker's memory is what it alone holds (USS), looked at ten times a second; it should not grow with the input. The score is how often
+the largest worker fits into 2 GB.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
 `python -m benchmarks.tokenize_pack [--megabytes N]`. Processor seconds of all processes, the JVM's included, the commits too. The bare
 tokenizer is the compiled one at its best: 1,000 texts in one call, ids flat. The library that all call where there is no compiled one, and
-datatrove's and Megatron's way of calling it, are run where .venv-peers and .venv-readers are there. A job has a fixed cost, so two sizes are
-run: the second figure of each is that of a further byte, which is what a large corpus pays.
+datatrove's and Megatron's way of calling it, are run where .venv-peers and .venv-readers are there. A job has a fixed cost, so two sizes
+are run: the second figure of each is that of a further byte, which is what a large corpus pays.
 """
 
 import argparse

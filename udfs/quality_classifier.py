@@ -17,7 +17,7 @@ import numpy as np
 
 VERSION = 1
 HEAD_CHARACTERS = 4_096
-MODELS_KEPT = 9  # as many as a set can have rounds; one is about 20 MB in memory, as fastText holds it and as bytes
+MODELS_KEPT = 9  # as many as a set can have rounds; each is held twice, as fastText has it and as bytes
 HIGH, LOW = "__label__high", "__label__low"
 
 _WORDS = re.compile(r"[^\W\d]\w*|\d+|[!-/:-@\[-`{-~]")

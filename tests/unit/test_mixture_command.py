@@ -1,0 +1,48 @@
+"""What `codemill mixture` counts: members of sets, and no document that is left out, by the tables alone."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.commands.mixture import stocks
+from jobs.report.tables import LakeTables
+from schemas.lake import Lake
+from tests.lake_builder import POLICY, LakeRows
+from udfs.mixture import Phase, Share
+
+SETS = {"a": ("algorithms", "general"), "b": ("general",), "c": (), "d": ("algorithms",)}
+PHASE = Phase(
+    "p", 8, 0, (Share("file", 0.6, "good", by="set", within=(("algorithms", 0.5), ("general", 0.5))), Share("commit", 0.4, "changes"))
+)
+
+
+@pytest.fixture
+def lake() -> LakeRows:
+    found = LakeRows()
+    verdict = {"policy": POLICY, "policy_hash": "h", "repository": "r", "path": "", "size_bytes": 1, "token_estimate": 1}
+    for kind, candidate in [*(("file", name) for name in SETS), ("commit", "r@1"), ("commit", "r@2")]:
+        found.add("decide/kept", kind=kind, candidate=candidate, split="held_out" if candidate == "d" else "train", **verdict)
+        found.add("assemble/documents", kind=kind, candidate=candidate, layout=f"{kind}/1", contents=[], size_bytes=35)
+    member = {"kind": "file", "policy": POLICY, "percent": 90, "round": 1, "model": "m"}
+    for candidate, names in SETS.items():
+        for name in names:
+            found.add("decide/high_quality", candidate=candidate, set=name, **member)
+    found.add("decide/high_quality", candidate="c", set="general", **member | {"policy": "other"})
+    for candidate, reasons in (("r@1", []), ("r@2", ["contaminated"])):
+        one = {"kind": "commit", "layout": "commit/1", "policy": POLICY, "split": "train", "text_hash": "t", "matches": []}
+        found.add("assemble/document_checks", candidate=candidate, reasons=reasons, **one)
+    return found
+
+
+def counted(root: Path) -> dict[str, int]:
+    found = stocks(LakeTables(Lake.at(str(root))), POLICY, PHASE)
+    return {lot.label: stock.documents for lot, stock in zip(PHASE.lots, found, strict=True)}
+
+
+def test_members_are_counted_in_the_first_set_and_what_is_left_out_is_not(lake: LakeRows, tmp_path: Path) -> None:
+    assert counted(lake.write(tmp_path / "whole")) == {"good: algorithms": 1, "good: general": 1, "changes": 1}
+
+
+def test_without_these_tables_there_are_no_members_and_nothing_is_left_out(lake: LakeRows, tmp_path: Path) -> None:
+    root = lake.write(tmp_path / "part", leave_out=("decide/high_quality", "assemble/document_checks"))
+    assert counted(root) == {"good: algorithms": 0, "good: general": 0, "changes": 2}
