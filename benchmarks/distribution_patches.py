@@ -1,8 +1,8 @@
 """Histories of patches: source packages of the distribution, whose quilt patches are committed one by one on the upstream source.
 
 `python -m benchmarks.distribution_patches --out FOLDER [PACKAGE ...]` makes one repository per package, for `--repository` of the
-benchmarks of commits and of the demo. apt fetches the packages, from the archives that this machine's apt is configured for; nothing runs of them. A
-patch's description is the message. A patch that does not apply ends its package's history there, which is said.
+benchmarks of commits and of the demo. apt fetches the packages, from the archives that this machine's apt is configured for; nothing runs
+of them. A patch's description is the message. A patch that does not apply ends its package's history there, which is said.
 """
 
 import argparse

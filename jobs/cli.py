@@ -21,6 +21,7 @@ from jobs.commands import (
     score,
     scorer,
     trace,
+    vacuum,
     verify,
     what_if,
     whereabouts,
@@ -72,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     verify.add(commands)
     report.add(commands)
     card.add(commands)
+    vacuum.add(commands)
     label.add(commands)
     scorer.add(commands)
     page_models.add(commands)

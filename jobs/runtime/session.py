@@ -43,7 +43,8 @@ ALWAYS = {
 
 # With C1 alone Java sets 48 MB aside for compiled code, which a run of all jobs fills: compilation then stops, and planning can fail for
 # want of room (`Out of space in CodeCache for adapters`). 240 MB is Java's own choice with both compilers; what is not used is not taken.
-# Java's usual way to start a program (Hadoop's `chmod`) starts a helper first: 0.72 processor seconds for 20 writes of 4 files, 0.57 without.
+# Java's usual way to start a program (Hadoop's `chmod`) starts a helper first: 0.72 processor seconds for 20 writes of 4 files, 0.57
+# without.
 JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Djdk.lang.Process.launchMechanism=VFORK"
 
 

@@ -9,6 +9,7 @@ import pytest
 from jobs.assemble.documents import FILE_LAYOUT
 from jobs.cli import main
 from jobs.mix import exports, sequences, shards
+from jobs.mix.card_facts import card_facts
 from jobs.mix.exports import ExportsParams
 from jobs.mix.mixtures import export_folder
 from jobs.mix.sequences import SequencesParams
@@ -90,6 +91,26 @@ def test_exports_hold_every_document_and_are_the_same_when_made_again(lake, tmp_
     assert text_of(tokenizer, np.concatenate(gathered).tolist()) == TEXTS[0]
     assert told["exports"] == {"demo": dict.fromkeys(FORMATS, "current")}
     assert told["sequences"] == sorted({place["sequence"] for place in told["shards"]})
+
+    # What the jobs counted with Spark is what the card counts without it.
+    assert card_facts(lake.lake)[0]["differences"] == []
+    lake.spark.sql(f"delete from delta.`{lake.lake.spark_path(KEPT.name)}` where candidate = '{key(TEXTS[5])}'")
+    (said,) = card_facts(lake.lake)[0]["differences"]
+    assert "keeps other candidates today" in said
+
+    # Another mixture changes nothing of this one, and has places of its own.
+    second = {"profile": "demo", "mixture": "second"}
+    done(lake, sequences, SequencesParams(window=16, hash_groups=4, fim_rate=0.0, **second))
+    done(lake, shards, ShardsParams(**second))
+    done(lake, exports, ExportsParams(("flat",), **second))
+    assert verify_export(export_folder(lake.lake, "flat", "mix/shards-second")).mixture == "second"
+    assert not exports.is_changed(lake.lake, ALL) and not shards.is_changed(lake.lake, ShardsParams("demo"))
+    assert main(["where", key(TEXTS[1]), "--lake", lake.lake.root, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["exports"] == {"demo": dict.fromkeys(FORMATS, "current"), "second": {"flat": "current"}}
+    assert {place["folder"] for place in told["shards"]} == {"mix/shards", "mix/shards-second"}
+    assert main(["verify", "--lake", lake.lake.root]) == 0
+    assert capsys.readouterr().out.count("is whole") == 1 + len(FORMATS) + 2
 
     done(lake, shards, ShardsParams("demo", groups_per_shard=1))
     assert exports.is_changed(lake.lake, ALL)

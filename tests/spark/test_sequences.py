@@ -171,6 +171,9 @@ def test_tokens_of_another_tokenizer_or_another_version_are_not_taken(lakes, mon
     assert packed(tables, other)[1] == size(TEXTS)
     monkeypatch.setattr(tokens.byte_level_bpe, "VERSION", 0)
     assert packed(tables, other)[1] == size(TEXTS)
+    before = tokens.tokens_version("of a tokenizer")
+    monkeypatch.setattr(tokens.byte_level_bpe.metadata, "version", lambda name: "another")  # an update of the library that makes ids
+    assert tokens.tokens_version("of a tokenizer") != before
 
 
 def test_documents_of_all_kinds_are_in_the_sequences_whole_and_filled_in_the_middle(lakes):

@@ -1,0 +1,129 @@
+"""`codemill vacuum`: removes what nothing refers to any more. Without `--yes` it says what that is, and removes nothing.
+
+Files of tables that no version of the last hours names, what killed runs left among them; mixtures that are named, with their shards and
+exports; documents of old layouts. No run may be working: what it has written and not committed yet looks like a leftover.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.fs
+from deltalake import DeltaTable
+
+from jobs.commands.options import add_json, add_lake, add_parser
+from jobs.mix.mixtures import mixtures_there
+from jobs.runtime.errors import CodemillError, UsageError
+from schemas import ALL_TABLES
+from schemas.assemble import DOCUMENTS
+from schemas.lake import EXPORTS, SHARDS, Lake, storage_options
+from schemas.mix import LOTS, MANIFEST, SEQUENCES
+from schemas.table import Table
+
+RETENTION_HOURS = 168  # Delta's own default
+
+
+def add(commands: Any) -> None:
+    found = add_parser(commands, "vacuum", vacuum, "say what nothing refers to any more, and remove it with --yes; no run may be working")
+    add_lake(found)
+    help = f"keep files of versions of the last N hours (default: {RETENTION_HOURS})"
+    found.add_argument("--retention-hours", type=int, default=RETENTION_HOURS, metavar="N", help=help)
+    help = "a mixture to remove, with its shards and exports (repeatable); documents that are in no other are tokenized again when needed"
+    found.add_argument("--mixture", action="append", default=[], metavar="NAME", help=help)
+    help = "documents to remove, such as commit=commit/1 (repeatable); their job makes those of the layout of now"
+    found.add_argument("--layout", action="append", default=[], metavar="KIND=LAYOUT", help=help)
+    found.add_argument("--yes", action="store_true", help="remove it")
+    add_json(found)
+
+
+def vacuum(arguments: argparse.Namespace) -> int:
+    if arguments.retention_hours < 0:
+        raise UsageError(f"--retention-hours {arguments.retention_hours}: expected at least 0")
+    lake = Lake.at(arguments.lake)
+    lake.check_format()
+    folders = [folder for name in arguments.mixture for folder in folders_of_mixture(lake, name)]
+    layouts = [layout_of(text) for text in arguments.layout]
+    documents = {text: documents_of(lake, *layout) for text, layout in zip(arguments.layout, layouts, strict=True)}
+    if arguments.yes:
+        removed(lake, arguments, layouts, folders)
+    files = {table.name: count for table in ALL_TABLES if (count := unreferenced(lake, table, arguments.retention_hours))}
+    found = {"is_removed": arguments.yes, "mixtures": arguments.mixture, "folders": folders, "documents": documents, "files": files}
+    print(json.dumps(found) if arguments.json else "\n".join(told(found)))
+    return 0
+
+
+def folders_of_mixture(lake: Lake, name: str) -> list[str]:
+    """Its folders of shards and exports, as they are there. Raises `CodemillError` where the lake knows no such mixture."""
+    there = mixtures_there(lake)
+    mixed = {row["mixture"] for table in (MANIFEST, LOTS) for row in lake.read(table, ["mixture"]).to_pylist()}
+    mixed |= {file.partition["mixture"] for file in lake.data_files(SEQUENCES, lake.version(SEQUENCES))}
+    if name not in mixed | set(there):
+        raise CodemillError(f"{lake.root} has no mixture {name!r}; it has: {', '.join(sorted(mixed | set(there))) or 'none'}")
+    if name not in there:
+        return []
+    filesystem, root = lake.filesystem()
+    exports = f"{EXPORTS}{there[name].removeprefix(SHARDS)}"
+    has_exports = filesystem.get_file_info(f"{root}/{exports}").type == pyarrow.fs.FileType.Directory
+    return [there[name], *([exports] if has_exports else [])]
+
+
+def layout_of(text: str) -> tuple[str, str]:
+    kind, equals, layout = text.partition("=")
+    if not equals or "'" in text:
+        raise UsageError(f"--layout {text}: expected KIND=LAYOUT, such as commit=commit/1")
+    return kind, layout
+
+
+def documents_of(lake: Lake, kind: str, layout: str) -> int:
+    is_it = (pc.field("kind") == kind) & (pc.field("layout") == layout)
+    return sum(batch.num_rows for batch in lake.scan(DOCUMENTS, ["candidate"], is_it))
+
+
+def unreferenced(lake: Lake, table: Table, hours: int) -> int:
+    """How many files could go. Asks and changes nothing."""
+    if lake.version(table) is None:
+        return 0
+    found = DeltaTable(lake.path(table.name), storage_options=storage_options())
+    return len(found.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True))
+
+
+def removed(lake: Lake, arguments: argparse.Namespace, layouts: list[tuple[str, str]], folders: list[str]) -> None:
+    """By Spark, whose vacuum commits nothing: jobs that read the tables stay up to date."""
+    from delta.tables import DeltaTable as SparkTable
+
+    from jobs.runtime.job import Replace, ReplaceFiles
+    from jobs.runtime.session import start_session
+    from jobs.runtime.tables import Tables
+    from schemas.spark import spark_schema
+
+    spark = start_session("codemill", not lake.is_local)
+    tables, (filesystem, root) = Tables(spark, lake), lake.filesystem()
+    for folder in folders:
+        filesystem.delete_dir(f"{root}/{folder}")
+    for name in arguments.mixture:
+        for table in (MANIFEST, LOTS):  # the first to go: without it the mixture is not finished
+            if lake.has_rows(table, pc.field("mixture") == name):
+                tables.apply(Replace(table, spark.createDataFrame([], spark_schema(table)), "mixture", name))
+        tables.apply(ReplaceFiles(SEQUENCES, [], "mixture", name))
+    for kind, layout in layouts:
+        if documents_of(lake, kind, layout):
+            SparkTable.forPath(spark, lake.spark_path(DOCUMENTS.name)).delete(f"kind = '{kind}' and layout = '{layout}'")
+    spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+    for table in (table for table in ALL_TABLES if tables.exists(table)):
+        SparkTable.forPath(spark, lake.spark_path(table.name)).vacuum(arguments.retention_hours)
+
+
+def told(found: dict[str, Any]) -> Iterator[str]:
+    done = "removed" if found["is_removed"] else "would be removed"
+    for name in found["mixtures"]:
+        yield f"mixture {name}: its sequences {done}"
+    for folder in found["folders"]:
+        yield f"{folder}/ {done}"
+    for text, count in found["documents"].items():
+        yield f"documents {text}: {count:,} {done}"
+    for table, count in found["files"].items():
+        yield f"{table}: {count:,} files of old versions and killed runs {'are left' if found['is_removed'] else done}"
+    if not found["is_removed"]:
+        yield "Nothing was removed; --yes does it, when no run is working."
