@@ -111,7 +111,7 @@ def removed(lake: Lake, arguments: argparse.Namespace, layouts: list[tuple[str, 
         if documents_of(lake, kind, layout):
             SparkTable.forPath(spark, lake.spark_path(DOCUMENTS.name)).delete(f"kind = '{kind}' and layout = '{layout}'")
     spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
-    for table in (table for table in ALL_TABLES if tables.exists(table)):
+    for table in (table for table in ALL_TABLES if unreferenced(lake, table, arguments.retention_hours)):
         SparkTable.forPath(spark, lake.spark_path(table.name)).vacuum(arguments.retention_hours)
 
 
