@@ -4,8 +4,9 @@ A block is a hunk of git's with as much of the text around it as makes it the on
 numbers, and where it cannot be applied that is seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from udfs.patches import Hunk
 
@@ -30,26 +31,26 @@ def lines_of(text: str) -> list[str]:
     return [part + "\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
 
 
-def places(text: str, search: str) -> list[int]:
-    """Where whole lines of `text` are `search`."""
+def places(text: str, search: str) -> Iterator[int]:
+    """Where whole lines of `text` are `search`. Nobody asks for more than two: among equal lines there can be very many."""
     if not search:
-        return [0] if not text else []
-    found, start = [], text.find(search)
+        yield from [0] if not text else []
+        return
+    start = text.find(search)
     while start >= 0:
         end = start + len(search)
         if (start == 0 or text[start - 1] == "\n") and (search.endswith("\n") or end == len(text)):
-            found.append(start)
+            yield start
         start = text.find(search, start + 1)
-    return found
 
 
 def apply(text: str, edits: Sequence[Edit]) -> str:
     """The text with every edit made. Raises `EditError` where a search is not there exactly once, or two of them overlap."""
     spans = []
     for edit in edits:
-        found = places(text, edit.search)
+        found = list(islice(places(text, edit.search), 2))
         if len(found) != 1:
-            raise EditError(f"{len(found)} places hold {edit.search[:80]!r}; expected one")
+            raise EditError(f"{'several places hold' if found else 'no place holds'} {edit.search[:80]!r}; expected one")
         spans.append((found[0], found[0] + len(edit.search), edit.replace))
     spans.sort()
     parts, end = [], 0
@@ -90,7 +91,7 @@ def _widened(text: str, lines: list[str], start: int, end: int) -> tuple[int, in
     context = LEAST_CONTEXT
     while True:
         first, last = max(0, start - context), min(len(lines), end + context)
-        if (first, last) == (0, len(lines)) or len(places(text, "".join(lines[first:last]))) == 1:
+        if (first, last) == (0, len(lines)) or len(list(islice(places(text, "".join(lines[first:last])), 2))) == 1:
             return first, last
         context *= 2
 

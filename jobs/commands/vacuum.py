@@ -48,7 +48,7 @@ def vacuum(arguments: argparse.Namespace) -> int:
     documents = {text: documents_of(lake, *layout) for text, layout in zip(arguments.layout, layouts, strict=True)}
     if arguments.yes:
         removed(lake, arguments, layouts, folders)
-    files = {table.name: count for table in ALL_TABLES if (count := unreferenced(lake, table, arguments.retention_hours))}
+    files = {table.name: len(paths) for table in ALL_TABLES if (paths := unreferenced(lake, table, arguments.retention_hours))}
     found = {"is_removed": arguments.yes, "mixtures": arguments.mixture, "folders": folders, "documents": documents, "files": files}
     print(json.dumps(found) if arguments.json else "\n".join(told(found)))
     return 0
@@ -81,16 +81,30 @@ def documents_of(lake: Lake, kind: str, layout: str) -> int:
     return sum(batch.num_rows for batch in lake.scan(DOCUMENTS, ["candidate"], is_it))
 
 
-def unreferenced(lake: Lake, table: Table, hours: int) -> int:
-    """How many files could go. Asks and changes nothing."""
+def unreferenced(lake: Lake, table: Table, hours: int) -> list[str]:
+    """Which files could go, as paths below the table's. Asks and changes nothing. Delta names those too that have gone already."""
     if lake.version(table) is None:
-        return 0
+        return []
     found = DeltaTable(lake.path(table.name), storage_options=storage_options())
-    return len(found.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True))
+    files = found.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
+    filesystem, root = lake.filesystem()
+    there = filesystem.get_file_info([f"{root}/{table.name}/{file}" for file in files])
+    return [file for file, info in zip(files, there, strict=True) if info.type == pyarrow.fs.FileType.File]
 
 
 def removed(lake: Lake, arguments: argparse.Namespace, layouts: list[tuple[str, str]], folders: list[str]) -> None:
-    """By Spark, whose vacuum commits nothing: jobs that read the tables stay up to date."""
+    """No version is written but where rows go: jobs that read the other tables stay up to date."""
+    filesystem, root = lake.filesystem()
+    for folder in folders:
+        filesystem.delete_dir(f"{root}/{folder}")
+    if arguments.mixture or layouts:
+        rows_removed(lake, arguments.mixture, layouts)
+    for table in ALL_TABLES:  # file by file: a vacuum of delta-rs would write versions, for which jobs would run again
+        for file in unreferenced(lake, table, arguments.retention_hours):
+            filesystem.delete_file(f"{root}/{table.name}/{file}")
+
+
+def rows_removed(lake: Lake, mixtures: list[str], layouts: list[tuple[str, str]]) -> None:
     from delta.tables import DeltaTable as SparkTable
 
     from jobs.runtime.job import Replace, ReplaceFiles
@@ -99,10 +113,8 @@ def removed(lake: Lake, arguments: argparse.Namespace, layouts: list[tuple[str, 
     from schemas.spark import spark_schema
 
     spark = start_session("codemill", not lake.is_local)
-    tables, (filesystem, root) = Tables(spark, lake), lake.filesystem()
-    for folder in folders:
-        filesystem.delete_dir(f"{root}/{folder}")
-    for name in arguments.mixture:
+    tables = Tables(spark, lake)
+    for name in mixtures:
         for table in (MANIFEST, LOTS):  # the first to go: without it the mixture is not finished
             if lake.has_rows(table, pc.field("mixture") == name):
                 tables.apply(Replace(table, spark.createDataFrame([], spark_schema(table)), "mixture", name))
@@ -110,9 +122,6 @@ def removed(lake: Lake, arguments: argparse.Namespace, layouts: list[tuple[str, 
     for kind, layout in layouts:
         if documents_of(lake, kind, layout):
             SparkTable.forPath(spark, lake.spark_path(DOCUMENTS.name)).delete(f"kind = '{kind}' and layout = '{layout}'")
-    spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
-    for table in (table for table in ALL_TABLES if unreferenced(lake, table, arguments.retention_hours)):
-        SparkTable.forPath(spark, lake.spark_path(table.name)).vacuum(arguments.retention_hours)
 
 
 def told(found: dict[str, Any]) -> Iterator[str]:

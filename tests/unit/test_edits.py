@@ -1,6 +1,7 @@
 """Edits made of git's hunks give git's new text, and each fits one place only."""
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from udfs.edits import Edit, EditError, apply, edits_of, lines_of, places
-from udfs.patches import file_patches
+from udfs.patches import Hunk, file_patches
 
 # Few different lines, so that most of them stand in many places; with and without a line feed at the end.
 texts = st.lists(st.sampled_from(["a", "b", "", "  a", "\r", "\x0c", "\u2028 c"]), max_size=14).flatmap(
@@ -32,7 +33,7 @@ def edits_by_git(folder: Path, old: str, new: str) -> list[Edit]:
 def test_edits_give_the_new_text_and_each_search_is_there_once(tmp_path: Path, old: str, new: str) -> None:
     edits = edits_by_git(tmp_path, old, new)
     assert apply(old, edits) == new
-    assert all(len(places(old, edit.search)) == 1 for edit in edits)
+    assert all(len(list(places(old, edit.search))) == 1 for edit in edits)
     assert all(old.count("\n") >= edit.search.count("\n") for edit in edits)
 
 
@@ -69,3 +70,12 @@ def test_lines_join_to_their_text(text: str) -> None:
 def test_an_edit_that_does_not_fit_is_refused(text: str, edits: list[Edit]) -> None:
     with pytest.raises(EditError):
         apply(text, edits)
+
+
+def test_one_changed_line_among_very_many_equal_ones_is_found_at_once() -> None:
+    old = "x\n" * 400_000
+    change = Hunk(200_000, [b"x"], [b"y"])
+    start = time.process_time()
+    (edit,) = edits_of(old, [change])
+    assert time.process_time() - start < 10  # minutes, where all places of a block are listed
+    assert edit.search == old and edit.replace == "x\n" * 199_999 + "y\n" + "x\n" * 200_000

@@ -1,0 +1,78 @@
+"""Histories with what no one expects give a document that holds, or a reason; never an error."""
+
+import os
+
+import pytest
+
+from jobs import sources
+from jobs.assemble.commit_rows import CommitsParams, made, without
+from jobs.assemble.commit_snapshots import Walk
+from jobs.ingest.commits import commit_row
+from jobs.sources.history import commit_ids, open_bundle, read_commits
+from jobs.sources.snapshots import open_blobs
+from tests.git_history import History
+from udfs.commit_layout import read
+
+PLAN = CommitsParams().plan
+
+
+def rows_by_message(history, tmp_path):
+    bundle = tmp_path / "bundle"
+    assert sources.keep_history(sources.parse_source(f"git:{history.path}"), bundle)
+    found = {}
+    with open_bundle(bundle) as repository, open_blobs(repository) as blobs:
+        ids = list(commit_ids(repository, history.git("rev-parse", "HEAD")))
+        for commit, snapshot, patch in Walk(repository, blobs).over([commit_row("r", one) for one in read_commits(repository, ids)]):
+            row = without(commit, PLAN, snapshot) if isinstance(snapshot, str) else made(commit, snapshot, patch, PLAN)
+            assert (row["text"] is None) is (row["reason"] is not None)
+            found[commit["message"]] = row
+    return found
+
+
+@pytest.fixture
+def history(tmp_path):
+    return History(tmp_path / "repository")
+
+
+def test_files_turn_into_directories_and_links_and_back(history, tmp_path):
+    history.commit("Start", {"a": "a file\n", "d/x": "in a directory\n", "b": "b\n"})
+    history.commit("File to directory", {"a": None})
+    history.commit("File to directory, really", {"a/inside": "text\n", "d/x": None})
+    (history.path / "d").rmdir()
+    (history.path / "b").unlink()
+    os.symlink("a/inside", history.path / "b")
+    history.commit("Directory to file, file to link", {"d": "a file now\n"})
+    history.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module")
+    history.git("commit", "-qm", "A submodule comes")
+    (history.path / "b").unlink()
+    history.git("add", "b")
+    history.git("commit", "-qm", "The link is gone")
+    found = rows_by_message(history, tmp_path)
+    assert len(found) == 6
+    reasons = {message: row["reason"] for message, row in found.items() if row["reason"]}
+    # Search and replace cannot say that a file has become a link.
+    assert reasons == {"A submodule comes": "not_text", "Directory to file, file to link": "cannot_be_applied"}
+
+
+def test_names_and_texts_in_no_encoding_and_of_two_spellings(history, tmp_path):
+    names = [b"\xff.py", b"new\nline.py", b'quo"te.py', b" lead", b"\\xff.py", "\N{LATIN SMALL LETTER E WITH ACUTE}.py".encode()]
+    for number in range(3):
+        for name in names:
+            with open(os.fsencode(history.path) + b"/" + name, "wb") as file:
+                file.write(b"x = %d\n" % number)
+        history.commit(f"Number {number} for them all")
+    history.commit("Bytes that are no text", {"latin.py": "é = 1\n".encode("latin-1")})
+    history.commit("They become text", {"latin.py": "é = 1\n"})
+    found = rows_by_message(history, tmp_path)
+    assert len(found) == 5 and {found[name]["reason"] for name in ("Bytes that are no text", "They become text")} == {"not_text"}
+
+
+def test_a_million_lines_and_an_empty_commit_and_a_message_of_nothing(history, tmp_path):
+    history.commit("One large file", {"large.py": "x\n" * 400_000})
+    history.commit("It changes in one line", {"large.py": "x\n" * 399_999 + "y\n"})
+    history.commit("Nothing changes at all")
+    history.commit("", {"a.py": "a\n"})
+    found = rows_by_message(history, tmp_path)
+    assert found["One large file"]["reason"] == "too_long" and found["Nothing changes at all"]["reason"] is None
+    assert found["It changes in one line"]["reason"] == "too_long"  # no block of few lines is the only one of its kind
+    assert found[""]["reason"] is None and read(found[""]["text"]).message == ""
