@@ -57,10 +57,6 @@ def small_data_settings(cores: int) -> dict[str, str]:
         # plan costs more than it saves (100 against 76 processor seconds over five jobs of the demo), and so does C2 (117).
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        # Without its native library Hadoop starts a `chmod` for every file and folder that it makes, and several for a file with a file
-        # of checksums beside it: 0.23 processor seconds for a write of 4 files, 0.20 so.
-        "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
-        "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
     }
 
 
@@ -128,20 +124,16 @@ def stop_session() -> None:
 def jar_settings(uses_s3: bool) -> dict[str, str]:
     """Jars that set-up resolved, where there are some; else their Maven names, which Spark resolves itself.
 
-    Delta's come before Spark's on the path of classes, as they did when the archive of classes was made. Those of S3, which few sessions
-    load, are added when the session stands.
+    Delta's come before Spark's on the path of classes, as they did when the archive of classes was made. With those of S3, which bring
+    libraries of Spark's in other versions, both are added when the session stands: one loader of classes then sees them all.
     """
-    settings: dict[str, str] = {}
-    packages: list[str] = []
-    if any(jar_folder().glob("*.jar")):
-        settings["spark.driver.extraClassPath"] = str(jar_folder() / "*")
-    else:
-        packages.append(DELTA_PACKAGE)
-    if uses_s3 and (found := sorted(map(str, s3_jar_folder().glob("*.jar")))):
-        settings["spark.jars"] = ",".join(found)
-    elif uses_s3:
-        packages.append(S3_PACKAGE)
-    return settings | ({"spark.jars.packages": ",".join(packages)} if packages else {})
+    found = sorted(map(str, jar_folder().glob("*.jar")))
+    of_s3 = sorted(map(str, s3_jar_folder().glob("*.jar"))) if uses_s3 else []
+    if found and not uses_s3:
+        return {"spark.driver.extraClassPath": str(jar_folder() / "*")}
+    packages = ([] if found else [DELTA_PACKAGE]) + ([S3_PACKAGE] if uses_s3 and not of_s3 else [])
+    settings = {"spark.jars": ",".join(found + of_s3), "spark.jars.packages": ",".join(packages)}
+    return {name: value for name, value in settings.items() if value}
 
 
 def jar_folder() -> Path:
