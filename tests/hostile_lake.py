@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.lake_builder import LakeRows, SourceFile, lake_rows, write_probe, write_shards_manifest
+from tests.lake_builder import LakeRows, lake_rows
+from tests.lake_outputs import write_probe, write_shards_manifest
+from tests.source_files import SourceFile
 
 MARK = "codemill-was-here"
 HOSTILE = (

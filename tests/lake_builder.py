@@ -5,11 +5,9 @@ What stands for the jobs is small but real: texts are decoded as UTF-8, Python a
 
 import hashlib
 import json
-import os
 import re
-import sysconfig
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +23,7 @@ from schemas import ALL_TABLES
 from schemas.lake import Lake
 from schemas.mix import KEPT_ID
 from tests.lake_duplicates import PARAMS, add_duplicates
+from tests.source_files import SourceFile
 from udfs.digests import digest
 
 LANGUAGES = {".py": "Python", ".h": "C", ".c": "C", ".css": "CSS", ".bat": "Batchfile", ".md": "Markdown", ".toml": None}
@@ -32,7 +31,6 @@ GRAMMARS = {"Python": "python", "C": "c", "CSS": "css"}
 POLICY, HELD_OUT, WINDOW, VERSION = "demo", "folder:zoneinfo", 2_048, "v1"
 POLICY_HASH = "0123456789abcdef"
 SCORER = "5c0e5c0e5c0e5c0e"
-LARGEST_BYTES = 16_000
 JOBS = (
     ("ingest.files", "ingest/files"),
     ("annotate.syntax", "annotate/syntax"),
@@ -41,15 +39,6 @@ JOBS = (
     ("mix.sequences", "mix/sequences"),
 )
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """A file as a source holds it."""
-
-    repository: str
-    path: str
-    data: bytes
 
 
 @dataclass
@@ -69,39 +58,6 @@ class LakeRows:
         return root
 
 
-def standard_library(limit: int) -> list[SourceFile]:
-    """The first `limit` files by hash of the installed Python's library and headers, binary ones among them."""
-    roots = {"stdlib": sysconfig.get_path("stdlib"), "include": sysconfig.get_path("include")}
-    found = []
-    for kind, root in roots.items():
-        for path in _files_under(Path(root)):
-            inside = path.relative_to(root)
-            found.append((f"folder:{inside.parts[0] if len(inside.parts) > 1 else kind}", inside.as_posix(), path))
-    found.sort(key=lambda one: hashlib.sha256(one[1].encode()).digest())
-    return [SourceFile(repository, name, path.read_bytes()) for repository, name, path in found[:limit]]
-
-
-def with_fork(files: Sequence[SourceFile]) -> list[SourceFile]:
-    """The files, and of every third Python file of some length one to three copies in other repositories, each with other lines gone."""
-    long = [file for file in files if file.path.endswith(".py") and len(file.data.splitlines()) > 40]
-    forks = []
-    for place, file in enumerate(long[::3]):
-        for copy in range(place % 3 + 1):
-            lines = file.data.splitlines(keepends=True)
-            gone = len(lines) * ((place + 3 * copy) % 8) // 24 + 1
-            lines[20 : 20 + gone] = [b"forked = %d\n" % copy]
-            forks.append(SourceFile(f"folder:fork-{copy}", f"fork/{file.path}", b"".join(lines)))
-    return [*files, *forks]
-
-
-def _files_under(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if name not in ("site-packages", "__pycache__")]
-        for path in (Path(folder, name) for name in names):
-            if path.is_file() and path.stat().st_size < LARGEST_BYTES:
-                yield path
-
-
 def lake_rows(files: Sequence[SourceFile]) -> LakeRows:
     """All tables of a whole run over these files."""
     lake = LakeRows()
@@ -112,53 +68,6 @@ def lake_rows(files: Sequence[SourceFile]) -> LakeRows:
     _mix(lake, texts)
     _ledger(lake)
     return lake
-
-
-def write_metrics(root: Path, steps: int = 60) -> None:
-    """What the probe leaves: a loss that falls, bits per byte, completions."""
-    loss = [5.6 * 0.97**step + 1.9 for step in range(steps)]
-    write_probe(root, loss, {"def __init__(self": ", name):\n        self.name = name\n"})
-
-
-def write_probe(root: Path, loss: Sequence[float], completions: dict[str, str]) -> None:
-    """metrics.json as training.record writes it, for a probe with these losses at steps 0, 1, ..."""
-    log = [
-        {"step": step, "loss": value, "learning_rate": 1e-3, "tokens": 1_024 * step, "seconds": 0.1 * step}
-        for step, value in enumerate(loss)
-    ]
-    counts = {"steps": len(loss), "tokens": 1_024 * len(loss), "parameters": 1_000_000, "training_s": 0.1 * len(loss)}
-    held_out = {"held_out_bits_per_byte": 2.875, "unigram_bits_per_byte": 4.718, "held_out_text_bytes": 50_000}
-    (root / "train/probe").mkdir(parents=True, exist_ok=True)
-    metrics = json.dumps({"log": log, "completions": completions, **counts, **held_out, "phases": phases(), "fim": FIM})
-    (root / "train/probe/metrics.json").write_text(metrics, encoding="utf-8")
-
-
-FIM = {"skipped": None, "documents": 8, "trained_on": 3, "bits_per_byte": 2.5, "without_suffix": 2.75, "in_another_document": 3.25}
-
-
-def phases() -> list[Row]:
-    """Two, of which the second alone has commits held out."""
-    bits = {"bits_per_byte": 2.875, "tokens": 9_000, "text_bytes": 25_000}
-    both: Row = {"steps": 30, "tokens": 30_720, "first_loss": 5.0, "final_loss": 2.5, "loss_by_kind": {"file": 2.5}}
-    held_out = {"model": bits, "unigram": 4.718, "by_kind": {"file": bits}, "by_language": {"unknown": bits}}
-    later = {**held_out, "by_kind": {"file": bits, "commit": bits}}
-    return [
-        {"name": "regular", "window": 128, "learning_rate": 0.01, **both, "held_out": held_out},
-        {"name": "continued", "window": 256, "learning_rate": 0.001, **both, "held_out": later},
-    ]
-
-
-def write_shards_manifest(root: Path, rows: LakeRows) -> None:
-    """What the export says of itself: one shard a split."""
-    splits: dict[str, Row] = {}
-    for split in ("train", "held_out"):
-        held = [row for row in rows.rows["mix/sequences"] if row["split"] == split]
-        tokens = sum(len(row["tokens"]) for row in held)
-        shard = {"file": f"{split}-00000.parquet", "sha256": "cd" * 32, "rows": len(held), "tokens": tokens, "text_bytes": tokens}
-        splits[split] = {"shards": [shard] if held else [], "languages": {}}
-    manifest = {"mixture": POLICY, "window": WINDOW, "vocabulary_size": 257, "tokenizer_sha256": "ab" * 32, "splits": splits}
-    (root / "mix/shards").mkdir(parents=True, exist_ok=True)
-    (root / "mix/shards/manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
 def _ingest(lake: LakeRows, files: Sequence[SourceFile]) -> dict[str, str]:

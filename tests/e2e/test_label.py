@@ -19,7 +19,8 @@ from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from schemas.ledger import LEDGER
 from tests.judge_server import cut_connection, half_an_answer, judge_server
-from tests.lake_builder import HELD_OUT, lake_rows, standard_library
+from tests.lake_builder import HELD_OUT, lake_rows
+from tests.source_files import standard_library
 
 FILES = 60
 

@@ -6,7 +6,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.lake_builder import HELD_OUT, lake_rows, standard_library
+from tests.lake_builder import HELD_OUT, lake_rows
+from tests.source_files import standard_library
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

@@ -8,7 +8,9 @@ from jobs.report.page import SECTIONS
 from jobs.report.write import write_report
 from tests.browser import Page, find_browser, open_page
 from tests.hostile_lake import MARK, hostile_lake
-from tests.lake_builder import LakeRows, lake_rows, standard_library, with_fork, write_metrics, write_shards_manifest
+from tests.lake_builder import LakeRows, lake_rows
+from tests.lake_outputs import write_metrics, write_shards_manifest
+from tests.source_files import standard_library, with_fork
 
 FITS = "document.documentElement.scrollWidth <= window.innerWidth"
 

@@ -25,7 +25,8 @@ from schemas.decide import CUTS, DROPPED, FEATURES, GATES, KEPT
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from schemas.ledger import LEDGER
-from tests.lake_builder import HELD_OUT, SCORER, lake_rows, standard_library
+from tests.lake_builder import HELD_OUT, SCORER, lake_rows
+from tests.source_files import standard_library
 
 SMALL = ["--window", "64", "--hidden-size", "32", "--layers", "1", "--vocabulary-size", "400", "--threads", "1", "--quiet"]
 

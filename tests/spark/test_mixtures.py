@@ -19,7 +19,7 @@ from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
 from schemas.ingest import CONTENTS
 from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
-from tests.lake_builder import standard_library
+from tests.source_files import standard_library
 from tests.spark.test_sequences import PARAMS, TEXTS, keep, key, packed, put, size
 from tests.spark.test_sequences import lakes as lakes
 from udfs.draws import uniform

@@ -20,7 +20,8 @@ from schemas.lake import Lake
 from schemas.mix import SEQUENCES
 from tests.export_cases import export, sequences_of
 from tests.export_readers import Reader, reader
-from tests.lake_builder import POLICY, POLICY_HASH, WINDOW, LakeRows, lake_rows, standard_library
+from tests.lake_builder import POLICY, POLICY_HASH, WINDOW, LakeRows, lake_rows
+from tests.source_files import standard_library
 from udfs.data_card import markdown
 from udfs.manifest import LanguageCounts, Manifest, Split
 from udfs.shards import read_manifest, write_manifest, write_shard

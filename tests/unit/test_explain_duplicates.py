@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from jobs.cli import main
-from tests.lake_builder import lake_rows, standard_library, with_fork
+from tests.lake_builder import lake_rows
+from tests.source_files import standard_library, with_fork
 from udfs.minhash import matrix, similarity
 
 Rows = dict[str, list[dict[str, Any]]]

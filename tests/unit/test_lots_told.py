@@ -13,7 +13,8 @@ from jobs.report.facts import collect
 from jobs.report.page import render
 from jobs.runtime.ledger import JobRun
 from schemas.lake import Lake
-from tests.lake_builder import LakeRows, lake_rows, standard_library
+from tests.lake_builder import LakeRows, lake_rows
+from tests.source_files import standard_library
 from udfs.mixture import Lot, Stock, Wish, note
 
 NOTE = "+1.2% off: a document is taken whole, and its 3 have 900 tokens on average"

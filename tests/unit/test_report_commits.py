@@ -8,7 +8,8 @@ from jobs.report.facts import ReportFacts, collect
 from jobs.report.page import render
 from jobs.report.tables import Missing
 from tests.hostile_lake import HOSTILE
-from tests.lake_builder import POLICY, LakeRows, lake_rows, standard_library
+from tests.lake_builder import POLICY, LakeRows, lake_rows
+from tests.source_files import standard_library
 
 FLAGS = [["merge"], ["merge", "bot"], ["bot"], [], []]
 RANKS = [1, 5, 6, 21, None]

@@ -16,8 +16,9 @@ from jobs.report.facts import ReportFacts, collect
 from jobs.report.page import render
 from jobs.report.tables import Missing
 from schemas import ALL_TABLES
-from tests.lake_builder import POLICY, LakeRows, lake_rows, standard_library, with_fork
+from tests.lake_builder import POLICY, LakeRows, lake_rows
 from tests.lake_duplicates import PARAMS
+from tests.source_files import standard_library, with_fork
 from udfs import buckets
 
 Rows = dict[str, list[dict[str, Any]]]

@@ -19,7 +19,9 @@ from jobs.report.tables import Missing
 from schemas import ALL_TABLES
 from schemas.lake import Lake, LakeError
 from schemas.table import ContractError
-from tests.lake_builder import POLICY, LakeRows, lake_rows, standard_library, write_metrics, write_probe, write_shards_manifest
+from tests.lake_builder import POLICY, LakeRows, lake_rows
+from tests.lake_outputs import write_metrics, write_probe, write_shards_manifest
+from tests.source_files import standard_library
 
 Rows = dict[str, list[dict[str, Any]]]
 

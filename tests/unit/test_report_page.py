@@ -9,7 +9,9 @@ from jobs.report.page import SECTIONS, render
 from jobs.report.write import write_report
 from schemas.lake import Lake, LakeError
 from tests.hostile_lake import HOSTILE, MARK, hostile_lake
-from tests.lake_builder import lake_rows, standard_library, with_fork, write_metrics, write_shards_manifest
+from tests.lake_builder import lake_rows
+from tests.lake_outputs import write_metrics, write_shards_manifest
+from tests.source_files import standard_library, with_fork
 
 LARGEST_PAGE_BYTES = 3_000_000
 ADDRESSES = {"href", "src", "srcset", "data", "action", "poster", "xlink:href", "formaction"}

@@ -8,7 +8,8 @@ from jobs.report.page import render
 from jobs.report.pages import Pages
 from jobs.report.tables import Missing
 from tests.hostile_lake import HOSTILE
-from tests.lake_builder import POLICY, LakeRows, lake_rows, standard_library
+from tests.lake_builder import POLICY, LakeRows, lake_rows
+from tests.source_files import standard_library
 
 # (category, quality, has code tags, reasons of the policy)
 TEXTS: list[tuple[str | None, int | None, bool, list[str]]] = [

@@ -9,7 +9,8 @@ import pytest
 from jobs.report.facts import collect
 from jobs.report.page import render
 from jobs.report.quality import EXAMPLES, Quality
-from tests.lake_builder import SCORER, LakeRows, lake_rows, standard_library
+from tests.lake_builder import SCORER, LakeRows, lake_rows
+from tests.source_files import standard_library
 
 Rows = dict[str, list[dict[str, Any]]]
 

@@ -8,7 +8,8 @@ from jobs.report.page import render
 from jobs.report.repositories import SHOWN_CONTAINED, SHOWN_MEMBERS, Repositories
 from jobs.report.tables import Missing
 from tests.hostile_lake import HOSTILE
-from tests.lake_builder import POLICY, LakeRows, lake_rows, standard_library
+from tests.lake_builder import POLICY, LakeRows, lake_rows
+from tests.source_files import standard_library
 
 # (name, group, contents, container, containment, reasons of the policy)
 REPOSITORIES: list[tuple[str, int, str, str | None, float | None, list[str]]] = [
