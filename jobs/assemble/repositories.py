@@ -46,14 +46,14 @@ def transform(tables: Tables, params: RepositoriesParams) -> Iterator[Write]:
     with Staging(tables.lake, tables.run) as staging:
         placed = repositories.join(files, ["repository", "split"], "left").drop("split").repartition(4 * tables.cores, "repository")
         placed = placed.sortWithinPartitions("repository", "path").mapInArrow(order, from_arrow_schema(MADE))
-        made = staging.keep(tables.spark, placed, "made")
+        layout = F.lit(params.layout).alias("layout")
+        made = staging.keep(tables.spark, placed.select("*", layout), "made")
         contexts, parts = made.where("part is null"), made.where("part is not null")
         check_counts(tables, repositories.count(), contexts)
         yield Replace(REPOSITORY_CONTEXTS, contexts.select(*REPOSITORY_CONTEXTS.names), "layout", params.layout)
         yield Replace(REPOSITORY_PARTS, parts.select(*REPOSITORY_PARTS.names), "layout", params.layout)
         made_documents = documents(tables, parts)
         kind, empty = F.lit("repository").alias("kind"), F.array().cast("array<string>").alias("contents")
-        layout = F.lit(params.layout).alias("layout")
         yield Replace(DOCUMENTS, made_documents.select(kind, "candidate", layout, empty, "size_bytes", "text"), "layout", params.layout)
         for old in outdated(tables, params):
             for table in (DOCUMENTS, REPOSITORY_PARTS, REPOSITORY_CONTEXTS):  # the last names what there is to remove

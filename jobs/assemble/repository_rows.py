@@ -18,9 +18,10 @@ from udfs.import_graph import ImportGraph
 from udfs.repository_layout import LAYOUT
 from udfs.repository_parts import plan
 
-_SHARED = ("repository", "layout", "size_bytes")
-_PART = [field for field in REPOSITORY_PARTS.arrow_schema if field.name not in _SHARED]
-MADE = pa.schema([*REPOSITORY_CONTEXTS.arrow_schema, *(pa.field(field.name, field.type) for field in _PART)])
+# Rows of both tables, but for the layout: it is the same in all.
+_CONTEXT = [field for field in REPOSITORY_CONTEXTS.arrow_schema if field.name != "layout"]
+_PART = [field for field in REPOSITORY_PARTS.arrow_schema if field.name not in ("repository", "layout", "size_bytes")]
+MADE = pa.schema([*_CONTEXT, *(pa.field(field.name, field.type) for field in _PART)])
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def rows_of(files: Files, params: RepositoriesParams, least_score: int | None) -
         reason = "too_few_files"
     elif least_score is not None and mean is not None and mean < least_score:
         reason = "low_score"
-    common = {"repository": files.repository, "layout": params.layout}
+    common = {"repository": files.repository}
     context = common | {"reason": reason, "file_count": files.count, "size_bytes": files.size_bytes, "mean_score_percent": mean}
     rows = files.rows if reason is None else []
     paths, languages = [row["path"] for row in rows], [row["language"] for row in rows]
@@ -143,4 +144,4 @@ def _shape(found: repository_parts.Plan, cut_files: int) -> dict[str, int]:
 
 
 # Columns of a context that rows of parts have no use for, and that are never null.
-_NO_CONTEXT = {field.name: 0 for field in REPOSITORY_CONTEXTS.arrow_schema if not field.nullable and field.name not in _SHARED}
+_NO_CONTEXT = {field.name: 0 for field in _CONTEXT if not field.nullable and field.name not in ("repository", "size_bytes")}
