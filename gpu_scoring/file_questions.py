@@ -57,8 +57,17 @@ def _rated(rating: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def warning(lake: Lake, profile: str) -> str:
+    if lake.has_rows(GATES, passes(profile) & (pc.field("split") == "held_out")):
+        return ""
+    return (
+        "no file that passes is held out, so that a scorer which learns from these labels cannot be evaluated. A lake with more"
+        " repositories, or a new one with more of them held out (held_out_rate of the policy), can."
+    )
+
+
 FILES = Subject(
     "file", prompt.MOST_TEXT_BYTES, str(prompt.VERSION),
     (str(rubric.VERSION), str(syntax.VERSION), str(text_facts.VERSION), str(sorted(syntax.library_versions().items()))),
-    sampled, texts, prompt.messages, read, rate,
+    sampled, texts, prompt.messages, read, rate, warning,
 )  # fmt: skip

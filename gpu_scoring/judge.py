@@ -15,24 +15,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from gpu_scoring.limits import Budget, Pace
 
 LONGEST_WAIT_S = 60.0
-FATAL = {401, 402, 403, 404, 405}  # of the key, the account or the address: no other file fares better
+MOST_ANSWER_BYTES = 16 << 20
+FATAL = {401, 402, 403, 404, 405}  # and 3xx. Of the key, the account or the address: no other file fares better
 RETRIED = {408, 409, 425, 429}  # and 5xx
+MAY_BE_BILLED = {408, 500, 502, 504}  # a gateway may give up on a model that goes on
 
 
 class JudgeError(Exception):
     """The endpoint cannot be used as it was named: where, what was found, what to do."""
 
 
-class OverBudgetError(Exception):
-    """The next request could cost more than is left."""
-
-
 @dataclass(frozen=True)
 class Endpoint:
-    """`url` is the address that `/chat/completions` follows (`https://host/v1`). Prices are money per million tokens."""
+    """`url` is the address that `/chat/completions` follows (`https://host/v1`). Prices are money per million tokens.
+
+    `timeout_s` is that of one attempt, until its answer is whole. `body` replaces fields of the request; a null takes one out.
+    """
 
     url: str
     model: str
@@ -42,6 +45,11 @@ class Endpoint:
     answer_tokens: int = 600
     prompt_price: float = 0.0
     answer_price: float = 0.0
+    body: dict[str, Any] = field(default_factory=dict)
+
+    def request(self, messages: list[dict[str, str]]) -> dict[str, Any]:
+        fields = {"model": self.model, "messages": messages, "max_tokens": self.answer_tokens, "temperature": 0} | self.body
+        return {name: value for name, value in fields.items() if value is not None}
 
     def money(self, prompt_tokens: int, answer_tokens: int) -> float:
         return (prompt_tokens * self.prompt_price + answer_tokens * self.answer_price) / 1e6
@@ -60,54 +68,8 @@ class Answer:
     detail: str | None = None
 
 
-@dataclass
-class Budget:
-    """Of tokens and of money; None: no limit. Safe to share between threads."""
-
-    tokens: int | None = None
-    money: float | None = None
-    spent_tokens: int = 0
-    spent_money: float = 0.0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def take(self, tokens: int, money: float) -> None:
-        """Raises `OverBudgetError` where it would go over."""
-        with self._lock:
-            over_tokens = self.tokens is not None and self.spent_tokens + tokens > self.tokens
-            over_money = self.money is not None and self.spent_money + money > self.money
-            if over_tokens or over_money:
-                raise OverBudgetError
-            self.spent_tokens += tokens
-            self.spent_money += money
-
-    def settle(self, tokens: int, money: float) -> None:
-        """Corrects what was taken by a difference, mostly negative."""
-        with self._lock:
-            self.spent_tokens += tokens
-            self.spent_money += money
-
-
-class Pace:
-    """At most so much a minute, evenly: `wait(amount)` returns when it may go. Safe to share between threads."""
-
-    def __init__(self, per_minute: float | None, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep):
-        self._per_s = per_minute / 60 if per_minute else None
-        self._clock, self._sleep = clock, sleep
-        self._free_at = 0.0
-        self._lock = threading.Lock()
-
-    def wait(self, amount: float = 1) -> None:
-        if self._per_s is None:
-            return
-        with self._lock:
-            now = self._clock()
-            start = max(now, self._free_at)
-            self._free_at = start + amount / self._per_s
-        self._sleep(start - now)
-
-
 class Judge:
-    """One endpoint, asked by many threads."""
+    """One endpoint, asked by many threads. Once `interrupted` is set nobody waits for another attempt."""
 
     def __init__(
         self,
@@ -116,10 +78,12 @@ class Judge:
         threads: int = 8,
         requests: Pace | None = None,
         tokens: Pace | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], Any] | None = None,
     ) -> None:
         self.endpoint, self.budget, self.threads = endpoint, budget, threads
-        self._requests, self._tokens, self._sleep = requests or Pace(None), tokens or Pace(None), sleep
+        self.interrupted = threading.Event()
+        self._requests, self._tokens = requests or Pace(None), tokens or Pace(None)
+        self._sleep = sleep or self.interrupted.wait
         self._pool = _pool(endpoint, threads)
 
     def ask(self, messages: list[dict[str, str]]) -> Answer:
@@ -127,53 +91,80 @@ class Judge:
         most_prompt = sum(len(message["content"].encode()) for message in messages) + 16 * len(messages)
         most = most_prompt + self.endpoint.answer_tokens
         most_money = self.endpoint.money(most_prompt, self.endpoint.answer_tokens)
-        detail = ""
-        for attempt in range(1, self.endpoint.attempts + 1):
+        detail, attempt = "", 0
+        while attempt < self.endpoint.attempts and not (attempt and self.interrupted.is_set()):
+            attempt += 1
             self.budget.take(most, most_money)
             self._requests.wait()
             self._tokens.wait(most_prompt / 4 + self.endpoint.answer_tokens)
             try:
-                response = self._send(messages)
-                found = self._read(response)
-            except (HTTPError, OSError, ValueError, LookupError, TypeError) as error:
-                # It may have been answered and billed: what was taken stays taken.
+                status, wait_s, said = self._send(messages)
+                answer = answer_of(said, attempt) if status == 200 else None
+            except (NewConnectionError, ConnectTimeoutError) as error:
+                self.budget.settle(-most, -most_money)  # nothing was sent
+                detail, wait_s = f"{type(error).__name__}: {error}", 0.0
+            except Exception as error:  # whatever an endpoint may say; it may have been billed, so what was taken stays taken
                 detail, wait_s = f"{type(error).__name__}: {error}", 0.0
             else:
-                if isinstance(found, Answer):
-                    used = (found.prompt_tokens or most_prompt, found.answer_tokens or self.endpoint.answer_tokens)
+                if answer:
+                    used = (answer.prompt_tokens or most_prompt, answer.answer_tokens or self.endpoint.answer_tokens)
                     self.budget.settle(sum(used) - most, self.endpoint.money(*used) - most_money)
-                    return Answer(found.text, found.was_cut_off, found.prompt_tokens, found.answer_tokens, attempt)
-                self.budget.settle(-most, -most_money)  # refused: nothing was generated
-                detail, wait_s = found
-                if response.status in FATAL:
-                    raise JudgeError(
-                        f"{self.endpoint.url} answers {detail}.\nExpected an endpoint that speaks the chat protocol of OpenAI."
-                    )
-                if response.status not in RETRIED and response.status < 500:
+                    return answer
+                if status not in MAY_BE_BILLED:
+                    self.budget.settle(-most, -most_money)
+                detail = f"{status} {said[:300].decode(errors='replace')}".replace("\n", " ")
+                if status in FATAL or status < 400:
+                    raise JudgeError(self._advice(status, detail))
+                if status not in RETRIED and status < 500:
                     return Answer("", attempts=attempt, failure="refused", detail=detail)
             if attempt < self.endpoint.attempts:
                 backoff = min(LONGEST_WAIT_S, 2.0 ** (attempt - 1)) * random.uniform(0.5, 1)
                 self._sleep(max(backoff, min(wait_s, LONGEST_WAIT_S)))
-        return Answer("", attempts=self.endpoint.attempts, failure="unreachable", detail=detail)
+        return Answer("", attempts=attempt, failure="unreachable", detail=detail)
 
-    def _send(self, messages: list[dict[str, str]]) -> Any:
-        body = {"model": self.endpoint.model, "messages": messages, "max_tokens": self.endpoint.answer_tokens, "temperature": 0}
+    def _send(self, messages: list[dict[str, str]]) -> tuple[int, float, bytes]:
+        """Status, seconds that the endpoint asks to wait, and what it says. Raises where that is not whole in time."""
+        until = time.monotonic() + self.endpoint.timeout_s
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {self.endpoint.key}"} if self.endpoint.key else {})
-        address = f"{self.endpoint.url.rstrip('/')}/chat/completions"
-        return self._pool.request("POST", address, body=json.dumps(body).encode(), headers=headers, redirect=False)
+        address, body = f"{self.endpoint.url.rstrip('/')}/chat/completions", json.dumps(self.endpoint.request(messages)).encode()
+        response = self._pool.request("POST", address, body=body, headers=headers, redirect=False, preload_content=False)
+        said = bytearray()
+        try:
+            while block := response.read1(1 << 16):
+                said += block
+                if time.monotonic() > until:
+                    raise TimeoutError(f"the answer was not whole after {self.endpoint.timeout_s:g} s")
+                if len(said) > MOST_ANSWER_BYTES:
+                    raise ValueError(f"the answer is longer than {MOST_ANSWER_BYTES:,} bytes")
+        except BaseException:
+            response.close()  # what is still to come is nobody's answer
+            raise
+        finally:
+            response.release_conn()
+        return response.status, _seconds(response.headers.get("retry-after")), bytes(said)
 
-    def _read(self, response: Any) -> Answer | tuple[str, float]:
-        """An answer; or of a status that is none (what was said, seconds to wait). Raises for an answer that is not whole."""
-        if response.status != 200:
-            said = response.data[:300].decode(errors="replace").replace("\n", " ")
-            return f"{response.status} {said}", _seconds(response.headers.get("retry-after"))
-        found = json.loads(response.data)
-        choice = found["choices"][0]
-        usage = found.get("usage") or {}
-        text = choice["message"]["content"] or ""
-        if not isinstance(text, str):
-            raise TypeError(f"the answer's content is a {type(text).__name__}")
-        return Answer(text, choice.get("finish_reason") == "length", usage.get("prompt_tokens"), usage.get("completion_tokens"))
+    def _advice(self, status: int, detail: str) -> str:
+        if status == 401 and not self.endpoint.key:
+            return f"{self.endpoint.url} answers {detail}.\nNo key was sent: expected one in the variable that --key-env names."
+        return f"{self.endpoint.url} answers {detail}.\nExpected an endpoint that speaks OpenAI's chat protocol, and a key that it takes."
+
+
+def answer_of(said: bytes, attempt: int) -> Answer:
+    """An answer of the chat protocol. Raises, whatever fits, for what is none. What it says of its use counts where it can be."""
+    found = json.loads(said)
+    choice = found["choices"][0]
+    usage = found.get("usage")
+    text = choice["message"]["content"] or ""
+    if not isinstance(text, str):
+        raise TypeError(f"the answer's content is a {type(text).__name__}")
+    prompt, answer = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
+    # Half a surrogate pair is JSON, and no text that a table can hold.
+    return Answer(text.encode(errors="replace").decode(), choice.get("finish_reason") == "length", prompt, answer, attempt)
+
+
+def _count(usage: Any, name: str) -> int | None:
+    found = usage.get(name) if isinstance(usage, dict) else None
+    return found if type(found) is int and found >= 0 else None
 
 
 def _pool(endpoint: Endpoint, threads: int) -> urllib3.PoolManager:

@@ -5,12 +5,11 @@ Writes  annotate/labels
 """
 
 import hashlib
+import json
 import math
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -18,7 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gpu_scoring.judge import Answer, Endpoint, Judge, JudgeError, OverBudgetError
+from gpu_scoring.asking import judged
+from gpu_scoring.judge import Endpoint, Judge
 from gpu_scoring.sample import Sample
 from gpu_scoring.subject import Subject
 from gpu_scoring.worksheet import Worksheet
@@ -30,7 +30,6 @@ RUBRIC = "rubric"
 ROWS_AT_ONCE = 64  # texts that the rubric is given in one call
 TEXTS_AT_ONCE = 256  # that go into the worksheet in one transaction
 COMMIT_EVERY = 1000  # answers
-MOST_SILENT = 10  # texts in a row that the endpoint does not answer
 Say = Callable[[str], None]
 
 
@@ -54,7 +53,8 @@ def rubric_version(subject: Subject) -> str:
 
 def judge_version(subject: Subject, endpoint: Endpoint, most_text_bytes: int) -> str:
     """The address is no part of it: the same model elsewhere is the same oracle."""
-    return _hash("judge", endpoint.model, subject.prompt_version, str(most_text_bytes), str(endpoint.answer_tokens))
+    body = [json.dumps(endpoint.body, sort_keys=True)] if endpoint.body else []
+    return _hash("judge", endpoint.model, subject.prompt_version, str(most_text_bytes), str(endpoint.answer_tokens), *body)
 
 
 def _hash(*parts: str) -> str:
@@ -71,11 +71,20 @@ def repeated(sample: Sample, turn: int, share: float) -> Sample:
 
 
 def label(
-    lake: Lake, subject: Subject, sample: Sample, worksheet: Worksheet, oracle: Judge | None, turn: int, most_text_bytes: int, say: Say
+    lake: Lake,
+    subject: Subject,
+    sample: Sample,
+    worksheet: Worksheet,
+    oracle: Judge | None,
+    turn: int,
+    most_text_bytes: int,
+    begins: Callable[[int, int], None],
+    say: Say,
 ) -> Summary:
     """Asks about every row of the sample that has no answer yet, and puts what was answered into the lake.
 
-    `oracle` None is the rubric. Ends early, and says so in the summary, where the budget does.
+    `oracle` None is the rubric. Ends early, and says so in the summary, where the budget does. `begins` is told before the first question
+    how many texts are to be asked about, and how many bytes of them are shown.
     """
     start = time.monotonic()
     found = Summary(sample, worksheet.version)
@@ -84,8 +93,10 @@ def label(
     _put_texts(lake, subject, worksheet, missing)
     wanted = {row[:2] for row in missing}
     rows = (row for row in worksheet.open_rows(turn) if row[:2] in wanted)
+    sizes = [size for *key, size in worksheet.open_sizes(turn) if tuple(key) in wanted]
+    begins(len(sizes), sum(min(size, most_text_bytes) for size in sizes))
     if oracle:
-        answers = judged(rows, subject, oracle, worksheet.version, turn, most_text_bytes, found)
+        answers = judged(rows, subject, oracle, worksheet.version, turn, most_text_bytes)
     else:
         answers = rated(rows, subject, worksheet.version, turn)
     place = 0  # what a run that was killed had been told is put into the lake too
@@ -106,6 +117,8 @@ def label(
             found.scores[math.floor(score + 0.5)] += 1
     found.left = len(keys) - len(labels)
     found.seconds = time.monotonic() - start
+    if oracle and oracle.budget.is_used_up:
+        found.stopped = "the budget does not allow another question"
     return found
 
 
@@ -114,66 +127,7 @@ def rated(rows: Iterator[tuple[str, str, str]], subject: Subject, version: str, 
     while batch := list(islice(rows, ROWS_AT_ONCE)):
         keys, languages, texts = (list(column) for column in zip(*batch, strict=True))
         for key, language, rating in zip(keys, languages, subject.rate(texts, languages), strict=True):
-            yield _row(subject, key, language, version, turn, RUBRIC) | rating
-
-
-def judged(
-    rows: Iterator[tuple[str, str, str]], subject: Subject, judge: Judge, version: str, turn: int, most_text_bytes: int, summary: Summary
-) -> Iterator[dict[str, Any]]:
-    """Answers of a judge, in the order in which they come. Where the budget ends no further question is asked.
-
-    What the endpoint did not answer about is no row: it is asked again next time. Raises JudgeError where nothing is answered any more.
-    """
-    is_over = threading.Event()
-    silent = 0  # texts in a row
-
-    def ask(key: str, language: str, text: str) -> dict[str, Any] | None:
-        if is_over.is_set():
-            return None
-        try:
-            answer = judge.ask(subject.messages(text, language, most_text_bytes))
-        except OverBudgetError:
-            summary.stopped = "the budget does not allow another question"
-            is_over.set()
-            return None
-        if answer.failure == "unreachable":
-            return {"silence": answer.detail}
-        return _row(subject, key, language, version, turn, f"judge {judge.endpoint.model}") | _read(subject, answer, text)
-
-    with ThreadPoolExecutor(judge.threads) as pool:
-        running: set[Future[dict[str, Any] | None]] = set()
-        try:
-            while True:
-                while len(running) < judge.threads and not is_over.is_set() and (row := next(rows, None)):
-                    running.add(pool.submit(ask, *row))
-                if not running:
-                    break
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    running.remove(future)
-                    answer = future.result()
-                    silent = silent + 1 if answer and "silence" in answer else 0
-                    if answer and silent == 0:
-                        yield answer
-                    elif answer and silent > MOST_SILENT:
-                        raise JudgeError(
-                            f"{judge.endpoint.url} did not answer about {silent} {subject.kind}s in a row, each asked"
-                            f" {judge.endpoint.attempts} times: {answer['silence']}.\n"
-                            "What it answered before is kept; the same command continues when it is back."
-                        )
-        except (JudgeError, KeyboardInterrupt):
-            is_over.set()
-            yield from _answered(running)  # which are paid for
-            raise
-        finally:
-            is_over.set()
-
-
-def _answered(running: set[Future[dict[str, Any] | None]]) -> Iterator[dict[str, Any]]:
-    """What questions that are under way are still told, without their errors."""
-    for future in wait(running).done:
-        if future.exception() is None and (answer := future.result()) and "silence" not in answer:
-            yield answer
+            yield subject.row(key, language, version, turn, RUBRIC) | rating
 
 
 def _commit(lake: Lake, worksheet: Worksheet, place: int) -> int:
@@ -187,18 +141,6 @@ def _progress(asked: int, wanted: int, kind: str, seconds: float, oracle: Judge 
     left_s = seconds / asked * (wanted - asked)
     spent = f", {oracle.budget.spent_tokens:,} tokens spent" if oracle else ""
     return f"{asked:,} of {wanted:,} {kind}s rated{spent}; about {left_s / 60:.0f} min left"
-
-
-def _row(subject: Subject, key: str, language: str, version: str, turn: int, oracle: str) -> dict[str, Any]:
-    known = {"content_sha256": key, "language": language, "kind": subject.kind, "version": version, "turn": turn, "oracle": oracle}
-    return dict.fromkeys(LABELS.names) | known | {"attempts": 0}
-
-
-def _read(subject: Subject, answer: Answer, text: str) -> dict[str, Any]:
-    usage = {"prompt_tokens": answer.prompt_tokens, "answer_tokens": answer.answer_tokens, "attempts": answer.attempts}
-    if answer.failure:
-        return usage | {"status": "failed", "reason": answer.failure, "answer": answer.detail}
-    return usage | subject.read(answer, text) | {"answer": answer.text}
 
 
 def _labels(lake: Lake, version: str, turn: int) -> list[tuple[Any, ...]]:

@@ -2,18 +2,19 @@
 
 Three questions in one: whether the page is about code, of what kind its site is, and how well the page is made (three aspects of the
 Seed-Coder report: well-formed, complete, worth learning from; the words are ours). The page is data, as the file is in
-`gpu_scoring.prompt`: it stands between marks with a number made from its own hash, which no page can hold, and only lines with that number
-count.
+`gpu_scoring.prompt`: it stands between marks with a number made from its own hash, and only lines with that number count.
 """
 
 import hashlib
 import re
 from dataclasses import dataclass
 
+from gpu_scoring.prompt import NONCE_DIGITS
 from gpu_scoring.prompt import read_answer as read_rating
+from gpu_scoring.special_tokens import broken_up
 from udfs.page_categories import CATEGORIES
 
-VERSION = 1
+VERSION = 2
 MOST_TEXT_BYTES = 16_000
 MOST_NAME_BYTES = 300  # of an address or a title
 REASONS = ("no_relevance", "two_relevances", "no_category", "two_categories")  # beside those of gpu_scoring.prompt
@@ -67,8 +68,8 @@ class PageAnswer:
 
 
 def nonce_of(url: str, title: str, text: str) -> str:
-    """A number for the marks: from the page's own hash, so that it is the same in every run and the page cannot hold it."""
-    return hashlib.sha256("\n".join((f"codemill page prompt {VERSION}", url, title, text)).encode()).hexdigest()[:12]
+    """A number for the marks: from the page's own hash, so that it is the same in every run."""
+    return hashlib.sha256("\n".join((f"codemill page prompt {VERSION}", url, title, text)).encode()).hexdigest()[:NONCE_DIGITS]
 
 
 def messages(url: str, title: str, text: str, most_bytes: int = MOST_TEXT_BYTES) -> list[dict[str, str]]:
@@ -78,10 +79,10 @@ def messages(url: str, title: str, text: str, most_bytes: int = MOST_TEXT_BYTES)
     cut = ""
     if size > most_bytes:
         cut = f"\nThe first {len(shown.encode()):,} of {size:,} bytes are shown; do not hold the cut against the page."
-    names = [_first(" ".join(name.split()), MOST_NAME_BYTES) for name in (url, title)]
+    names = [broken_up(_first(" ".join(name.split()), MOST_NAME_BYTES)) for name in (url, title)]
     return [
         {"role": "system", "content": _SYSTEM.format(nonce=nonce, categories=", ".join(CATEGORIES))},
-        {"role": "user", "content": _USER.format(nonce=nonce, cut=cut, url=names[0], title=names[1], text=shown)},
+        {"role": "user", "content": _USER.format(nonce=nonce, cut=cut, url=names[0], title=names[1], text=broken_up(shown))},
     ]
 
 

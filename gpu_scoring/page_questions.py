@@ -91,5 +91,5 @@ def _rated(label: page_rubric.Label) -> dict[str, Any]:
 
 PAGES_ASKED = Subject(
     "page", page_prompt.MOST_TEXT_BYTES, f"page {page_prompt.VERSION}", ("page", str(page_rubric.VERSION)),
-    sampled, texts, messages, read, rate,
+    sampled, texts, messages, read, rate, lambda lake, profile: "",
 )  # fmt: skip

@@ -1,13 +1,14 @@
 """Which files or pages an oracle is asked about: a sample drawn by content key, of files stratified by language.
 
-The shape is that of the report's Table 17, 222,066 files of 21 languages, scaled to the number asked. Files are taken in the order of a
-draw by key, so that a smaller sample is the beginning of a larger one, and new files change no old draw.
+The shape is that of the report's Table 17, 222,066 files of 21 languages, scaled to the number asked. Of each language files are taken in
+the order of a draw by key, so that more of it goes on from where less ended, and new files change no old draw.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -27,7 +28,8 @@ _SCHEMA = pa.schema([("content_sha256", pa.string()), ("language", pa.string()),
 
 @dataclass(frozen=True)
 class Sample:
-    """`rows`: content_sha256, language, draw, in the order of the draw. `wanted` and `found` by language."""
+    """`rows`: content_sha256, language, draw, in the order in which they are asked about: of a stratified sample any beginning has the
+    shape of the whole, and `draw` is a row's place among those of its language, on (0, 1). `wanted` and `found` by language."""
 
     rows: pa.Table
     wanted: dict[str, int]
@@ -85,8 +87,13 @@ def _stratified(batches: Iterable[pa.RecordBatch], count: int, shape: dict[str, 
             available[name] += len(of_language)
             held[name] = _first(pa.concat_tables([held[name], of_language]), most[name])
     taken = allocated(count, shape, available)
-    rows = pa.concat_tables([held[name].slice(0, taken[name]) for name in shape])
+    rows = pa.concat_tables([_spread(held[name].slice(0, taken[name])) for name in shape])
     return Sample(_first(rows, count), quotas(count, shape), taken)
+
+
+def _spread(rows: pa.Table) -> pa.Table:
+    """Places in (0, 1) for draws: those of a plentiful language are all small, those of a scarce one reach 1."""
+    return rows.set_column(2, _SCHEMA.field(2), pa.array((np.arange(len(rows)) + 0.5) / max(1, len(rows))))
 
 
 def _with_draws(batch: pa.RecordBatch) -> pa.Table:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from gpu_scoring.judge import Answer
 from gpu_scoring.sample import Sample
+from schemas.annotate import LABELS
 from schemas.lake import Lake
 
 Texts = Iterator[tuple[str, str]]
@@ -23,6 +24,7 @@ class Subject:
     messages(text, language, most_bytes): what a judge is asked.
     read(answer, text): columns of annotate/labels from an answer with text.
     rate(texts, languages): the same from the rubric, for each text.
+    warning(lake, profile): what one should know before paying for labels, or nothing.
     rubric_version, prompt_version: change with what the rubric, or the prompt and its reading, give.
     """
 
@@ -35,3 +37,9 @@ class Subject:
     messages: Callable[[str, str, int], list[dict[str, str]]]
     read: Callable[[Answer, str], dict[str, Any]]
     rate: Callable[[list[str], list[str]], list[dict[str, Any]]]
+    warning: Callable[[Lake, str], str]
+
+    def row(self, key: str, language: str, version: str, turn: int, oracle: str) -> dict[str, Any]:
+        """A row of annotate/labels before its answer."""
+        known = {"content_sha256": key, "language": language, "kind": self.kind, "version": version, "turn": turn, "oracle": oracle}
+        return dict.fromkeys(LABELS.names) | known | {"attempts": 0}

@@ -14,11 +14,13 @@ import pyarrow as pa
 from schemas.annotate import LABELS
 
 _COLUMNS = ", ".join(LABELS.names)
+_IS_OPEN = """not exists (select 1 from answers
+    where content_sha256 = key and answers.language = texts.language and version = ? and turn = ?)"""
 _BEFORE = {"kind": "'file'"}  # what answers were about when all were about it
 
 
-class InUseError(Exception):
-    """Another run works with this file."""
+class WorksheetError(Exception):
+    """The file cannot be used: another run works with it, or it is none."""
 
 
 class Worksheet:
@@ -26,6 +28,8 @@ class Worksheet:
 
     def __init__(self, path: Path, version: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        before = path.stat().st_ino
         self.path, self.version = path, version
         self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
         try:
@@ -39,10 +43,14 @@ class Worksheet:
             for name in (name for name in LABELS.names if name not in there):
                 self._db.execute(f"alter table answers add column {name} default {_BEFORE.get(name, 'null')}")
             self._db.execute("commit")
-        except sqlite3.OperationalError as error:
-            raise InUseError(
-                f"{path} is in use ({error}). Another `codemill label` works on this lake: wait for it, or name another --work folder."
-            ) from error
+        except sqlite3.DatabaseError as error:
+            what = "is in use. Another `codemill label` works on this lake: wait for it, or"
+            if getattr(error, "sqlite_errorname", "") not in ("SQLITE_BUSY", "SQLITE_LOCKED"):
+                what = f"cannot be used ({error}). It holds answers that may have been paid for and are not in the lake: save it, and"
+            raise WorksheetError(f"{path} {what} name another --work folder.") from error
+        if not path.exists() or path.stat().st_ino != before:  # the run before us ended, and took its file with it
+            self._db.close()
+            raise WorksheetError(f"{path} was removed by another run as this one began: start it again.")
 
     def put(self, rows: Iterable[tuple[str, str, float, str]]) -> None:
         """(key, language, draw, text)"""
@@ -55,11 +63,15 @@ class Worksheet:
 
     def open_rows(self, turn: int) -> Iterator[tuple[str, str, str]]:
         """(key, language, text) without an answer, in the order of the draw; each text is read when it is asked for."""
-        query = """select key, language from texts where not exists (select 1 from answers
-            where content_sha256 = key and answers.language = texts.language and version = ? and turn = ?) order by draw, key, language"""
+        query = f"select key, language from texts where {_IS_OPEN} order by draw, key, language"
         for key, language in self._db.execute(query, (self.version, turn)).fetchall():
             ((text,),) = self._db.execute("select text from texts where key = ? and language = ?", (key, language))
             yield key, language, text
+
+    def open_sizes(self, turn: int) -> list[tuple[str, str, int]]:
+        """(key, language, bytes of the text) of the same rows."""
+        query = f"select key, language, length(cast(text as blob)) from texts where {_IS_OPEN}"
+        return self._db.execute(query, (self.version, turn)).fetchall()
 
     def record(self, row: dict[str, Any]) -> None:
         """Durable when it returns."""
@@ -74,10 +86,10 @@ class Worksheet:
         return pa.Table.from_arrays(arrays, schema=LABELS.arrow_schema), max(places, default=after)
 
     def close(self, is_done: bool) -> None:
-        """Removes the file when all that it holds is in the lake."""
-        self._db.close()
+        """Removes the file when all that it holds is in the lake; while the lock is held, so that nobody else's goes."""
         if is_done:
             self.path.unlink(missing_ok=True)
+        self._db.close()
 
 
 def _array(values: Iterable[Any], kind: pa.DataType) -> pa.Array:

@@ -27,7 +27,8 @@ from schemas.table import ContractError, Table
 MARKER = "codemill.json"
 INSERT_ATTEMPTS = 20  # where other commits come first
 FORMAT = 1
-# What lies in a lake and is no table.
+# What lies in a lake and is no table, nor in the folder of one.
+BUNDLES = "ingest/bundles"
 SHARDS = "mix/shards"
 EXPORTS = "mix/exports"
 PROBE = "train/probe"

@@ -25,7 +25,7 @@ LEDGER = Table(
         Column("parameters", pa.string(), "JSON"),
         Column("versions", pa.string(), "JSON: codemill, libraries, and the version of each table that was read or written"),
         Column(
-            "fingerprint", pa.string(), "hash of parameters, code and input versions: equal to the last done run's, there is nothing to do"
+            "fingerprint", pa.string(), "hash of parameters, code, libraries; where it and what was read are as before, nothing is to do"
         ),
         Column("error", pa.string(), "what failed", True),
     ),

@@ -112,6 +112,14 @@ def half_an_answer(request: Request) -> None:
     request.handler.connection.close()
 
 
+def trickle(request: Request) -> None:
+    """An answer whose bytes come one by one, each soon enough."""
+    request.send(200, b"", length=1000)
+    for _ in range(20):
+        request.handler.wfile.write(b" ")
+        time.sleep(0.1)
+
+
 def slow(seconds: float) -> Behaviour:
     def behave(request: Request) -> None:
         time.sleep(seconds)

@@ -1,6 +1,6 @@
 """Says of every commit what tells whether it is worth learning from: flags, and a name for what it changes.
 
-Reads   ingest/commits, ingest/repositories, the bundles of LAKE/ingest/histories/
+Reads   ingest/commits, ingest/repositories, the bundles of LAKE/ingest/bundles/
 Writes  annotate/commit_facts, one row per commit; a row annotator.
 """
 

@@ -1,6 +1,6 @@
 """Makes documents of the commits that a policy keeps: the message and the snapshot before it, then what changes.
 
-Reads   decide/kept, ingest/commits, ingest/repositories, the bundles of LAKE/ingest/histories/
+Reads   decide/kept, ingest/commits, ingest/repositories, the bundles of LAKE/ingest/bundles/
 Writes  assemble/commit_contexts, then assemble/documents; rows are added, never changed
 
 The commits of a history, parents first, are cut into ranges. A task walks one and carries the snapshot along: the paths, and an index of

@@ -13,12 +13,13 @@ from rich.table import Table as RichTable
 
 from gpu_scoring.agreement import agreements
 from gpu_scoring.file_questions import FILES
-from gpu_scoring.judge import Budget, Endpoint, Judge, JudgeError, Pace
+from gpu_scoring.judge import Endpoint, Judge, JudgeError
 from gpu_scoring.label import RUBRIC, Summary, judge_version, label, repeated, rubric_version
+from gpu_scoring.limits import Budget, Pace
 from gpu_scoring.page_questions import PAGES_ASKED
-from gpu_scoring.sample import REPORT_SHAPE, Sample
+from gpu_scoring.sample import REPORT_SHAPE
 from gpu_scoring.subject import Subject
-from gpu_scoring.worksheet import InUseError, Worksheet
+from gpu_scoring.worksheet import Worksheet, WorksheetError
 from jobs.commands.options import add_json, add_lake, add_parser, check_least, console, plain, progress
 from jobs.decide.profiles import PROFILES
 from jobs.runtime.errors import CodemillError, UsageError
@@ -28,6 +29,7 @@ from schemas.lake import Lake
 
 JOB_NAME = "annotate.labels"  # in the ledger
 SUBJECTS = {"file": FILES, "page": PAGES_ASKED}
+AROUND_TOKENS = 600  # of a question, around the text
 SHAPES = {"report": REPORT_SHAPE, "natural": None}
 
 
@@ -58,16 +60,18 @@ def add(commands: Any) -> None:
     judge.add_argument("--judge", metavar="URL", help="what /chat/completions follows, such as https://HOST/v1")
     judge.add_argument("--model", metavar="NAME", help="the judge's model")
     judge.add_argument("--key-env", default="OPENAI_API_KEY", metavar="NAME", help="variable that holds the key (default: OPENAI_API_KEY)")
-    judge.add_argument("--budget-tokens", type=int, metavar="N", help="never spend more tokens; this or --budget-money is needed")
-    judge.add_argument("--budget-money", type=float, metavar="X", help="never spend more, in the currency of the prices")
-    judge.add_argument("--prompt-price", type=float, default=0.0, metavar="X", help="for a million tokens that are read (default: 0)")
-    judge.add_argument("--answer-price", type=float, default=0.0, metavar="X", help="for a million tokens that are written (default: 0)")
+    judge.add_argument("--budget-tokens", type=int, metavar="N", help="this run never spends more tokens; this or --budget-money is needed")
+    judge.add_argument("--budget-money", type=float, metavar="X", help="this run never spends more, in the currency of both prices")
+    judge.add_argument("--prompt-price", type=float, metavar="X", help="for a million tokens that are read (default: 0)")
+    judge.add_argument("--answer-price", type=float, metavar="X", help="for a million tokens that are written (default: 0)")
     judge.add_argument("--concurrency", type=int, default=8, metavar="N", help="questions at a time (default: 8)")
     judge.add_argument("--requests-per-minute", type=float, metavar="N", help="default: no limit")
     judge.add_argument("--tokens-per-minute", type=float, metavar="N", help="default: no limit")
     judge.add_argument("--timeout", type=float, default=120.0, metavar="S", help="seconds until an answer is given up (default: 120)")
     judge.add_argument("--attempts", type=int, default=6, metavar="N", help="for one file, with growing waits between (default: 6)")
     judge.add_argument("--answer-tokens", type=int, default=600, metavar="N", help="most tokens of an answer (default: 600)")
+    help = """fields of a request's body that replace ours, null to take one out: '{"max_tokens": null, "max_completion_tokens": 600}'"""
+    judge.add_argument("--body", default="{}", metavar="JSON", help=help)
     most = " and of a page ".join(str(subject.most_text_bytes) for subject in (FILES, PAGES_ASKED))
     judge.add_argument("--text-bytes", type=int, metavar="N", help=f"what is shown of a longer one (default: of a file {most})")
     again = add_parser(commands, "agreement", agree, "how far the oracles of a lake's labels agree, with each other and with themselves")
@@ -88,15 +92,19 @@ def run(arguments: argparse.Namespace) -> int:
         whole = subject.sampled(lake, arguments.profile, arguments.count, SHAPES[arguments.shape])
         sample = repeated(whole, arguments.turn, arguments.share)
         worksheet = Worksheet(work_folder(arguments, lake) / "label.sqlite", version)
-    except (LookupError, InUseError) as error:
+    except (LookupError, WorksheetError) as error:
         raise CodemillError(str(error)) from error
     judge = judge_of(arguments, endpoint) if endpoint else None
-    if judge and not arguments.quiet:
-        sys.stderr.write(f"codemill: {plan(subject, sample, judge)}\n")
+
+    def begins(texts: int, shown_bytes: int) -> None:
+        if not arguments.quiet:
+            told = plan(subject, texts, shown_bytes, judge) if judge else ""
+            sys.stderr.writelines(f"codemill: {line}\n" for line in (told, subject.warning(lake, arguments.profile)) if line)
+
     is_done = False
     try:
         with recorded(lake, JOB_NAME, parameters(arguments)) as row:
-            found = label(lake, subject, sample, worksheet, judge, arguments.turn, arguments.text_bytes, progress(arguments.quiet))
+            found = label(lake, subject, sample, worksheet, judge, arguments.turn, arguments.text_bytes, begins, progress(arguments.quiet))
             row.account.read_rows, row.written = sample.rows.num_rows, {LABELS.name: found.asked}
             row.account.dropped = {name: count for name, count in found.answers.items() if name != "rated"}
         is_done = found.left == 0
@@ -123,6 +131,7 @@ def parameters(arguments: argparse.Namespace) -> dict[str, Any]:
         "budget_money",
         "text_bytes",
         "answer_tokens",
+        "body",
     )
     return {name: getattr(arguments, name) for name in names}
 
@@ -130,6 +139,7 @@ def parameters(arguments: argparse.Namespace) -> dict[str, Any]:
 def check(arguments: argparse.Namespace) -> None:
     check_least(arguments, {"count": 1, "turn": 0, "concurrency": 1, "attempts": 1, "answer_tokens": 1, "text_bytes": 100, "timeout": 0.1})
     check_least(arguments, dict.fromkeys(("budget_tokens", "budget_money", "prompt_price", "answer_price"), 0))
+    check_body(arguments)
     check_least(arguments, {"requests_per_minute": 0.1, "tokens_per_minute": 1})
     if not 0 < arguments.share <= 1:
         raise UsageError(f"--share {arguments.share}: expected more than 0 and at most 1")
@@ -139,17 +149,34 @@ def check(arguments: argparse.Namespace) -> None:
         raise UsageError("--judge needs --model: the name that the endpoint knows the model by")
     if arguments.budget_tokens is None and arguments.budget_money is None:
         raise UsageError("--judge needs --budget-tokens or --budget-money: what may be spent")
-    if arguments.budget_money is not None and not (arguments.prompt_price or arguments.answer_price):
-        raise UsageError("--budget-money needs --prompt-price and --answer-price: without them nothing costs anything")
+    if arguments.budget_money is not None and None in (arguments.prompt_price, arguments.answer_price):
+        raise UsageError("--budget-money needs --prompt-price and --answer-price: what has no price costs nothing")
+
+
+def check_body(arguments: argparse.Namespace) -> None:
+    """Makes an object of --body. The answer must keep a limit, which the budget reckons with."""
+    try:
+        found = json.loads(arguments.body)
+    except ValueError as error:
+        raise UsageError(f"--body {arguments.body}: {error}; expected a JSON object") from error
+    if not isinstance(found, dict) or {"model", "messages", "stream"} & found.keys():
+        raise UsageError(f"--body {arguments.body}: expected a JSON object without model, messages and stream")
+    limits = {"max_tokens": arguments.answer_tokens} | {name: value for name, value in found.items() if name.startswith("max_")}
+    least = [value for value in limits.values() if type(value) is int]
+    if not least or min(least) > arguments.answer_tokens:
+        raise UsageError(f"--body {arguments.body}: expected a limit of the answer of at most --answer-tokens {arguments.answer_tokens}")
+    arguments.body = found
 
 
 def endpoint_of(arguments: argparse.Namespace) -> Endpoint | None:
     if not arguments.judge:
         return None
-    key = os.environ.get(arguments.key_env, "")
-    names = ("timeout", "attempts", "answer_tokens", "prompt_price", "answer_price")
-    timeout, *rest = (getattr(arguments, name) for name in names)
-    return Endpoint(arguments.judge, arguments.model, key, timeout, *rest)
+    key = os.environ.get(arguments.key_env, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise UsageError(f"the key in {arguments.key_env} has characters that no header can hold: expected one line of ASCII")
+    prices = arguments.prompt_price or 0.0, arguments.answer_price or 0.0
+    limits = arguments.timeout, arguments.attempts, arguments.answer_tokens
+    return Endpoint(arguments.judge, arguments.model, key, *limits, *prices, arguments.body)
 
 
 def judge_of(arguments: argparse.Namespace, endpoint: Endpoint) -> Judge:
@@ -168,15 +195,17 @@ def work_folder(arguments: argparse.Namespace, lake: Lake) -> Path:
     return cache / "codemill" / f"label-{hashlib.sha256(lake.root.encode()).hexdigest()[:12]}"
 
 
-def plan(subject: Subject, sample: Sample, judge: Judge) -> str:
-    """What it may cost, before it starts. Nobody knows the lengths of texts yet that are not read: the budget is what holds."""
+def plan(subject: Subject, texts: int, shown_bytes: int, judge: Judge) -> str:
+    """What it may cost, before it starts. A token is about 3.5 bytes of code; the budget is what holds."""
     budget, endpoint = judge.budget, judge.endpoint
     limits = [] if budget.tokens is None else [f"{budget.tokens:,} tokens"]
     limits += [] if budget.money is None else [f"{budget.money:,.2f} in money"]
-    answers = sample.rows.num_rows * endpoint.answer_tokens
+    questions = round(shown_bytes / 3.5) + texts * AROUND_TOKENS
+    answers = texts * endpoint.answer_tokens
+    money = f" ({endpoint.money(questions, answers):,.2f} in money)" if endpoint.money(1, 1) else ""
     return (
-        f"asks {endpoint.model} about up to {sample.rows.num_rows:,} {subject.kind}s, {judge.threads} at a time; answers of at most"
-        f" {answers:,} tokens in all. Spends at most {' and '.join(limits)}; what is answered already is not asked again."
+        f"asks {endpoint.model} about {texts:,} {subject.kind}s, {judge.threads} at a time: about {questions:,} tokens of questions and at"
+        f" most {answers:,} of answers{money}. Spends at most {' and '.join(limits)}; what is answered already is not asked again."
     )
 
 

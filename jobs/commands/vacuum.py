@@ -7,6 +7,7 @@ exports; documents of old layouts. No run may be working: what it has written an
 import argparse
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow.compute as pc
@@ -82,14 +83,19 @@ def documents_of(lake: Lake, kind: str, layout: str) -> int:
 
 
 def unreferenced(lake: Lake, table: Table, hours: int) -> list[str]:
-    """Which files could go, as paths below the table's. Asks and changes nothing. Delta names those too that have gone already."""
+    """Which files could go, as paths below the table's. Asks and changes nothing.
+
+    Delta names those too that have gone already, that are new, and that are no data of a table at all.
+    """
     if lake.version(table) is None:
         return []
     found = DeltaTable(lake.path(table.name), storage_options=storage_options())
     files = found.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
+    files = [file for file in files if file.endswith(".parquet")]
     filesystem, root = lake.filesystem()
     there = filesystem.get_file_info([f"{root}/{table.name}/{file}" for file in files])
-    return [file for file, info in zip(files, there, strict=True) if info.type == pyarrow.fs.FileType.File]
+    youngest = datetime.now(UTC) - timedelta(hours=hours)
+    return [file for file, info in zip(files, there, strict=True) if info.is_file and info.mtime <= youngest]
 
 
 def removed(lake: Lake, arguments: argparse.Namespace, layouts: list[tuple[str, str]], folders: list[str]) -> None:

@@ -16,7 +16,7 @@ from jobs.commands import run
 from jobs.commands.options import add_lake, add_parser, console
 from jobs.decide import quality
 from jobs.decide.policy import Policy, with_changes
-from jobs.decide.profiles import profile
+from jobs.decide.profiles import PolicyParams
 from jobs.decide.rules import flat_occurrences, judge
 from jobs.decide.survivors import GROUPS_OF, containers, ranks, reasons_of
 from jobs.pipeline import JOBS
@@ -145,7 +145,7 @@ def decide(arguments: argparse.Namespace) -> int:
         return run.run_phase(arguments)
     lake = Lake.at(arguments.lake)
     lake.check_format()
-    now = profile(arguments.profile)
+    now = PolicyParams(arguments.profile, tuple(arguments.policy)).resolved()
     then = with_changes(now, changes_of(arguments.what_if))
     scored = scored_by(lake, arguments.scorer) if quality.is_asked(now) or quality.is_asked(then) else None
     tallies = tally(lake, now, then, scored)

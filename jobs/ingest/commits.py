@@ -1,6 +1,6 @@
 """Brings the commits of the histories that the lake keeps into a table.
 
-Reads   ingest/repositories, the bundles of LAKE/ingest/histories/
+Reads   ingest/repositories, the bundles of LAKE/ingest/bundles/
 Writes  ingest/commits, then ingest/histories
 
 A history is listed, cut into ranges of commits, and read by as many tasks as there are ranges. One that goes on from what was read before

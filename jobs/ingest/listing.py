@@ -17,7 +17,7 @@ import pyarrow as pa
 from jobs import sources
 from jobs.runtime.errors import NO_SPACE
 from jobs.sources.source import Reject, Source, SourceError, Unit
-from schemas.lake import Lake
+from schemas.lake import BUNDLES, Lake
 
 LISTED = pa.schema(
     [
@@ -95,7 +95,7 @@ def keep_history(source: Source, commit: str | None, lake: Lake) -> str | None:
     """
     if commit is None:
         return None
-    name = f"ingest/histories/{source.repository.replace('/', '_').replace(':', '_')}/{commit}.bundle"
+    name = f"{BUNDLES}/{source.repository.replace('/', '_').replace(':', '_')}/{commit}.bundle"
     filesystem, root = lake.filesystem()
     if lake.is_local:
         return name if sources.keep_history(source, Path(root) / name) else None

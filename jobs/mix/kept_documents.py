@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from jobs.assemble.documents import layout_of
+from jobs.assemble.documents import is_notebook, layout_of
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import TextFunction, bounded, located, map_texts, task_count
@@ -65,6 +65,18 @@ def _layout(text: str) -> tuple[str, str]:
     if not equals:
         raise UsageError(f"the layout {text!r}: expected KIND=LAYOUT, such as commit=commit/1")
     return kind, layout
+
+
+def check_assembled(tables: Tables, profile: str) -> None:
+    """Raises `CodemillError` unless every kept file and page has its document. A notebook may have none: it is no JSON."""
+    kept = tables[KEPT].where((F.col("policy") == profile) & F.col("kind").isin("file", "page") & ~is_notebook())
+    wanted = kept.select("kind", "candidate", layout_of().alias("layout"))
+    missing = wanted.join(tables[DOCUMENTS].select("kind", "candidate", "layout"), ["kind", "candidate", "layout"], "left_anti").count()
+    if missing:
+        raise CodemillError(
+            f"{missing:,} files and pages that the policy {profile!r} keeps have no document: it was decided anew since they were made."
+            " `codemill assemble` makes them"
+        )
 
 
 def check_documents(tables: Tables, documents: DataFrame) -> tuple[int, int]:

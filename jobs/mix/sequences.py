@@ -20,7 +20,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jobs.mix.counts import check_counts, expected, totals
 from jobs.mix.drawing import drawn, once
 from jobs.mix.group_files import WRITTEN, data_file
-from jobs.mix.kept_documents import check_documents, kept_documents
+from jobs.mix.kept_documents import check_assembled, check_documents, kept_documents
 from jobs.mix.lots import with_fim, with_lots, with_sets
 from jobs.mix.manifest_rows import made_of_hashes, manifest_rows
 from jobs.mix.mixtures import mixture_of
@@ -89,6 +89,7 @@ def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     documents = with_sets(tables, kept_documents(tables, params.profile, params.layouts), phase, params.profile)
     documents = documents.withColumn("language", F.coalesce("language", F.lit(NO_LANGUAGE)))
     documents = with_fim(with_lots(documents, phase), phase).persist()
+    check_assembled(tables, params.profile)
     tables.account.read_rows, _ = check_documents(tables, documents)
     version, order = tokens_version(tokenizer_sha256), Order(params.hash_groups, params.seed)
     runs = token_runs(tables, documents, mixture, tokenizer_json, version)

@@ -25,7 +25,7 @@ from schemas.ingest import CONTENTS
 from schemas.mix import TOKENIZERS
 from schemas.spark import spark_schema
 from udfs.draws import uniform
-from udfs.tokenizer import SMALLEST_VOCABULARY, load, train
+from udfs.tokenizer import SMALLEST_VOCABULARY, Tokenizer, load, train
 
 TEXTS = StructType([StructField("content_sha256", StringType()), StructField("text", StringType())])
 
@@ -41,20 +41,34 @@ class TokenizerParams:
 
 
 def transform(tables: Tables, params: TokenizerParams) -> Iterator[Write]:
-    name = tables.spark.createDataFrame([(params.name,)], "name string")
-    if tables.missing(name, TOKENIZERS).isEmpty():
+    there = tables[TOKENIZERS].where(F.col("name") == params.name).select("tokenizer_sha256").collect()
+    if there:
+        check_given(params, there[0].tokenizer_sha256)
         return
     rows = given(tables, params) if params.given else trained(tables, params)
     yield Insert(TOKENIZERS, rows)
 
 
+def check_given(params: TokenizerParams, tokenizer_sha256: str) -> None:
+    """Raises `UsageError` where another tokenizer is given than the lake has under this name: sequences are made of that one's tokens."""
+    if params.given and loaded(params).sha256 != tokenizer_sha256:
+        raise UsageError(
+            f"the lake has another tokenizer named {params.name!r} than {params.given}; name this one, for its own mixture:"
+            " --set mix.tokenizer.name=NAME --set mix.sequences.tokenizer=NAME"
+        )
+
+
 def given(tables: Tables, params: TokenizerParams) -> DataFrame:
+    found = loaded(params)
+    row = (params.name, found.sha256, found.tokenizer_json, found.vocabulary_size, "given", 0, 0)
+    return tables.spark.createDataFrame([row], spark_schema(TOKENIZERS))
+
+
+def loaded(params: TokenizerParams) -> Tokenizer:
     path = Path(params.given)
     if not path.is_file():
         raise UsageError(f"there is no tokenizer at {path}; expected a tokenizer.json as the tokenizers library writes it")
-    loaded = load(path.read_text(encoding="utf-8"))
-    row = (params.name, loaded.sha256, loaded.tokenizer_json, loaded.vocabulary_size, "given", 0, 0)
-    return tables.spark.createDataFrame([row], spark_schema(TOKENIZERS))
+    return load(path.read_text(encoding="utf-8"))
 
 
 def trained(tables: Tables, params: TokenizerParams) -> DataFrame:

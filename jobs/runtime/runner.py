@@ -65,6 +65,8 @@ def run_job(
     start = time.monotonic()
     progress.begin(job.name, job.summary)
     try:
+        # Before the job reads them: what another run writes meanwhile is not what this one has seen.
+        seen = table_versions(lake, tuple(set(job.reads) - set(job.writes)))
         if not is_forced and is_up_to_date(lake, job, params):
             status = "unchanged"
         else:
@@ -74,7 +76,7 @@ def run_job(
                 _execute(lake, job, params, row, progress, session)
         row = finished(row, status, time.monotonic() - start)
         row.fingerprint = job_fingerprint(job, params)
-        row.table_versions = table_versions(lake, job.reads + job.writes)
+        row.table_versions = table_versions(lake, job.writes) | seen
     except BaseException as error:
         row = finished(row, "failed", time.monotonic() - start, _told(error))
         raise explained(error, job, lake) from error

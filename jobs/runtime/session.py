@@ -115,10 +115,10 @@ def start_session(app: str, uses_s3: bool = False, java_options: str | None = No
 
 
 def stop_session() -> None:
-    """Stops the session of this process, where there is one."""
-    active = SparkSession.getActiveSession()
-    if active is not None:
-        active.stop()
+    """Stops the session of this process, where there is one: whichever thread started it, and is active in."""
+    session = SparkSession._instantiatedSession
+    if session is not None:
+        session.stop()
 
 
 def jar_settings(uses_s3: bool) -> dict[str, str]:

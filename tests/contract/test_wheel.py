@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -38,13 +39,28 @@ def test_the_wheel_runs_from_anywhere(wheel, tmp_path):
 def test_the_wheel_and_the_zip_hold_every_module_and_its_data(wheel, tmp_path):
     write_zip(tmp_path / "codemill.zip")
     tracked = subprocess.run(
-        ["git", "ls-files", "jobs", "udfs", "schemas", "training"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "jobs", "udfs", "schemas", "gpu_scoring", "training"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     expected = set(tracked.stdout.split())
     assert {*DATA, "jobs/report/templates/style.css"} <= expected
     for path in (wheel, tmp_path / "codemill.zip"):
         with zipfile.ZipFile(path) as archive:
             assert expected <= set(archive.namelist()), path.name
+            assert not [name for name in archive.namelist() if "__pycache__" in name], path.name
+
+
+def test_the_zip_needs_no_installed_project_and_no_torch(tmp_path):
+    """A cluster has the libraries, and of ours only the zip; torch is for workers and trainers."""
+    write_zip(tmp_path / "codemill.zip")
+    script = "import sys; sys.path[:0] = sys.argv[1:]; from jobs import cli; print(cli.__file__, 'torch' in sys.modules); cli.main(['-h'])"
+    libraries = sysconfig.get_path("purelib")  # without its .pth files, one of which names the project's folder
+    command = [sys.executable, "-S", "-P", "-c", script, str(tmp_path / "codemill.zip"), libraries]
+    shown = subprocess.run(command, cwd=tmp_path, env=without_python_path(), capture_output=True, text=True, check=False)
+    assert shown.stdout.startswith(f"{tmp_path}/codemill.zip/jobs/cli.py False\n") and "explain" in shown.stdout, shown.stderr
+
+
+def without_python_path():
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
 def test_the_same_sources_give_the_same_zip(tmp_path):

@@ -221,6 +221,32 @@ def test_an_endpoint_that_answers_nothing_ends_the_run_and_says_so(lake, capsys)
     assert main(arguments) == 1  # nobody listens there any more
 
 
+def test_an_endpoint_that_refuses_everything_ends_the_run_and_no_file_is_written_off(lake, capsys):
+    with judge_server(lambda request: request.send(400, b"max_tokens is not supported")) as server:
+        assert main(command(lake, *judged_by(server))) == 1
+        assert sum(server.questions.values()) < FILES
+    told = capsys.readouterr().err
+    assert "refused all of 11 files: 400 max_tokens is not supported" in told and "--body" in told
+    assert not labels(lake)
+
+    def behave(request):
+        assert "max_tokens" not in request.body
+        request.rate(6)
+
+    with judge_server(behave) as server:
+        body = '{"max_tokens": null, "max_completion_tokens": 600}'
+        assert main(command(lake, *judged_by(server, "--body", body))) == 0
+    assert {row["status"] for row in labels(lake)} == {"rated"}
+
+
+def test_what_it_may_cost_is_told_before_the_first_question(lake, capsys):
+    asked = []
+    with judge_server(lambda request: (asked.append(capsys.readouterr().err), request.rate(6))) as server:
+        loud = [part for part in command(lake) if part != "--quiet"]
+        assert main([*loud, *judged_by(server, "--concurrency", "1", "--prompt-price", "2", "--answer-price", "8")]) == 0
+    assert f"asks m about {FILES} files" in asked[0] and "in money)" in asked[0] and "at most 10,000,000 tokens" in asked[0]
+
+
 def test_an_oracle_is_asked_twice_and_its_agreement_told(lake, capsys):
     with judge_server(lambda request: request.rate(int(request.nonce, 16) % 5 + min(request.count, 1))) as server:
         main(command(lake, *judged_by(server)))
@@ -243,6 +269,10 @@ def test_an_oracle_is_asked_twice_and_its_agreement_told(lake, capsys):
         (["--judge", "http://127.0.0.1:9/v1"], 2, "--judge needs --model"),
         (["--judge", "http://127.0.0.1:9/v1", "--model", "m"], 2, "--budget-tokens or --budget-money"),
         (["--judge", "u", "--model", "m", "--budget-money", "5"], 2, "--prompt-price"),
+        (["--judge", "u", "--model", "m", "--budget-money", "5", "--answer-price", "1"], 2, "what has no price costs nothing"),
+        (["--body", "[1]"], 2, "expected a JSON object"),
+        (["--body", "{"], 2, "expected a JSON object"),
+        (["--body", '{"max_tokens": null}'], 2, "a limit of the answer of at most --answer-tokens 600"),
         (["--share", "0"], 2, "expected more than 0"),
         (["--requests-per-minute", "0"], 2, "--requests-per-minute 0.0: expected at least"),
         (["--budget-tokens", "-5"], 2, "--budget-tokens -5: expected at least 0"),
@@ -253,6 +283,13 @@ def test_an_oracle_is_asked_twice_and_its_agreement_told(lake, capsys):
 def test_a_wrong_command_says_what_was_expected(lake, capsys, more, status, said):
     assert main(command(lake, *more)) == status
     assert said in capsys.readouterr().err
+
+
+def test_a_key_that_no_header_can_hold_is_refused_and_never_shown(lake, capsys, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret\rmore")
+    assert main(command(lake, "--judge", "http://127.0.0.1:9/v1", "--model", "m", "--budget-tokens", "9999")) == 2
+    told = capsys.readouterr().err
+    assert "OPENAI_API_KEY has characters that no header can hold" in told and "secret" not in told
 
 
 SMALL = ["--window", "64", "--hidden-size", "32", "--layers", "1", "--vocabulary-size", "400", "--threads", "1", "--quiet", "--json"]

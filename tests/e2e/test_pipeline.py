@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
@@ -156,7 +158,7 @@ def test_a_run_that_is_killed_and_started_again_gives_the_same_tables(lake, sour
 
 
 def test_the_zip_runs_on_a_cluster_of_processes(lake, sources, tmp_path):
-    """spark-submit, workers that are processes of their own and have only what was shipped; folders with other code hide nothing."""
+    """spark-submit, workers that are processes of their own and have only what was shipped: the libraries, and of ours the zip."""
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-m", "jobs.runtime.setup_zip", str(tmp_path / "codemill.zip")], check=True, cwd=root)
     shutil.copy(root / "jobs" / "main.py", tmp_path / "main.py")
@@ -167,12 +169,20 @@ def test_the_zip_runs_on_a_cluster_of_processes(lake, sources, tmp_path):
         "--conf", f"spark.executor.extraJavaOptions={QUICK_JAVA}",
         "--py-files", str(tmp_path / "codemill.zip"), str(tmp_path / "main.py"),
     ]  # fmt: skip
-    environment = {**without_project(), "PYSPARK_PYTHON": sys.executable, "CODEMILL_PLAIN": "1"}
+    environment = {**without_project(), "PYSPARK_PYTHON": str(python_without_project(tmp_path / "python")), "CODEMILL_PLAIN": "1"}
     done = subprocess.run(
         [*submit, *arguments(tmp_path / "lake", sources)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-4000:]
     assert content(tmp_path / "lake") == content(lake)
+
+
+def python_without_project(folder):
+    """An interpreter that sees the libraries of ours, but not the .pth file by which they find the project's folder."""
+    venv.create(folder, symlinks=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "libraries.pth").write_text(sysconfig.get_path("purelib"))
+    return folder / "bin" / "python"
 
 
 def without_project():

@@ -27,7 +27,12 @@ def test_a_mixture_an_old_layout_and_old_files_go_and_the_rest_stays(lakes, caps
     root, first = Path(tables.lake.root), rows_of(tables, "demo")
     leftover = root / SEQUENCES.name / f"{'0' * 32}.parquet"
     leftover.write_bytes(b"of a killed run")
+    history = root / SEQUENCES.name / "repository" / "commit.bundle"
+    history.parent.mkdir()
+    history.write_bytes(b"no data of a table")
     time.sleep(0.1)
+    assert main(["vacuum", "--lake", str(root), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["files"] == {}  # all is younger than a week
     command = ["vacuum", "--lake", str(root), "--mixture", "second", "--layout", "commit=commit/1", "--retention-hours", "0", "--json"]
     assert main(command) == 0
     told = json.loads(capsys.readouterr().out)
@@ -36,7 +41,12 @@ def test_a_mixture_an_old_layout_and_old_files_go_and_the_rest_stays(lakes, caps
     versions = tables.lake.version(SEQUENCES)
     assert main([*command, "--yes"]) == 0
     assert json.loads(capsys.readouterr().out)["files"] == {}
-    assert not leftover.exists() and not (root / "mix/shards-second").exists() and (root / "mix/shards/manifest.json").exists()
+    assert (
+        history.exists()
+        and not leftover.exists()
+        and not (root / "mix/shards-second").exists()
+        and (root / "mix/shards/manifest.json").exists()
+    )
     assert tables[DOCUMENTS].where("kind = 'commit'").isEmpty() and tables[DOCUMENTS].where("kind = 'file'").count() == len(TEXTS)
     assert rows_of(tables, "demo") == first and not rows_of(tables, "second")[SEQUENCES.name]
     assert tables.lake.version(SEQUENCES) == versions + 1  # the rows of the mixture: that files go is no new version

@@ -1,13 +1,16 @@
 """A judge over real HTTP: what it answers, what it refuses, what it costs."""
 
+import json
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
-from gpu_scoring.judge import Answer, Budget, Endpoint, Judge, JudgeError, OverBudgetError, Pace
+from gpu_scoring.judge import Answer, Endpoint, Judge, JudgeError
+from gpu_scoring.limits import Budget, OverBudgetError, Pace
 from gpu_scoring.prompt import messages, nonce_of, read_answer
-from tests.judge_server import Request, cut_connection, half_an_answer, judge_server, slow
+from tests.judge_server import Request, cut_connection, half_an_answer, judge_server, slow, trickle
 
 TEXT = "def double(x):\n    return 2 * x\n"
 
@@ -22,6 +25,10 @@ def ask(behave: Callable[[Request], None], **options: object) -> tuple[Answer, J
         return answer, judge, sum(server.questions.values())
 
 
+def most_tokens(judge: Judge) -> int:
+    return sum(len(m["content"].encode()) + 16 for m in messages(TEXT, "Python")) + judge.endpoint.answer_tokens
+
+
 def test_a_good_answer_is_read_and_costs_what_the_endpoint_says() -> None:
     answer, judge, requests = ask(lambda request: request.rate(7))
     assert read_answer(answer.text, nonce_of(TEXT)).score == 7
@@ -29,8 +36,8 @@ def test_a_good_answer_is_read_and_costs_what_the_endpoint_says() -> None:
     assert judge.budget.spent_tokens == 120
 
 
-@pytest.mark.parametrize("status", [429, 500, 503, 408])
-def test_what_may_pass_is_tried_again_and_costs_nothing(status: int) -> None:
+@pytest.mark.parametrize(("status", "is_billed"), [(429, False), (503, False), (500, True), (502, True), (408, True)])
+def test_what_may_pass_is_tried_again_and_costs_what_it_may_have_cost(status: int, is_billed: bool) -> None:
     def behave(request: Request) -> None:
         if request.count < 2:
             request.send(status, b"busy")
@@ -39,18 +46,67 @@ def test_what_may_pass_is_tried_again_and_costs_nothing(status: int) -> None:
 
     answer, judge, requests = ask(behave)
     assert (answer.failure, answer.attempts, requests) == (None, 3, 3)
-    assert judge.budget.spent_tokens == 120
+    assert judge.budget.spent_tokens == 120 + 2 * is_billed * most_tokens(judge)
 
 
 @pytest.mark.parametrize(
-    "behave", [half_an_answer, cut_connection, slow(1.0), lambda r: r.send(200, b'{"choices": []}'), lambda r: r.send(200, b"[1]")]
+    "behave",
+    [
+        half_an_answer,
+        cut_connection,
+        slow(1.0),
+        trickle,
+        *(lambda r, said=said: r.send(200, said) for said in (b'{"choices": []}', b"[1]", b"[" * 100_000, b"\xff", b'{"choices": [3]}')),
+    ],
 )
 def test_what_is_no_whole_answer_is_tried_again_and_counts_as_spent(behave: Callable[[Request], None]) -> None:
     answer, judge, requests = ask(behave, timeout_s=0.3)
     assert (answer.failure, requests) == ("unreachable", 3)
     assert answer.detail
-    most = sum(len(m["content"].encode()) + 16 for m in messages(TEXT, "Python")) + judge.endpoint.answer_tokens
-    assert judge.budget.spent_tokens == 3 * most
+    assert judge.budget.spent_tokens == 3 * most_tokens(judge)
+
+
+@pytest.mark.parametrize("usage", [{"prompt_tokens": float("nan"), "completion_tokens": -5}, {"prompt_tokens": "1"}, ["x"], "none", {}])
+def test_a_use_that_is_no_number_counts_as_the_most_there_can_be(usage: object) -> None:
+    answer, judge, _ = ask(lambda request: request.send(200, said("fine", usage)))
+    assert (answer.text, answer.prompt_tokens, answer.answer_tokens) == ("fine", None, None)
+    assert judge.budget.spent_tokens == most_tokens(judge)
+
+
+def said(text: str, usage: object) -> bytes:
+    return json.dumps({"choices": [{"message": {"content": text}}], "usage": usage}).encode()
+
+
+def test_half_a_surrogate_pair_is_an_answer_that_can_be_written_down() -> None:
+    answer, _, _ = ask(lambda request: request.send(200, said("a \ud83d b", {})))
+    assert answer.text == "a ? b"
+
+
+def test_what_was_never_sent_costs_nothing() -> None:
+    with judge_server(slow(0)) as server:
+        url = server.url
+    judge = Judge(Endpoint(url, "m", attempts=2), Budget(10**6), sleep=lambda seconds: None)
+    assert (judge.ask(messages(TEXT, "Python")).failure, judge.budget.spent_tokens) == ("unreachable", 0)
+
+
+def test_nobody_waits_for_another_attempt_once_the_run_is_interrupted() -> None:
+    with judge_server(lambda request: request.send(503, b"", {"retry-after": "60"})) as server:
+        judge = Judge(Endpoint(server.url, "m"), Budget())
+        threading.Timer(0.3, judge.interrupted.set).start()
+        start = time.monotonic()
+        assert judge.ask(messages(TEXT, "Python")).attempts == 1
+        assert time.monotonic() - start < 10
+
+
+def test_fields_of_the_request_are_the_users_to_change() -> None:
+    seen: list[dict[str, object]] = []
+
+    def behave(request: Request) -> None:
+        seen.append(request.body)
+        request.rate(1)
+
+    ask(behave, body={"max_tokens": None, "max_completion_tokens": 50, "temperature": None})
+    assert seen[0].keys() == {"model", "messages", "max_completion_tokens"}
 
 
 def test_a_bad_question_is_not_asked_twice() -> None:
@@ -58,7 +114,7 @@ def test_a_bad_question_is_not_asked_twice() -> None:
     assert (answer.failure, answer.detail, requests) == ("refused", "400 context too long", 1)
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [401, 403, 404, 302])
 def test_a_wrong_key_or_address_ends_the_run_and_says_so(status: int) -> None:
     with pytest.raises(JudgeError, match=rf"http://127.*/v1 answers {status} go away\.\nExpected an endpoint"):
         ask(lambda request: request.send(status, b"go away"))

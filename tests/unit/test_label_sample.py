@@ -70,3 +70,12 @@ def test_draws_change_nothing_when_files_are_added() -> None:
     before = rows(drawn(batches(["Python"] * 50), 20, None))
     after = rows(drawn(batches(["Python"] * 100), 40, None))
     assert [row for row in after if row in before] == before[: sum(row in after for row in before)]
+
+
+@given(st.lists(st.sampled_from(["Python", "C", "Go"]), min_size=1, max_size=120), st.integers(1, 40))
+def test_any_beginning_of_a_stratified_sample_has_its_shape(languages, count) -> None:
+    sample = drawn(batches(languages), count, SHAPE)
+    taken = [language for _, language in rows(sample)]
+    for end in range(1, len(taken)):
+        begun = Counter(taken[:end])
+        assert all(abs(begun[name] - end * share / len(taken)) <= len(SHAPE) / 2 for name, share in Counter(taken).items())

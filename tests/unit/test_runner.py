@@ -8,10 +8,11 @@ from jobs.mix.mixtures import mixture_of
 from jobs.mix.sequences import SequencesParams
 from jobs.pipeline import JOBS
 from jobs.runtime.errors import CodemillError, UsageError
-from jobs.runtime.job import Job, Write
+from jobs.runtime.job import Job, NoParams, Write
 from jobs.runtime.progress import Progress
 from jobs.runtime.runner import cause, explained, run_jobs
 from jobs.runtime.tables import Tables
+from schemas.annotate import LABELS
 from schemas.lake import Lake
 
 WORKER_ERROR = """An exception was thrown from the Python worker. Please see the stack trace below.
@@ -55,6 +56,23 @@ def test_a_job_with_nothing_to_do_starts_no_session(tmp_path) -> None:  # type: 
     assert {"ingest.pages", "ingest.commits", "annotate.commit_facts"} <= {job.name for job, _ in idle}
     rows = run_jobs(lake, idle, "run", Progress(None), session)  # type: ignore[arg-type]
     assert {(row.status, bool(row.account.remark)) for row in rows} == {("done", True)}
+
+
+def test_what_another_run_writes_while_a_job_reads_makes_the_job_run_again(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    lake, ran = Lake.at(str(tmp_path / "lake")), []
+    lake.create()
+
+    def transform(tables: Tables, params: NoParams) -> Iterator[Write]:
+        if not ran:
+            lake.append(LABELS, LABELS.arrow_schema.empty_table())  # of another run, after this one has read
+        ran.append(lake.version(LABELS))
+        yield from ()
+
+    lake.append(LABELS, LABELS.arrow_schema.empty_table())
+    job = Job("mix.test", "", (LABELS,), (), transform, NoParams, engine="python")
+    for _ in range(3):
+        run_jobs(lake, [(job, NoParams())], "run", Progress(None))
+    assert ran == [1, 1]
 
 
 def test_a_run_for_another_mixture_says_nothing_of_this_one(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -3,7 +3,9 @@
 import sqlite3
 from pathlib import Path
 
-from gpu_scoring.worksheet import Worksheet
+import pytest
+
+from gpu_scoring.worksheet import Worksheet, WorksheetError
 from schemas.annotate import LABELS
 
 ADDED = ("kind", "is_relevant", "category")  # columns that answers of files once lacked
@@ -34,3 +36,16 @@ def test_answers_that_were_paid_for_before_pages_had_any_are_about_files(tmp_pat
     assert sheet.answers()[0].to_pylist() == [old | {"kind": "file"}]
     sheet.record(row())
     assert sheet.answers(1)[0].to_pylist() == [row()]
+
+
+def test_a_file_that_is_in_use_and_one_that_is_none_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "label.sqlite"
+    sheet = Worksheet(path, "v")
+    with pytest.raises(WorksheetError, match="is in use"):
+        Worksheet(path, "v")
+    sheet.close(is_done=True)
+    assert not path.exists()
+    path.write_bytes(b"no database, but as long as one must be " * 100)
+    with pytest.raises(WorksheetError, match=r"cannot be used .*save it"):
+        Worksheet(path, "v")
+    assert path.stat().st_size == 4000
