@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import sys
 import sysconfig
 import tarfile
@@ -113,9 +114,9 @@ def main() -> int:
     report = write_report(str(out / "lake"), out / "report.html")
     print(f"\nreport: {report}\n\ntry next:")
     lake = f"--lake {out / 'lake'}"
-    print(f"  codemill explain asyncio/events.py {lake}")
-    print(f"  codemill decide --what-if max_error_share=0.05 {lake}")
-    print(f"  codemill trace demo/train/00000/000000 {lake}")
+    program = "codemill" if shutil.which("codemill") else os.path.relpath(Path(sys.executable).with_name("codemill"))
+    for command in ("explain asyncio/events.py", "decide --what-if max_error_share=0.05", "trace demo/train/00000/000000"):
+        print(f"  {program} {command} {lake}")
     return 0
 
 
