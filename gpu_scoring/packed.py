@@ -15,6 +15,8 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
 NAME = "texts_in_a_row"
+# A processor is given its row in parts of about so many tokens: what a layer makes of more leaves the caches (16,384: 9 % slower).
+CACHED_TOKENS = 4096
 # What a model's configuration says where its attention is not that of all earlier places.
 _OTHER_ATTENTION = ("sliding_window", "attn_logit_softcapping", "attention_chunk_size", "alibi")
 
@@ -38,7 +40,11 @@ def last_states(model: Any, rows: Sequence[np.ndarray], row_tokens: int = 1) -> 
     The row is filled to a multiple of `row_tokens` with texts that nobody asks for: products of matrices of one size are done in one
     order, so that on a GPU too a text's score is the same to the last bit wherever it stands.
     """
+    device = model.get_input_embeddings().weight.device
     lengths = np.array([len(row) for row in rows])
+    if device.type == "cpu" and len(rows) > 1 and lengths.sum() > CACHED_TOKENS:
+        half = max(1, int(np.searchsorted(np.cumsum(lengths), lengths.sum() / 2)))
+        return torch.cat([last_states(model, part, row_tokens) for part in (rows[:half], rows[half:])])
     longest, used = int(lengths.max()), int(lengths.sum())
     filled = -(-used // row_tokens) * row_tokens
     filling = np.full(-(-(filled - used) // longest), longest)
@@ -46,7 +52,6 @@ def last_states(model: Any, rows: Sequence[np.ndarray], row_tokens: int = 1) -> 
     ids = np.zeros(filled, np.int64)
     ids[:used] = np.concatenate(rows)
     places = np.arange(filled) - np.repeat(ends[:-1], np.diff(ends))
-    device = model.get_input_embeddings().weight.device
     hidden = model.base_model(
         input_ids=torch.from_numpy(ids)[None].to(device),
         position_ids=torch.from_numpy(places)[None].to(device),

@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForSequenceClassification as Classifier
 from transformers import GemmaConfig, LlamaConfig, MistralConfig, Qwen2Config
 
+from gpu_scoring import packed
 from gpu_scoring.packed import is_packed, last_states, pack
 from gpu_scoring.scorer import Shape, new_scorer
 
@@ -32,15 +33,16 @@ def model_of(config):
 
 
 @pytest.mark.parametrize("config", PLAIN, ids=lambda config: config.model_type)
-@pytest.mark.parametrize("row_tokens", [1, 64])
-def test_a_text_has_the_hidden_states_that_it_has_alone(config, row_tokens) -> None:
+@pytest.mark.parametrize(("row_tokens", "cached_tokens"), [(1, 4096), (64, 4096), (1, 40), (1, 1)])
+def test_a_text_has_the_hidden_states_that_it_has_alone(config, row_tokens, cached_tokens, monkeypatch) -> None:
+    monkeypatch.setattr(packed, "CACHED_TOKENS", cached_tokens)
     model = model_of(config)
     texts = rows(1, 30, 7, 2, 55)
-    packed = copy.deepcopy(model)
-    pack(packed)
-    assert is_packed(packed) and not is_packed(model)
+    in_a_row = copy.deepcopy(model)
+    pack(in_a_row)
+    assert is_packed(in_a_row) and not is_packed(model)
     with torch.inference_mode():
-        found = last_states(packed, texts, row_tokens)
+        found = last_states(in_a_row, texts, row_tokens)
         alone = [model.base_model(input_ids=torch.from_numpy(row.astype(np.int64))[None]).last_hidden_state[0, -1] for row in texts]
     assert torch.allclose(found, torch.stack(alone), atol=1e-5)
 
