@@ -8,7 +8,7 @@
     @@@ edit PATH           then pairs of
     @@@ search
     @@@ replace
-    @@@ create PATH         a whole file
+    @@@ create PATH         a whole file, or where a link (mode 120000) leads; in place of what is there, where it becomes the other
     @@@ end
 
 Sections follow each other as they are listed; those in the middle may be absent. A section's text is the lines after its head. A `!` after
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from udfs.edits import Edit, EditError, apply, lines_of
 
-LAYOUT = "commit/1"
+LAYOUT = "commit/2"
 MARK = "@@@"
 FILE_MODE = "100644"
 
@@ -42,7 +42,8 @@ class LayoutError(ValueError):
 class PathChange:
     """One path. kind: create (`text`), modify (`edits`), delete, or rename (`old_path`, and `edits` where lines change too).
 
-    mode is git's, in octal; None where it stays as it is.
+    mode is git's, in octal; None where it stays as it is, and for a plain file that is created. A file that becomes a link, or a link
+    that becomes a file, is created.
     """
 
     kind: str

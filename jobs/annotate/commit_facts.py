@@ -1,7 +1,7 @@
 """Says of every commit what tells whether it is worth learning from: flags, and a name for what it changes.
 
 Reads   ingest/commits, ingest/repositories, the bundles of LAKE/ingest/bundles/
-Writes  annotate/commit_facts, one row per commit; a row annotator.
+Writes  annotate/commit_facts, one row per commit; a row annotator. What could not be read is tried again whenever the job runs.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from jobs.ingest.commits import bundle_of
-from jobs.runtime.job import Insert, Job, Write, parameter, short_hash
+from jobs.runtime.job import Insert, Job, Snapshot, Write, parameter, short_hash
 from jobs.runtime.tables import Tables
 from jobs.sources.history import open_bundle, read_patches
 from jobs.sources.snapshots import Blobs, open_blobs
@@ -45,7 +45,10 @@ def version(params: CommitFactsParams) -> str:
 def transform(tables: Tables, params: CommitFactsParams) -> Iterator[Write]:
     known = version(params)
     columns = ["repository", "commit", "parents", "is_bot", "message", "changes", "change_count", "flaw"]
-    todo = tables.missing(tables[COMMITS].select(*columns).withColumn("version", F.lit(known)), COMMIT_FACTS)
+    commits = tables[COMMITS].select(*columns).withColumn("version", F.lit(known))
+    unread = tables[COMMIT_FACTS].where((F.col("version") == known) & F.array_contains("flags", "unreadable"))
+    again = commits.join(unread.select(*COMMIT_FACTS.key), list(COMMIT_FACTS.key), "left_semi")
+    todo = tables.missing(commits, COMMIT_FACTS).unionByName(again)
     histories = tables[REPOSITORIES].where("history is not null").select("repository", "history")
     # Commits of one range go to one task, which opens the bundle once a batch.
     ranked = todo.join(histories, "repository").withColumn("range", F.pmod(F.xxhash64("commit"), F.lit(tables.cores)))
@@ -59,7 +62,8 @@ def transform(tables: Tables, params: CommitFactsParams) -> Iterator[Write]:
             yield facts(lake, rows, most)
 
     placed = ranked.repartition(tasks, "repository", "range").sortWithinPartitions("repository")
-    yield Insert(COMMIT_FACTS, placed.mapInArrow(annotate, spark_schema(COMMIT_FACTS)))
+    rows = placed.mapInArrow(annotate, spark_schema(COMMIT_FACTS))
+    yield Insert(COMMIT_FACTS, rows) if again.isEmpty() else Snapshot(COMMIT_FACTS, rows, None)
 
 
 def idle(lake: Lake, params: CommitFactsParams) -> str | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -112,10 +113,14 @@ def path_changes(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | None
     """
     if patch is None:
         raise NotWritableError("unreadable")
+    if any(MODULE in (change["old_mode"], change["new_mode"]) for change in commit["changes"]):
+        raise NotWritableError("submodule")
     ordered = list(file_patches(patch))
-    if len(ordered) != len(commit["changes"]):
+    # git writes a path that becomes another type of file as one that goes and one that comes.
+    *starts, end = accumulate((2 if change["status"] == "type" else 1 for change in commit["changes"]), initial=0)
+    if len(ordered) != end:
         raise NotWritableError("cannot_be_applied")
-    changes = [path_change(change, one, snapshot) for change, one in zip(commit["changes"], ordered, strict=True)]
+    changes = [path_change(change, ordered[start], snapshot) for change, start in zip(commit["changes"], starts, strict=True)]
     found = tuple(sorted(changes, key=lambda change: change.path))
     check(found, commit["changes"], snapshot)
     return found
@@ -123,8 +128,6 @@ def path_changes(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | None
 
 def path_change(change: dict[str, Any], patch: FilePatch, snapshot: Snapshot) -> PathChange:
     status, path, old_path = change["status"], change["path"], change["old_path"]
-    if MODULE in (change["old_mode"], change["new_mode"]):
-        raise NotWritableError("not_text")
     if status == "deleted":
         return PathChange("delete", path)
     mode = change["new_mode"] if change["new_mode"] != change["old_mode"] else None

@@ -1,7 +1,7 @@
 """Makes documents of the commits that a policy keeps: the message and the snapshot before it, then what changes.
 
 Reads   decide/kept, ingest/commits, ingest/repositories, the bundles of LAKE/ingest/bundles/
-Writes  assemble/commit_contexts, then assemble/documents; rows are added, never changed
+Writes  assemble/documents, then assemble/commit_contexts; what could not be read is tried again whenever the job runs
 
 The commits of a history, parents first, are cut into ranges. A task walks one and carries the snapshot along: the paths, and an index of
 the files' terms. From one commit's parent to the next one's only what differs is read. Nothing that the commit brings is in its context.
@@ -22,7 +22,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jobs.assemble.commit_rows import MADE, CommitsParams, Plan, made, without
 from jobs.assemble.commit_snapshots import Walk
 from jobs.ingest.commits import bundle_of
-from jobs.runtime.job import Insert, Job, Write
+from jobs.runtime.job import Insert, Job, Snapshot, Write
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from jobs.sources.history import commit_ids, open_bundle
@@ -47,7 +47,9 @@ def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
     candidate = F.concat("repository", F.lit("@"), "commit").alias("candidate")
     commits = tables[COMMITS].select("repository", "commit", "parents", "message", "changes", candidate)
     todo = commits.join(kept, "candidate", "left_semi").withColumn("layout", F.lit(plan.layout))
-    todo = tables.missing(todo, COMMIT_CONTEXTS)
+    unread = tables[COMMIT_CONTEXTS].where("reason = 'unreadable'").select(*COMMIT_CONTEXTS.key)
+    again = todo.join(unread, list(COMMIT_CONTEXTS.key), "left_semi")
+    todo = tables.missing(todo, COMMIT_CONTEXTS).unionByName(again)
     histories = tables[REPOSITORIES].where("history is not null").select("repository", "history", F.col("commit").alias("tip"))
     with Staging(tables.lake, tables.run) as staging:
         ids = todo.select("repository", "commit").join(histories, "repository")
@@ -65,8 +67,9 @@ def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
         empty = F.array().cast("array<string>").alias("contents")
         whole = rows.where("reason is null")
         yield Insert(DOCUMENTS, whole.select(F.lit("commit").alias("kind"), candidate, "layout", empty, size, "text"))
+        contexts = rows.select(*COMMIT_CONTEXTS.names)
         # Last: it says which commits have been looked at.
-        yield Insert(COMMIT_CONTEXTS, rows.select(*COMMIT_CONTEXTS.names))
+        yield Insert(COMMIT_CONTEXTS, contexts) if again.isEmpty() else Snapshot(COMMIT_CONTEXTS, contexts, None)
 
 
 def placed(tables: Tables, ids: DataFrame, range_commits: int) -> DataFrame:

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 
+from jobs.report.commit_languages import CommitLanguage, collect_commit_languages
 from jobs.report.tables import LakeTables, Missing, literal
-from jobs.report.verdicts import Policy
+from jobs.report.verdicts import Policy, of_mixture
 from schemas.annotate import COMMIT_FACTS
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
 from schemas.decide import DROPPED, KEPT
 from schemas.ingest import COMMITS
+from schemas.mix import MANIFEST
 from udfs.commit_layout import MARK
 
 RANKS = (1, 5, 20)
 PARTS = ("message", "readme", "tree", "files", "predicted")
+BYTES_PER_TOKEN = 3.5  # where nothing is mixed yet; as decide/features estimates tokens
 EXAMPLES = 3
 HEAD_CHARACTERS, PREDICTED_CHARACTERS = 1_200, 3_000
 
@@ -48,7 +51,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Commits:
-    """`kept` is None where no policy has decided."""
+    """`kept` is None where no policy has decided, `bytes_per_token` where no commit was mixed."""
 
     read: int
     repositories: int
@@ -56,6 +59,8 @@ class Commits:
     kept: int | None
     variants: tuple[Variant, ...]
     examples: tuple[CommitExample, ...]
+    languages: tuple[CommitLanguage, ...]
+    bytes_per_token: float | None
 
 
 def collect_commits(tables: LakeTables, policy: Policy | None) -> Commits | Missing | None:
@@ -70,7 +75,25 @@ def collect_commits(tables: LakeTables, policy: Policy | None) -> Commits | Miss
     if policy and not tables.missing(KEPT, DROPPED):
         (row,) = tables.rows(f"select count(*) as n from decide_kept where kind = 'commit' and policy = {literal(policy.name)}")
         kept = row["n"]
-    return Commits(whole["n"], whole["repositories"], _flags(tables), kept, _variants(tables), _examples(tables))
+    return Commits(
+        whole["n"],
+        whole["repositories"],
+        _flags(tables),
+        kept,
+        _variants(tables),
+        _examples(tables),
+        collect_commit_languages(tables),
+        _bytes_per_token(tables, policy),
+    )
+
+
+def _bytes_per_token(tables: LakeTables, policy: Policy | None) -> float | None:
+    """As the mixture's tokenizer has them, over all documents of commits."""
+    if not tables.has(MANIFEST):
+        return None
+    (row,) = tables.rows(f"""
+        select sum(token_count) as tokens, sum(text_bytes) as bytes from mix_manifest where kind = 'commit' and {of_mixture(policy)}""")
+    return row["bytes"] / row["tokens"] if row["tokens"] else None
 
 
 def _flags(tables: LakeTables) -> tuple[Flag, ...]:

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from jobs.report import charts, formats
+from jobs.report.commits import BYTES_PER_TOKEN as COMMIT_BYTES_PER_TOKEN
 from jobs.report.commits import PARTS as COMMIT_PARTS
 from jobs.report.commits import RANKS, Commits
 from jobs.report.duplicate_pairs import Pairs
@@ -64,6 +65,7 @@ def render(facts: ReportFacts) -> str:
             score_parts=PARTS,
             commit_ranks=RANKS,
             commit_parts=COMMIT_PARTS,
+            commit_bytes_per_token=COMMIT_BYTES_PER_TOKEN,
             tokens_of_split=tokens_of_split,
             library_versions=library_versions,
         )

@@ -37,11 +37,12 @@ class Snapshot:
     """Makes the table's rows of the given `scopes` equal to `rows`, in one commit that touches only what differs.
 
     `scopes` has one column, named as the table's column that it scopes (`repository`): its rows may add, change and vanish.
+    None: the keys of `rows` are all that is looked at, so nothing vanishes.
     """
 
     table: Table
     rows: DataFrame
-    scopes: DataFrame
+    scopes: DataFrame | None
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,8 @@ class Tables:
         table, version = write.table, self.lake.version(write.table)
         changes = self._changes(write).localCheckpoint(eager=True)
         count, new = changes.agg(F.count("*"), F.count(F.when(F.col("is_new"), 1))).first()  # type: ignore[misc]
-        if count and (count > new or not may_append or write.scopes.columns[0] not in table.key):
+        may_append = may_append and (write.scopes is None or write.scopes.columns[0] in table.key)
+        if count and (count > new or not may_append):
             self._merge(table, changes)
         elif count:
             mark = secrets.token_hex(8)
@@ -152,11 +153,12 @@ class Tables:
 
     def _changes(self, write: Snapshot) -> DataFrame:
         """The table's columns of rows that differ, with is_new (no row has its key) and is_gone (the row of now is to go)."""
-        table, (scope,) = write.table, write.scopes.columns
-        old = self[table].join(write.scopes.distinct(), scope, "left_semi")
+        table, old, how = write.table, self[write.table], "left"
+        if write.scopes is not None:
+            old, how = old.join(write.scopes.distinct(), write.scopes.columns[0], "left_semi"), "full"
         # One join, or the plan of the rows would be computed twice.
         new, old = (rows.select(*table.key, F.struct(*table.names).alias(side)) for rows, side in ((write.rows, "new"), (old, "old")))
-        changes = new.join(old, list(table.key), "full").where(~F.col("new").eqNullSafe(F.col("old")))
+        changes = new.join(old, list(table.key), how).where(~F.col("new").eqNullSafe(F.col("old")))
         is_new, is_gone = F.col("old").isNull().alias("is_new"), F.col("new").isNull().alias("is_gone")
         return changes.select(F.coalesce("new", "old").alias("row"), is_new, is_gone).select("row.*", "is_new", "is_gone")
 

@@ -1,6 +1,7 @@
 """Documents of commits: what is predicted gives the commit's own files, and the context is from before it, in any order of work."""
 
 import subprocess
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,14 @@ import pytest
 from jobs.annotate import commit_facts
 from jobs.annotate.commit_facts import CommitFactsParams
 from jobs.assemble import commits as assemble
+from jobs.assemble.commit_rows import made
 from jobs.assemble.commit_snapshots import walk
 from jobs.assemble.commits import CommitsParams
 from jobs.ingest import commits, files
 from jobs.ingest.commits import CommitsParams as ReadParams
 from jobs.ingest.files import IngestParams
-from jobs.sources.history import open_bundle
+from jobs.runtime.job import Account
+from jobs.sources.history import commit_ids, open_bundle
 from jobs.sources.snapshots import open_blobs
 from schemas.annotate import COMMIT_FACTS
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
@@ -175,17 +178,49 @@ def test_a_small_budget_cuts_the_context_and_never_what_is_predicted(tables, rep
     assert all(read(text).changes == read(whole[one]).changes for one, text in texts.items())
 
 
-def test_a_bundle_that_cannot_be_unpacked_makes_rows_with_a_reason(tables, repository):
-    prepared(tables, repository)
-    (bundle,) = (Path(tables.lake.root) / row.history for row in tables[REPOSITORIES].collect())
-    bundle.write_bytes(bundle.read_bytes()[: bundle.stat().st_size // 2])
-    contexts, texts = documents(tables)
-    assert {row["reason"] for row in contexts.values()} == {"unreadable"} and not texts
-    assert len(contexts) == tables[COMMITS].count() == tables.account.rejected["unreadable"]
+def flagged(tables):
     for write in commit_facts.transform(tables, CommitFactsParams()):
         tables.apply(write)
-    facts = tables[COMMIT_FACTS].collect()
-    assert len(facts) == len(contexts) and all("unreadable" in row.flags for row in facts)
+    return {row.commit: row.flags for row in tables[COMMIT_FACTS].collect()}
+
+
+def made_without_spark(tables, bundle):
+    """Contexts and texts as one walk over the whole history gives them."""
+    plan = CommitsParams().plan
+    rows = {row.commit: row.asDict(recursive=True) for row in tables[COMMITS].collect()}
+    with open_bundle(bundle) as repository:
+        (tip,) = (row.commit for row in tables[REPOSITORIES].collect())
+        walked = walk(repository, [rows[one] for one in commit_ids(repository, tip)])
+        found = {commit["commit"]: made(commit, snapshot, patch, plan) for commit, snapshot, patch in walked}
+    texts = {one: row.pop("text") for one, row in found.items()}
+    return found, {one: text for one, text in texts.items() if text is not None}
+
+
+def test_a_bundle_that_cannot_be_unpacked_makes_rows_with_a_reason_and_is_tried_again(tables, repository):
+    prepared(tables, repository)
+    (bundle,) = (Path(tables.lake.root) / row.history for row in tables[REPOSITORIES].collect())
+    whole = bundle.read_bytes()
+    expected = made_without_spark(tables, bundle)
+    bundle.write_bytes(whole[: len(whole) // 2])
+    versions = set()
+    for _ in range(2):  # while it is damaged, nothing is written twice
+        tables.account = Account()
+        contexts, texts = documents(tables)
+        assert {row["reason"] for row in contexts.values()} == {"unreadable"} and not texts
+        assert len(contexts) == tables[COMMITS].count() == tables.account.rejected["unreadable"] == tables.account.read_rows
+        facts = flagged(tables)
+        assert facts.keys() == contexts.keys() and all("unreadable" in flags for flags in facts.values())
+        versions.add(tuple(tables.lake.version(table) for table in (COMMIT_CONTEXTS, COMMIT_FACTS)))
+    assert len(versions) == 1
+    bundle.write_bytes(whole)
+    for write in islice(assemble.transform(tables, CommitsParams()), 1):  # a run that ends between its two writes
+        tables.apply(write)
+    tables.account = Account()
+    assert documents(tables) == expected
+    assert tables.account.rejected == {"too_long": 2, "not_text": 1}
+    assert tables[COMMIT_CONTEXTS].count() == len(facts) and tables[DOCUMENTS].count() == len(expected[1]) > 5
+    facts = flagged(tables)
+    assert facts.keys() == expected[0].keys() and not any("unreadable" in flags for flags in facts.values())
 
 
 def test_a_blob_that_cannot_be_read_costs_itself_and_git_is_started_again(tables, repository):

@@ -1,9 +1,11 @@
 """Commits in the lake: read once, gone on with, read anew where history was rewritten; flagged, and judged by the policy."""
 
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from jobs import sources
 from jobs.annotate import commit_facts
 from jobs.annotate.commit_facts import CommitFactsParams
 from jobs.decide import features, gates
@@ -12,6 +14,7 @@ from jobs.decide.profiles import PolicyParams
 from jobs.ingest import commits, files
 from jobs.ingest.commits import CommitsParams
 from jobs.ingest.files import IngestParams
+from jobs.sources.history import commit_ids, open_bundle, read_commits
 from schemas.annotate import COMMIT_FACTS
 from schemas.decide import GATES
 from schemas.ingest import COMMITS, HISTORIES, REPOSITORIES
@@ -78,6 +81,32 @@ def test_a_history_that_was_rewritten_replaces_its_rows(tables, repository):
     ingest(tables, repository)
     assert rows(tables).keys() == set(repository.git("rev-list", "HEAD").split())
     assert tables[HISTORIES].collect()[0].commit_count == 3
+
+
+def test_a_run_that_ends_before_its_last_write_is_finished_by_the_next(tables, repository, tmp_path):
+    """A history that is new, then one that was rewritten; afterwards it is as if nothing had happened."""
+    for back in (0, 2):
+        repository.git("reset", "-q", "--hard", f"HEAD~{back}")
+        repository.commit(f"Another way to read {back} of them", {"a.py": f"x = {back + 70}\n"})
+        for write in files.transform(tables, IngestParams((f"git:{repository.path}",))):
+            tables.apply(write)
+        for write in islice(commits.transform(tables, CommitsParams(range_commits=2)), 2):
+            tables.apply(write)
+            assert write.table == COMMITS
+        for write in commits.transform(tables, CommitsParams(range_commits=2)):
+            tables.apply(write)
+        assert rows(tables) == read_without_spark(repository, tmp_path)
+        (history,) = tables[HISTORIES].collect()
+        assert (history.commit, history.reason) == (repository.git("rev-parse", "HEAD"), None)
+        assert history.commit_count == tables[COMMITS].count()
+
+
+def read_without_spark(repository, tmp_path):
+    bundle = tmp_path / f"{repository.git('rev-parse', 'HEAD')}.bundle"
+    assert sources.keep_history(sources.parse_source(f"git:{repository.path}"), bundle)
+    with open_bundle(bundle) as opened:
+        found = read_commits(opened, list(commit_ids(opened, bundle.stem)))
+        return {one.id: commits.commit_row("git:repository", one) for one in found}
 
 
 def test_a_damaged_bundle_is_a_row_with_a_reason_and_others_are_read(tables, repository, tmp_path):

@@ -133,6 +133,13 @@ def test_a_snapshot_that_another_run_overtakes_before_its_append_is_compared_aga
     assert content(tables) == [("a", 1, "x"), ("a", 3, "ours"), ("b", 2, "y")]
 
 
+def test_a_snapshot_without_scopes_gives_keys_new_values_and_removes_nothing(tables):
+    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "old"), ("a", 2, "same"), ("a", 3, "kept")])))
+    written = tables.apply(Snapshot(NAMES, rows(tables, [("b", 1, "new"), ("a", 2, "same"), ("a", 4, None)]), None))
+    assert content(tables) == [("a", 2, "same"), ("a", 3, "kept"), ("a", 4, None), ("b", 1, "new")]
+    assert (written.rows, written.removed) == (2, 0)
+
+
 def test_a_snapshot_that_changes_nothing_commits_nothing(tables):
     same = rows(tables, [("a", 1, None), ("a", 2, "y")])
     scopes = tables.spark.createDataFrame([("a",)], "scope string")

@@ -1,6 +1,7 @@
 """Histories with what no one expects give a document that holds, or a reason; never an error."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -11,7 +12,7 @@ from jobs.ingest.commits import commit_row
 from jobs.sources.history import commit_ids, open_bundle, read_commits
 from jobs.sources.snapshots import open_blobs
 from tests.git_history import History
-from udfs.commit_layout import read
+from udfs.commit_layout import PathChange, applied, read
 
 PLAN = CommitsParams().plan
 
@@ -50,8 +51,67 @@ def test_files_turn_into_directories_and_links_and_back(history, tmp_path):
     found = rows_by_message(history, tmp_path)
     assert len(found) == 6
     reasons = {message: row["reason"] for message, row in found.items() if row["reason"]}
-    # Search and replace cannot say that a file has become a link.
-    assert reasons == {"A submodule comes": "not_text", "Directory to file, file to link": "cannot_be_applied"}
+    assert reasons == {"A submodule comes": "submodule"}
+    document = read(found["Directory to file, file to link"]["text"])
+    assert PathChange("create", "b", None, "120000", "a/inside") in document.changes
+    assert read(found["The link is gone"]["text"]).changes == (PathChange("delete", "b"),)
+
+
+def test_files_become_links_and_submodules_and_the_other_way_round(history, tmp_path):
+    """What is written gives git's own modes and texts; where a link leads nowhere, it is text like any other."""
+    targets = {"plain": "where/it/leads", "empty": "@@@ end", "script": "two\nlines", "foreign": os.fsdecode(b"\xff")}
+    start = {"plain": "a\nb\n", "empty": "", "script": "echo\n", "foreign": "x\n"}
+    history.commit("Plain files", start)
+    for name in ("plain", "empty", "script"):
+        turned(history, name, targets[name])
+    history.commit("Three become links")
+    os.unlink(history.path / "plain")
+    os.symlink("elsewhere", history.path / "plain")
+    history.commit("One leads elsewhere")
+    for name in ("plain", "empty", "script"):
+        os.unlink(history.path / name)
+    (history.path / "script").write_text("echo again\n")
+    (history.path / "script").chmod(0o755)
+    history.commit("They are files again", {"plain": "c\n", "empty": ""})
+    turned(history, "foreign", targets["foreign"])
+    history.commit("One leads to what is no text")
+    history.git("rm", "-q", "plain")
+    history.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},plain")
+    history.git("commit", "-qm", "One becomes a submodule")
+    history.git("update-index", "--cacheinfo", f"160000,{'2' * 40},plain")
+    history.git("commit", "-qm", "The submodule moves")
+    history.git("rm", "-q", "--cached", "plain")
+    history.commit("The submodule is a file", {"plain": "d\n"})
+    found = rows_by_message(history, tmp_path)
+    reasons = {message: row["reason"] for message, row in found.items() if row["reason"]}
+    submodules = ("One becomes a submodule", "The submodule moves", "The submodule is a file")
+    assert reasons == dict.fromkeys(submodules, "submodule") | {"One leads to what is no text": "not_text"}
+    for row in found.values():
+        if row["text"]:
+            assert_gives_the_commit(history, row)
+
+
+def turned(history, name, target):
+    os.unlink(history.path / name)
+    os.symlink(target, history.path / name)
+
+
+def assert_gives_the_commit(history, row):
+    """The document, applied to the snapshot that git has before the commit, gives the snapshot after it."""
+    before, after = (listed(history, f"{row['commit']}{suffix}") for suffix in ("^", ""))
+    changed = applied(read(row["text"]).changes, before)
+    assert {path: found for path, found in (before | changed).items() if found} == after
+
+
+def listed(history, commit):
+    """(mode, text) by path; nothing where there is no such commit."""
+    done = subprocess.run(["git", "ls-tree", "-r", "-z", commit], cwd=history.path, capture_output=True)
+    found = {}
+    for line in done.stdout.decode().split("\0")[:-1]:
+        (mode, _, blob), path = line.partition("\t")[0].split(" "), line.partition("\t")[2]
+        text = subprocess.run(["git", "cat-file", "blob", blob], cwd=history.path, capture_output=True).stdout.decode("latin-1")
+        found[path] = (mode, text)
+    return found
 
 
 def test_names_and_texts_in_no_encoding_and_of_two_spellings(history, tmp_path):
