@@ -1,8 +1,9 @@
 """Web pages to text, beside trafilatura, resiliparse and datatrove's extractor, on pages whose source is known.
 
 `python -m benchmarks.web_extraction [--megabytes N] [--known FILE.jsonl] [--folder FOLDER]`. One core, processor time. The pages are made
-from the standard library (benchmarks/web_pages.py); `--known` takes others, rows of {html, text, codes}, as
-benchmarks/peers/sphinx_pages.py writes them; `--folder` takes any folder of HTML, of which no source is known: speed alone is measured.
+from the standard library (benchmarks/web_pages.py); `--known` takes others, rows of {html, text, codes}, as benchmarks/known_man.py,
+known_doxygen.py, known_javadoc.py and peers/sphinx_pages.py write them (`text` is empty where only the code is known); `--folder` takes any
+folder of HTML, of which no source is known: speed alone is measured.
 
 A code block is recovered where the text holds it byte for byte, which asks of no extractor that it marks its blocks; for codemill also
 where it is a fenced block of its own. F1 is of words with their counts against the source, fences left out. The limit is selectolax's plain
@@ -93,8 +94,11 @@ def peers(pages: list[KnownPage], is_known: bool, size: float) -> dict[str, floa
 
 def show(name: str, pages: list[KnownPage], texts: list[str], speed: float) -> None:
     found = share(pages, texts, lambda code, text: code in text)
-    precision, recall, f1 = agreement([page.text for page in pages], texts)
-    print(f"  {name:<44} code {found:6.2f} %  precision {precision:.4f}  recall {recall:.4f}  F1 {f1:.4f}  {speed:8.2f} MB/s", flush=True)
+    words = ""
+    if any(page.text for page in pages):
+        precision, recall, f1 = agreement([page.text for page in pages], texts)
+        words = f"  precision {precision:.4f}  recall {recall:.4f}  F1 {f1:.4f}"
+    print(f"  {name:<44} code {found:6.2f} %{words}  {speed:8.2f} MB/s", flush=True)
 
 
 def share(pages: list[KnownPage], texts: list[str], holds: Callable[[str, str], bool]) -> float:

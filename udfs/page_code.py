@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from udfs.compiled import compiled
+from udfs.page_code_lines import after_gap, after_newline, is_between_lines, is_blank, is_line, is_line_end
 from udfs.page_marks import CODE, DROPPED, GUTTER, HIGHLIGHTER, NAMED, NO_LANGUAGE
-from udfs.page_names import WHOLE, hash_lower, is_digit, is_letter, is_space, lower, value_of
+from udfs.page_names import WHOLE, hash_lower, is_digit, is_letter, lower, value_of
 from udfs.page_references import put_reference
-from udfs.page_tags import BLOCK, TAG, TEXT
+from udfs.page_tags import TAG, TEXT
 from udfs.page_tree import BITS, END, KIND, LANG, LANG_END, LAST, MAX_DEPTH, PARENT, START
 from udfs.page_writer import (
     BLOCKS,
@@ -108,30 +109,6 @@ def _put_code_text(data: Any, start: Any, end: Any, names: Any, out: Any, at: An
 
 
 @compiled
-def _is_line(tag: Any, kinds: Any) -> Any:
-    return kinds[tag] & BLOCK and tag != TAG.TD and tag != TAG.TH and tag != TAG.TBODY and tag != TAG.THEAD
-
-
-@compiled
-def _after_newline(data: Any, start: Any, end: Any) -> Any:
-    if start < end and data[start] == 13:
-        return start + 2 if start + 1 < end and data[start + 1] == 10 else start + 1
-    return start + 1 if start < end and data[start] == 10 else start
-
-
-@compiled
-def _after_gap(data: Any, start: Any, end: Any) -> Any:
-    """After the one space that Doxygen puts between a line's number and its code."""
-    gap = b"&#160;"
-    k = 0
-    while k < len(gap) and start + k < end and data[start + k] == gap[k]:
-        k += 1
-    if k == len(gap):
-        return start + k
-    return start + 1 if start < end and data[start] == 32 else start
-
-
-@compiled
 def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any, first: Any) -> Any:
     """Writes the code below `node` to `out` from `first`; returns its end."""
     lines = np.empty(MAX_DEPTH + 1, np.int64)  # open elements that are lines, and where each began
@@ -144,6 +121,8 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
         while depth and nodes[lines[depth - 1], LAST] <= i:
             depth -= 1
             tag = nodes[lines[depth], KIND]
+            if nodes[node, BITS] & CODE and tag == TAG.DIV and at == begins[depth] + 1 and out[at - 1] == 32:
+                at -= 1  # Doxygen's filler of an empty line
             is_whole = tag == TAG.TR or tag == TAG.LI or (tag == TAG.DIV and nodes[node, BITS] & CODE != 0)
             if is_whole and (at == begins[depth] or out[at - 1] != 10):
                 out[at] = 10
@@ -159,11 +138,11 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
         if tag == TEXT:
             start, end = np.int64(nodes[i, START]), np.int64(nodes[i, END])
             if i == node + 1 and nodes[node, KIND] != TAG.DIV:
-                start = _after_newline(data, start, end)
+                start = after_newline(data, start, end)
             if is_after_gutter:
-                start = _after_gap(data, start, end)
+                start = after_gap(data, start, end)
                 is_after_gutter = False
-            if _is_between_lines(nodes[nodes[i, PARENT], KIND], depth) and _is_blank(data, start, end):
+            if is_between_lines(nodes, node, nodes[i, PARENT]) and is_blank(data, start, end):
                 start = end
             if is_line_over and start < end:
                 if data[start] != 10 and data[start] != 13:
@@ -172,9 +151,12 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
                 is_line_over = False
             at = _put_code_text(data, start, end, names, out, at)
         elif tag == TAG.BR:
-            out[at] = 10
-            at += 1
-        elif _is_line(tag, kinds):
+            if at > first and out[at - 1] == 10 and is_line_end(data, nodes, i + 1, nodes[node, LAST]):
+                at -= 1  # alone on its line it is mandoc's mark of a line that begins with spaces
+            else:
+                out[at] = 10
+                at += 1
+        elif is_line(tag, kinds):
             if at > first and out[at - 1] != 10:
                 out[at] = 10
                 at += 1
@@ -182,19 +164,6 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
             lines[depth], begins[depth] = i, at
             depth += 1
         i += 1
-
-
-@compiled
-def _is_between_lines(tag: Any, depth: Any) -> Any:
-    """Whether blank text in such an element is the layout of the page's source, not of its code."""
-    return TAG.TABLE <= tag <= TAG.TR or TAG.UL <= tag <= TAG.OL or (depth == 0 and tag == TAG.DIV)
-
-
-@compiled
-def _is_blank(data: Any, start: Any, end: Any) -> Any:
-    while start < end and is_space(data[start]):
-        start += 1
-    return start == end
 
 
 @compiled
@@ -215,7 +184,7 @@ def put_block(w: Any, data: Any, nodes: Any, node: Any, kinds: Any, names: Any) 
         return
     scratch = state[POS] + 2 * MARGIN
     end = _put_code(data, nodes, node, kinds, names, out, scratch)
-    if _is_blank(out, scratch, end):
+    if is_blank(out, scratch, end):
         return
     ticks = max(3, longest_ticks(out, scratch, end) + 1)
     if not has_room(w, 3 * source + 4 * MARGIN + 2 * ticks):

@@ -67,6 +67,7 @@ WHOLES = _bits(
         "ln-n blob-num crayon-nums react-line-number react-code-text-line-number code-line-number src-line-numbers line_numbers "
         "rouge-line-number ace_gutter codemirror-gutters codemirror-linenumber source-line-no",
     ),
+    (HIDDEN, "ttc"),  # what Doxygen shows over a name in code
     (CODE, "fragment syntaxhighlighter js-file-line-container blob-wrapper react-code-lines codemirror-code"),
     (
         HIGHLIGHTER,

@@ -109,6 +109,16 @@ def _is_mark(data: Any, nodes: Any, i: Any) -> Any:
 
 
 @compiled
+def _is_what_it_marks(nodes: Any, i: Any) -> Any:
+    """Whether a link is the thing itself that its class calls it a mark of: all of a heading, or a term in bold or code (manual pages)."""
+    parent = nodes[nodes[i, PARENT], KIND] if nodes[i, PARENT] >= 0 else TEXT
+    inner = nodes[i + 1, KIND] if nodes[i, LAST] > i + 1 else TEXT
+    is_term = inner == TAG.B or inner == TAG.STRONG or inner == TAG.I or inner == TAG.EM or TAG.TT <= inner <= TAG.VAR
+    is_all = (TAG.H1 <= parent <= TAG.H6 or parent == TAG.DT) and nodes[nodes[i, PARENT], SIZE] == nodes[i, SIZE]
+    return nodes[i, SIZE] > 0 and (is_all or (is_term and nodes[i, BITS] & CHROME != 0))
+
+
+@compiled
 def _is_boilerplate(nodes: Any, i: Any, in_main: Any) -> Any:
     tag, bits = nodes[i, KIND], nodes[i, BITS]
     size, linked = nodes[i, SIZE], nodes[i, LINKED]
@@ -132,7 +142,7 @@ def _is_boilerplate(nodes: Any, i: Any, in_main: Any) -> Any:
 def drop(data: Any, nodes: Any, count: Any, kinds: Any, strength: Any, total: Any) -> Any:
     """Marks what is not content as DROPPED, after `measure`. Returns the bytes of visible text that stay."""
     main = main_part(nodes, count, total) if strength == STRICT else -1
-    main_end = main_last = 0
+    main_end = main_last = code_end = 0
     kept = i = 0
     while i < count:
         tag, bits = nodes[i, KIND], nodes[i, BITS] & ~DROPPED
@@ -146,12 +156,16 @@ def drop(data: Any, nodes: Any, count: Any, kinds: Any, strength: Any, total: An
         if tag == TAG.ARTICLE or tag == TAG.MAIN or i == main:
             main_end = max(main_end, nodes[i, LAST])
         is_out = _is_unseen(tag, bits, kinds) or bits & GUTTER or (tag == TAG.A and _is_mark(data, nodes, i))
-        if strength == STRICT and not is_out:
+        if strength == STRICT and not is_out and not (tag == TAG.A and bits & (CHROME | BOILERPLATE) and _is_what_it_marks(nodes, i)):
             is_out = bits & VOTES or (bits & CHROME and not bits & HAS_CODE)
-            if not bits & HAS_CODE:
+            if i < code_end:  # a line of code may be all links, a token's class `header`; toolbars are blocks
+                is_out = is_out or (bits & BOILERPLATE and tag == TAG.DIV)
+            elif not bits & HAS_CODE:
                 is_out = is_out or _is_boilerplate(nodes, i, i < main_end)
                 is_outside = main >= 0 and (nodes[i, LAST] <= main or i >= main_last > 0)
                 is_out = is_out or (is_outside and not (bits & HAS_TITLE and nodes[i, SIZE] < SHORT_BYTES) and tag != TAG.H1)
+            if bits & CODE or tag == TAG.PRE:
+                code_end = max(code_end, nodes[i, LAST])
         if is_out:
             nodes[i, BITS] |= DROPPED
             i = nodes[i, LAST]

@@ -35,7 +35,7 @@ from udfs.page_writer import (
     WORDS as WORD_COUNT,
 )
 
-VERSION = 4
+VERSION = 5
 
 REASONS = {  # of Unextractable
     "empty_page": "shows no text",

@@ -95,6 +95,7 @@ def test_the_language_is_what_the_page_calls_it(markup: str, language: str) -> N
         "<pre>a\r\n\r  b</pre>",
         "<pre>\na<br><br/>  b</pre>",
         "<pre><div>a</div><div><br></div><div>  b</div></pre>",
+        "<pre>\na\n\n<br/>\n  b</pre>",
         "<pre><span class=line>a</span>\n<span class=line></span>\n<span class=line>  b</span></pre>",
         '<pre><span class="lineno">1 </span>a\n<span class="lineno">2 </span>\n<span class="lineno">3 </span>  b</pre>',
         "<pre><ol><li>a</li><li></li><li>&nbsp; b</li></ol></pre>",
@@ -147,6 +148,40 @@ def test_steps_of_slides_are_no_code_though_they_have_the_class_of_doxygens_code
     assert blocks('<div class="fragment"><div class="line">int x;</div><div class="line">  int y;</div></div>') == [
         ("", "int x;\n  int y;")
     ]
+
+
+LISTING = "<div class=fragment>{}<div class=ttc><div class=ttname>x</div></div></div>"
+NUMBER = '<a name="l1"></a><span class="lineno"><a class="line" href="x">    1</a></span>'
+
+
+@pytest.mark.parametrize("gap", ["", "&#160;"])
+def test_doxygens_listings_keep_their_indentation_and_empty_lines_whatever_the_version(gap: str) -> None:
+    rows = ["struct X {", " ", "  int x;  ", " ", "    // y", "};"]
+    lines = [f"<div class=line>{NUMBER}{gap}{row if row.strip() or not gap else ''}</div>\n" for row in rows]
+    expected = [("", "struct X {\n\n  int x;  \n\n    // y\n};")]
+    assert blocks(LISTING.format("".join(lines))) == expected
+    folded = [
+        lines[0],
+        "<div class=foldopen data-start='{'>\n",
+        *lines[1:3],
+        "<div class=foldopen>\n",
+        lines[3],
+        "</div>\n",
+        lines[4],
+        "</div>\n",
+        lines[5],
+    ]
+    assert blocks(LISTING.format("".join(folded))) == expected
+
+
+def test_no_line_of_code_is_taken_for_navigation() -> None:
+    links = "".join(f"<a class='code hl_x' href=x>f{number}</a>" for number in range(5))
+    filler = "<p>" + "word " * 100
+    assert (
+        blocks(f"{filler}<div class=fragment><div class=line>void</div><div class=line>  {links}</div></div>")[0][1] == "void\n  f0f1f2f3f4"
+    )
+    shown = 'GET / HTTP/1.1\n<span class="token header"><span class="token header-name">Host</span></span>: x'
+    assert blocks(f"{filler}<main><pre><code class=language-http>{shown}</code></pre></main>") == [("http", "GET / HTTP/1.1\nHost: x")]
 
 
 def test_code_inside_of_a_heading_is_a_block() -> None:
