@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from gpu_scoring.examples import Labelled
 from gpu_scoring.metrics import Measures
+from gpu_scoring.out_folder import CALIBRATION_NAME
 
 if TYPE_CHECKING:
     from gpu_scoring.train import Trained, TrainParams
 
-CALIBRATION_NAME = "calibration.png"  # beside the card
 _RUBRIC = """\
 **Its labels are those of the rubric, which counts and does not judge.** That it learned them proves that the way from labels to scores
 works. It says nothing about the quality of code, and its scores should select nothing that matters.
@@ -72,7 +72,7 @@ Where it predicts so much, the oracle's mean is so much:
 
 ```python
 from pathlib import Path
-from gpu_scoring.scorer import load_scorer
+from gpu_scoring.model_folder import load_scorer
 
 load_scorer(Path("FOLDER")).predict(["def f():\\n    return 1\\n"])  # scores on [0, 1]
 ```

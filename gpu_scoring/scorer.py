@@ -1,36 +1,29 @@
-"""The scorer: a decoder with a regression head, and the folder that it lives in.
+"""The scorer: a decoder with a regression head.
 
-The folder is one of Transformers (`AutoModelForSequenceClassification` loads it), with `tokenizer.json`, `scorer.json` (window, offset,
-hash) and a card. A text is its first `window` tokens, the end-of-document token among them where it fits; the head reads the last one's
-hidden state: a causal decoder has seen them all then. A score is what the head gives plus `offset`. Texts go through the model in one row
+A text is its first `window` tokens, the end-of-document token among them where it fits; the head reads the last one's hidden state: a
+causal decoder has seen them all then. A score is what the head gives plus `offset`. Texts go through the model in one row
 (`gpu_scoring.packed`), or padded where its attention does not allow that.
 """
 
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
-from transformers import AutoModelForSequenceClassification, LlamaConfig, LlamaForSequenceClassification
-from transformers.utils.logging import disable_progress_bar
+from transformers import LlamaConfig, LlamaForSequenceClassification
 
 from gpu_scoring.packed import is_packed, last_states, pack
-from udfs.folders import replaced
-from udfs.tokenizer import Tokenizer, TokenizerError, encode, load, train
+from udfs.tokenizer import Tokenizer, encode, load, train
 
-SCORER_NAME, TOKENIZER_NAME, CARD_NAME = "scorer.json", "tokenizer.json", "README.md"
 ENCODE_AT_ONCE = 512  # texts
 
 
 class ScorerError(Exception):
-    """A model folder cannot be used: where, what was found, what was expected."""
+    """A scorer cannot be used, trained or believed: where, what was found, what was expected."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +37,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class Scorer:
-    """`row_tokens`: to a multiple of which a row of texts is filled."""
+    """`row_tokens`: to a multiple of which a row of texts is filled. `config`: what the model's folder says of it, where it has one."""
 
     model: Any
     tokenizer: Tokenizer
     window: int
     offset: float = 0.0
     row_tokens: int = 1
+    config: str = ""
 
     def tokens(self, texts: Sequence[str]) -> list[np.ndarray]:
         """The first `window` tokens of each text (int32)."""
@@ -157,68 +151,3 @@ def new_scorer(shape: Shape, texts: Iterator[str], window: int, seed: int) -> Sc
         model = LlamaForSequenceClassification(config)
     pack(model)
     return Scorer(model, tokenizer, window)
-
-
-def from_checkpoint(folder: Path, window: int, seed: int) -> Scorer:
-    """A causal language model's decoder with a new head. Raises ScorerError for a folder without model or usable tokenizer."""
-    tokenizer = _tokenizer(folder)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = _model(folder)
-    most = getattr(model.config, "max_position_embeddings", window)
-    if window > most:
-        raise ScorerError(f"{folder} was made for {most:,} tokens; a window of {window:,} is more than that")
-    return Scorer(model, tokenizer, window)
-
-
-def load_scorer(folder: Path) -> Scorer:
-    """What `save` wrote. Raises ScorerError for a folder that is no scorer."""
-    try:
-        declared = json.loads((folder / SCORER_NAME).read_text())
-    except (OSError, ValueError) as error:
-        raise ScorerError(f"{folder} is no scorer: {error}. Expected what `codemill train-scorer --out FOLDER` makes.") from error
-    return Scorer(_model(folder), _tokenizer(folder), int(declared["window"]), float(declared["offset"]))
-
-
-def _model(folder: Path) -> Any:
-    disable_progress_bar()
-    try:
-        model = AutoModelForSequenceClassification.from_pretrained(str(folder), num_labels=1, dtype=torch.float32, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise ScorerError(f"{folder} holds no model that Transformers loads: {error}") from error
-    pack(model)
-    return model
-
-
-def _tokenizer(folder: Path) -> Tokenizer:
-    try:
-        return load((folder / TOKENIZER_NAME).read_text())
-    except (OSError, TokenizerError) as error:
-        raise ScorerError(f"{folder / TOKENIZER_NAME} cannot be used: {error}") from error
-
-
-def save(scorer: Scorer, folder: Path, card: str, facts: dict[str, Any], pictures: dict[str, bytes]) -> str:
-    """Writes the folder, whole or not at all; returns the model's hash, by which scores are known (16 hex digits).
-
-    facts: what `scorer.json` says besides. pictures: files of the card, by name.
-    """
-    disable_progress_bar()
-    model_hash = hash_of(scorer)
-    declared = {"window": scorer.window, "offset": scorer.offset, "model_hash": model_hash} | facts
-    with replaced(folder) as written:
-        scorer.model.save_pretrained(written)
-        (written / TOKENIZER_NAME).write_text(scorer.tokenizer.tokenizer_json)
-        (written / SCORER_NAME).write_text(json.dumps(declared, indent=2, sort_keys=True) + "\n")
-        (written / CARD_NAME).write_text(card.replace("MODEL_HASH", model_hash))
-        for name, picture in pictures.items():
-            (written / name).write_bytes(picture)
-    return model_hash
-
-
-def hash_of(scorer: Scorer) -> str:
-    """Of weights, tokenizer, window and offset: what decides a score."""
-    digest = hashlib.sha256(f"{scorer.window} {scorer.offset} {scorer.tokenizer.sha256}".encode())
-    for name, weight in sorted(scorer.model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]

@@ -4,12 +4,11 @@ Deterministic: the order of files is a draw by key and seed, weights depend on t
 same weights. The state is saved every `save_every_s` seconds and is named by what decides the result.
 """
 
-import hashlib
-import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,15 @@ import pyarrow as pa
 import torch
 
 from gpu_scoring import baselines
-from gpu_scoring.card import CALIBRATION_NAME, card
+from gpu_scoring.card import card
 from gpu_scoring.device import chosen
 from gpu_scoring.examples import Examples, Labelled
 from gpu_scoring.metrics import CalibrationBin, Measures, by_language, calibration, measures
+from gpu_scoring.model_folder import from_checkpoint, save
+from gpu_scoring.out_folder import CALIBRATION_NAME, check_out
 from gpu_scoring.plots import calibration_png
-from gpu_scoring.scorer import Scorer, Shape, from_checkpoint, new_scorer, save
+from gpu_scoring.scorer import Scorer, ScorerError, Shape, new_scorer
+from gpu_scoring.training_state import keep, restore, run_id
 from udfs.draws import uniform
 
 STATE_NAME = "training.pt"
@@ -49,7 +51,7 @@ class TrainParams:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training ended in. `baselines` by name; losses are means over an epoch's tenth, on [0, 1] squared."""
+    """What training ended in. `baselines` by name; losses are means over each tenth of all steps, on [0, 1] squared."""
 
     model_hash: str
     folder: str
@@ -66,6 +68,7 @@ class Trained:
 def train_scorer(data: Labelled, params: TrainParams, out: Path, say: Say) -> Trained:
     """Trains, measures, and writes the model folder `out`; goes on from the saved state of a killed run."""
     start = time.monotonic()
+    check_out(out, params.checkpoint)
     if params.threads:
         torch.set_num_threads(params.threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it products on a GPU refuse to be deterministic
@@ -79,6 +82,9 @@ def train_scorer(data: Labelled, params: TrainParams, out: Path, say: Say) -> Tr
     losses = fit(scorer, rows, train, params, out.with_name(out.name + "." + STATE_NAME), say)
     true, texts = data.held_out.scores, data.held_out.texts
     predicted = scorer.predict(texts, params.batch_tokens)
+    if not np.isfinite(predicted).all():
+        key = data.held_out.keys[int(np.flatnonzero(~np.isfinite(predicted))[0])]
+        raise ScorerError(f"the trained model gives {key} and others no finite score. Expected one. Try a smaller --learning-rate.")
     known = (train.texts, train.scores)
     compared = {
         "mean of training": baselines.mean(train.scores, texts),
@@ -133,8 +139,8 @@ def fit(scorer: Scorer, rows: list[np.ndarray], examples: Examples, params: Trai
     """Trains in place. Returns the mean loss of each tenth of the steps."""
     planned = list(plan(scorer, rows, examples.keys, params))
     optimizer = torch.optim.AdamW(scorer.model.parameters(), lr=params.learning_rate, betas=(0.9, 0.95), weight_decay=0.01)
-    run_id = _run_id(examples, params, planned)
-    done, losses = restore(state, run_id, scorer, optimizer)
+    run = run_id(scorer, examples, params, planned)
+    done, losses = restore(state, run, scorer, optimizer)
     warmup = max(1, round(params.warmup_share * len(planned)))
     targets = torch.tensor(examples.scores, dtype=torch.float32)
     scorer.model.train()
@@ -144,17 +150,38 @@ def fit(scorer: Scorer, rows: list[np.ndarray], examples: Examples, params: Trai
         for group in optimizer.param_groups:
             group["lr"] = params.learning_rate * rate
         places = planned[step]
-        loss = torch.nn.functional.mse_loss(scorer.forward([rows[place] for place in places]), targets[places])
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(scorer.model.parameters(), 1.0)
-        optimizer.step()
+        with drawing(scorer, params.seed, step):
+            loss = torch.nn.functional.mse_loss(scorer.forward([rows[place] for place in places]), targets[places])
+            optimizer.zero_grad()
+            loss.backward()
+        steepness = torch.nn.utils.clip_grad_norm_(scorer.model.parameters(), 1.0)
         losses.append(loss.item())
+        if not (math.isfinite(losses[-1]) and math.isfinite(steepness.item())):
+            raise ScorerError(diverged(step, len(planned), losses, [examples.keys[place] for place in places], params))
+        optimizer.step()
         if time.monotonic() - saved > params.save_every_s:
-            keep(state, run_id, scorer, optimizer, losses)
+            keep(state, run, scorer, optimizer, losses)
             saved = time.monotonic()
             say(f"step {step + 1:,} of {len(planned):,}, loss {np.mean(losses[-50:]):.4f}")
     return [float(np.mean(part)) for part in np.array_split(losses, min(10, len(losses)))]
+
+
+@contextmanager
+def drawing(scorer: Scorer, seed: int, step: int) -> Iterator[None]:
+    """What a model draws in training, such as dropout, depends on the seed and the step: a run that goes on draws the same."""
+    device = scorer.model.score.weight.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(int(np.random.SeedSequence([abs(seed), step]).generate_state(1, np.uint64)[0]))
+        yield
+
+
+def diverged(step: int, steps: int, losses: list[float], keys: list[str], params: TrainParams) -> str:
+    before = f"{np.mean(losses[-50:-1]):.4f} before" if len(losses) > 1 else "the first"
+    return (
+        f"step {step + 1:,} of {steps:,}, of files {', '.join(keys[:3])}{' ...' if len(keys) > 3 else ''}: the loss is {losses[-1]}"
+        f" ({before}), or its gradient is not finite. Expected numbers. Nothing was saved of this step.\n"
+        f"Try a smaller --learning-rate than {params.learning_rate:g}; a checkpoint needs far less than random weights."
+    )
 
 
 def plan(scorer: Scorer, rows: list[np.ndarray], keys: list[str], params: TrainParams) -> Iterator[list[int]]:
@@ -168,28 +195,3 @@ def plan(scorer: Scorer, rows: list[np.ndarray], keys: list[str], params: TrainP
             lengths = [len(rows[place]) for place in part]
             found = [[int(part[place]) for place in batch] for batch in scorer.batches(lengths, params.batch_tokens)]
             yield from (found[place] for place in np.random.default_rng([params.seed, epoch, start]).permutation(len(found)))
-
-
-def _run_id(examples: Examples, params: TrainParams, planned: list[list[int]]) -> str:
-    digest = hashlib.sha256(json.dumps(asdict(params) | {"save_every_s": 0}, sort_keys=True).encode())
-    digest.update("\n".join(examples.keys).encode() + examples.scores.tobytes() + json.dumps(planned).encode())
-    return digest.hexdigest()
-
-
-def keep(state: Path, run_id: str, scorer: Scorer, optimizer: torch.optim.Optimizer, losses: list[float]) -> None:
-    state.parent.mkdir(parents=True, exist_ok=True)
-    written = state.with_name(state.name + ".new")
-    torch.save({"run": run_id, "model": scorer.model.state_dict(), "optimizer": optimizer.state_dict(), "losses": losses}, written)
-    written.rename(state)
-
-
-def restore(state: Path, run_id: str, scorer: Scorer, optimizer: torch.optim.Optimizer) -> tuple[int, list[float]]:
-    """Steps done and their losses; none where there is no state of this very run."""
-    if not state.exists():
-        return 0, []
-    found = torch.load(state, weights_only=True)
-    if found["run"] != run_id:
-        return 0, []
-    scorer.model.load_state_dict(found["model"])
-    optimizer.load_state_dict(found["optimizer"])
-    return len(found["losses"]), list(found["losses"])

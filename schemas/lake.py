@@ -199,18 +199,29 @@ class Lake:
             new = rows.join(held, list(table.key), join_type="left anti").select(table.names).cast(table.arrow_schema)
             if not new.num_rows:
                 return 0
-            name = f"part-{secrets.token_hex(16)}.parquet"
-            pq.write_table(new, f"{root}/{name}", filesystem=filesystem, compression="zstd")
-            size = filesystem.get_file_info(f"{root}/{name}").size
             try:
-                self.add_files(table, [DataFile(name, new.num_rows, size)], version)
+                self.add_rows(table, new, DeltaTable(self.path(table.name), version=version, storage_options=storage_options()))
                 return int(new.num_rows)
             except OvertakenError:
-                filesystem.delete_file(f"{root}/{name}")
                 if attempt == INSERT_ATTEMPTS - 1:
                     raise
                 time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 5)))  # else those that met meet again
         raise OvertakenError(f"{self.path(table.name)} cannot be made")
+
+    def add_rows(self, table: Table, rows: pa.Table, at: DeltaTable) -> None:
+        """Adds rows in a file of their own, on top of the version that was read. Whether it holds their keys is the caller's to know.
+
+        Raises `OvertakenError`, and leaves no file, where the table has another version by now.
+        """
+        filesystem, root = filesystem_of(self.path(table.name))
+        name = f"part-{secrets.token_hex(16)}.parquet"
+        pq.write_table(rows, f"{root}/{name}", filesystem=filesystem, compression="zstd")
+        size = filesystem.get_file_info(f"{root}/{name}").size
+        try:
+            self._commit_files(table, at, [DataFile(name, rows.num_rows, size)])
+        except OvertakenError:
+            filesystem.delete_file(f"{root}/{name}")
+            raise
 
     def make(self, table: Table) -> None:
         """Makes a table that delta-rs writes, without rows; nothing where it is there."""
@@ -232,18 +243,21 @@ class Lake:
 
         Raises `OvertakenError` where the table has another version by now. Contents are the caller's promise: no check is run.
         """
+        at = DeltaTable(self.path(table.name), version=version, storage_options=storage_options())
+        self._commit_files(table, at, files, replaced)
+
+    def _commit_files(self, table: Table, at: DeltaTable, files: list[DataFile], replaced: tuple[DataFile, ...] = ()) -> None:
         assert table.writer == "delta-rs", f"{table.name} is written by {table.writer}"
-        now = int(time.time() * 1000)
+        version, now = at.version(), int(time.time() * 1000)
         actions: list[AddAction | RemoveAction] = [
             AddAction(f.name, f.size_bytes, f.partition, now, True, json.dumps({"numRecords": f.row_count})) for f in files
         ]
         actions += [RemoveAction(f.name, True, now, f.size_bytes, dict(f.partition)) for f in replaced]
-        found = DeltaTable(self.path(table.name), version=version, storage_options=storage_options())
         try:
             counts = {"numOutputRows": files, "numDeletedRows": replaced}  # as Spark says it, for the table's history
             metrics = {name: str(sum(f.row_count for f in counted)) for name, counted in counts.items()}
             properties = CommitProperties({"operationMetrics": metrics}, max_commit_retries=0)
-            found.create_write_transaction(actions, "append", found.schema(), list(table.partitions), commit_properties=properties)
+            at.create_write_transaction(actions, "append", at.schema(), list(table.partitions), commit_properties=properties)
         except CommitFailedError as error:
             raise OvertakenError(f"{self.path(table.name)} was at version {version}: {error}") from error
 

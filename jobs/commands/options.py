@@ -41,8 +41,8 @@ def console() -> Console:
 
 
 def progress(is_quiet: bool) -> Callable[[str], None]:
-    """Says a line on standard error, at most one every few seconds."""
-    last = time.monotonic()
+    """Says a line on standard error: the first, then at most one every few seconds."""
+    last = -SAY_EVERY_S
 
     def say(line: str) -> None:
         nonlocal last

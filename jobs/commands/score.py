@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from rich.table import Table as RichTable
 
+from gpu_scoring.progress import Summary
 from jobs.commands.options import add_json, add_lake, add_parser, console, progress
 from jobs.decide.profiles import PROFILES
 from jobs.runtime.job import check_limits
 from jobs.runtime.ledger import recorded
-from jobs.score.files import JOB, ScoreParams, score_files
+from jobs.score.files import BATCH_TOKENS_HELP, COMMIT_ROWS_HELP, JOB, ScoreParams, score_files
 from schemas.annotate import SCORES
 from schemas.lake import Lake
 
@@ -32,9 +33,8 @@ def add(commands: Any) -> None:
     found.add_argument(
         "--share", default="1/1", metavar="I/N", help="one of N workers that share the work by key, such as 2/4 (default: 1/1)"
     )
-    found.add_argument("--batch-tokens", type=int, default=8192, metavar="N", help="tokens of a batch, padding included (default: 8192)")
-    help = "scores of a commit: what a kill loses at most (default: 2000)"
-    found.add_argument("--commit-rows", type=int, default=2000, metavar="N", help=help)
+    found.add_argument("--batch-tokens", type=int, default=0, metavar="N", help=f"{BATCH_TOKENS_HELP} (default: 0)")
+    found.add_argument("--commit-rows", type=int, default=2000, metavar="N", help=f"{COMMIT_ROWS_HELP} (default: 2000)")
     found.add_argument("--threads", type=int, default=0, metavar="N", help="default: as many as torch takes")
     help = "cpu, cuda or cuda:N (default: auto, a GPU where there is one, in bf16)"
     found.add_argument("--device", default="auto", metavar="NAME", help=help)
@@ -53,11 +53,17 @@ def score(arguments: argparse.Namespace) -> int:
     params.checked()
     lake = Lake.at(arguments.lake)
     lake.check_format()
+    found = Summary()
     with recorded(lake, JOB.name, dataclasses.asdict(params)) as row:
-        found, version, window = score_files(lake, params, progress(arguments.quiet))
-        row.account.read_rows, row.written = found.wanted, {SCORES.name: found.scored}
+        try:
+            version, window = score_files(lake, params, progress(arguments.quiet), found)
+        finally:
+            row.account.read_rows, row.written = found.wanted, {SCORES.name: found.written}
     if arguments.json:
-        counts = {name: getattr(found, name) for name in ("wanted", "skipped", "scored", "tokens", "truncated", "seconds", "peak_share")}
+        counts = {
+            name: getattr(found, name)
+            for name in ("wanted", "skipped", "scored", "written", "tokens", "truncated", "seconds", "peak_share")
+        }
         print(json.dumps(counts | {"version": version, "scores": found.scores.tolist()}))
         return 0
     if found.scored:

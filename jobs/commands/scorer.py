@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table as RichTable
 
 from gpu_scoring.examples import ExamplesError, labelled
+from gpu_scoring.out_folder import OutFolderError, check_out
 from jobs.commands.options import add_json, add_lake, add_parser, check_least, console
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.ledger import recorded
@@ -100,3 +101,7 @@ def check(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--hidden-size {arguments.hidden_size}: expected a multiple of 32")
     if not arguments.learning_rate > 0:
         raise UsageError(f"--learning-rate {arguments.learning_rate}: expected more than 0")
+    try:
+        check_out(Path(arguments.out), arguments.checkpoint)
+    except OutFolderError as error:
+        raise UsageError(f"--out: {error}") from error

@@ -6,11 +6,17 @@ Writes  annotate/scores
 Without a model it does nothing and says so: `decide.verdicts` then does not ask for quality.
 """
 
+import signal
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
 
 from jobs.decide.quality import DECLARED, declared_version, scorers
 from jobs.runtime.errors import CodemillError, UsageError
@@ -22,9 +28,12 @@ from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 
 if TYPE_CHECKING:
-    from gpu_scoring.worker import Summary
+    from gpu_scoring.progress import Summary
 
 LOOK_AGAIN_S = 30.0
+TERMINATED = 143  # the exit status of a process that SIGTERM ended, as shells tell it
+BATCH_TOKENS_HELP = "tokens of a batch; 0: 65,536 on a GPU and 8,192 on a processor"
+COMMIT_ROWS_HELP = "scores of a commit, which comes after 30 s at the latest: a kill loses up to two of them"
 Say = Callable[[str], None]
 
 
@@ -33,8 +42,8 @@ class ScoreParams:
     profile: str = parameter("demo", "whose files are scored: those that pass the gates of this policy")
     model: str = parameter("", "folder of a scorer, which `codemill train-scorer --out FOLDER` makes; without one nothing is scored")
     share: str = parameter("1/1", "I/N: one of N workers that share the work by key, such as 2/4")
-    batch_tokens: int = parameter(0, "tokens of a batch; 0: 65,536 on a GPU and 8,192 on a processor", least=0)
-    commit_rows: int = parameter(2000, "scores of a commit: what a kill loses at most", least=1)
+    batch_tokens: int = parameter(0, BATCH_TOKENS_HELP, least=0)
+    commit_rows: int = parameter(2000, COMMIT_ROWS_HELP, least=1)
     threads: int = parameter(0, "threads of the processor; 0: as many as torch takes", least=0)
     device: str = parameter("auto", "cpu, cuda or cuda:N; auto: a GPU where there is one, in bf16")
     price_per_hour: float = parameter(0.0, "of the machine, in any currency: the progress then says what is left to pay", least=0)
@@ -59,26 +68,33 @@ def transform(tables: Tables, params: ScoreParams) -> Iterator[Write]:
     if not params.model:
         tables.account.remark = "no model is named, nothing is scored, quality is not judged"
         return
-    found, _, _ = score_files(tables.lake, params, tables.say)
-    tables.account.read_rows = found.wanted
-    tables.account.written[SCORES.name] = found.scored
+    from gpu_scoring.progress import Summary
+
+    found = Summary()
+    try:
+        score_files(tables.lake, params, tables.say, found)
+    finally:
+        tables.account.read_rows = found.wanted
+        tables.account.written[SCORES.name] = found.written
     yield from ()
 
 
-def score_files(lake: Lake, params: ScoreParams, say: Say) -> "tuple[Summary, str, int]":
-    """What the worker did, the scorer's version, and its window in tokens."""
+def score_files(lake: Lake, params: ScoreParams, say: Say, found: "Summary") -> tuple[str, int]:
+    """The scorer's version, and its window in tokens. `found` is filled with what the worker does, also where that ends in an error."""
     share, shares = params.checked()
     if lake.version(GATES) is None:
         raise CodemillError(
             f"{lake.path(GATES.name)} is not there: nobody knows which files pass the gates.\n"
             f"Expected what `codemill run --lake {lake.root} --source PATH --until decide.gates` makes."
         )
+    check_profile(lake, params.profile)
     wait_for(Path(params.model), params.wait_s, say)
     # Here and not above: other jobs should not wait for torch, and Spark's machines need not have it.
     import torch
 
     from gpu_scoring.device import batch_tokens_of, chosen, dtype_of
-    from gpu_scoring.scorer import ScorerError, hash_of, load_scorer
+    from gpu_scoring.model_folder import hash_of, load_scorer
+    from gpu_scoring.scorer import ScorerError
     from gpu_scoring.worker import WorkerParams, run
 
     if params.threads:
@@ -94,8 +110,38 @@ def score_files(lake: Lake, params: ScoreParams, say: Say) -> "tuple[Summary, st
         raise UsageError(f"--device {params.device}: {error}") from error
     batch_tokens = params.batch_tokens or batch_tokens_of(device)
     worker = WorkerParams(share, shares, batch_tokens, commit_rows=params.commit_rows, price_per_hour=params.price_per_hour)
-    found = run(lake, scorer.on(device, dtype_of(device), batch_tokens), version, params.profile, worker, say)
-    return found, version, scorer.window
+    try:
+        with ended_in_order():
+            run(lake, scorer.on(device, dtype_of(device), batch_tokens), version, params.profile, worker, say, found)
+    except ScorerError as error:
+        raise CodemillError(str(error)) from error
+    return version, scorer.window
+
+
+def check_profile(lake: Lake, profile: str) -> None:
+    """Raises `CodemillError` where other policies have gates in this lake and this one has none."""
+    if lake.has_rows(GATES) and not lake.has_rows(GATES, pc.field("policy") == profile):
+        raise CodemillError(
+            f"{lake.path(GATES.name)} has no row of the profile {profile}: nobody knows which files pass its gates.\n"
+            f"Expected what `codemill run --lake {lake.root} --source PATH --until decide.gates --profile {profile}` makes."
+        )
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """A scheduler's SIGTERM ends the worker as an interrupt does: what is scored is committed first."""
+
+    def end(*_: object) -> None:
+        sys.exit(TERMINATED)
+
+    if threading.current_thread() is not threading.main_thread():  # where a signal is not ours to take
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def wait_for(model: Path, wait_s: float, say: Say) -> None:

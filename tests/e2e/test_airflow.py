@@ -15,7 +15,8 @@ import psutil
 import pytest
 from deltalake import DeltaTable
 
-from gpu_scoring.scorer import Shape, new_scorer, save
+from gpu_scoring.model_folder import save
+from gpu_scoring.scorer import Shape, new_scorer
 from jobs.decide.quality import declared_version
 from tests.airflow_environment import BIN, DAGS, require_airflow, run, settings
 from tests.web_archives import by_record, http, page, record

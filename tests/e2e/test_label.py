@@ -10,8 +10,8 @@ from collections import Counter
 import pyarrow.compute as pc
 import pytest
 
+from gpu_scoring.model_folder import load_scorer
 from gpu_scoring.prompt import nonce_of
-from gpu_scoring.scorer import load_scorer
 from jobs.cli import main
 from schemas.annotate import LABELS
 from schemas.decide import FEATURES

@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gpu_scoring.feed import Row, ahead, batched
+from gpu_scoring.model_folder import load_scorer
 from gpu_scoring.population import passes
-from gpu_scoring.scorer import load_scorer
-from gpu_scoring.worker import Row, WorkerParams, ahead, batched, key_range
+from gpu_scoring.progress import Summary
+from gpu_scoring.worker import key_range
 from jobs.cli import main
 from jobs.decide.quality import declared_version
 from jobs.score import files
@@ -150,7 +152,7 @@ def test_batches_are_full_and_hold_every_row_once(built, attention):
     scorer.model.set_attn_implementation(attention)
     lengths = np.random.default_rng(0).integers(1, 64, 2000)
     rows = [Row(f"{number}", np.ones(length, np.int32), False) for number, length in enumerate(lengths)]
-    found = list(batched(iter(rows), scorer, WorkerParams(batch_tokens=640)))
+    found = list(batched(iter(rows), scorer, 640))
     assert sorted(int(row.key) for batch in found for row in batch) == list(range(2000))
     sizes = [sum(len(row.tokens) for row in batch) for batch in found]
     rooms = sizes if attention == "texts_in_a_row" else [len(batch) * max(len(row.tokens) for row in batch) for batch in found]
@@ -186,12 +188,12 @@ def test_a_worker_waits_for_its_model_and_says_so(built, lake, tmp_path, capsys)
         shutil.copytree(built[1] / "scorer-0", tmp_path / "part")
         (tmp_path / "part").rename(later)
 
-    said = []
+    said, found = [], Summary()
     arrival = threading.Thread(target=arrive)
     arrival.start()
     files.LOOK_AGAIN_S, before = 0.1, files.LOOK_AGAIN_S
     try:
-        found, version, _ = score_files(lake, ScoreParams(model=str(later), wait_s=60, threads=1), said.append)
+        version, _ = score_files(lake, ScoreParams(model=str(later), wait_s=60, threads=1), said.append, found)
     finally:
         files.LOOK_AGAIN_S = before
         arrival.join()

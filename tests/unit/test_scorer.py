@@ -4,6 +4,7 @@ import copy
 import inspect
 import json
 import random
+import shutil
 import textwrap
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +13,15 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoModelForSequenceClassification, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from gpu_scoring import train as training
 from gpu_scoring.device import chosen, dtype_of, flops, peak_flops
 from gpu_scoring.examples import Examples, Labelled
-from gpu_scoring.scorer import ScorerError, Shape, from_checkpoint, hash_of, load_scorer, new_scorer, padded_batches, save
+from gpu_scoring.model_folder import from_checkpoint, hash_of, load_scorer, save
+from gpu_scoring.progress import Summary, progress
+from gpu_scoring.scorer import ScorerError, Shape, new_scorer, padded_batches
 from gpu_scoring.train import TrainParams, train_scorer
-from gpu_scoring.worker import Summary, progress
 
 PARAMS = TrainParams(shape=Shape(32, 1, 400), window=48, batch_tokens=400, threads=1, seed=3)
 TEXTS = [inspect.getsource(module)[start : start + 300] for module in (random, textwrap, json) for start in range(0, 3000, 200)]
@@ -77,11 +79,11 @@ def test_batches_hold_every_row_once_within_the_bound(most: int) -> None:
 def test_a_folder_gives_the_scores_that_were_saved_to_us_and_to_transformers(scorer, tmp_path: Path) -> None:
     folder = tmp_path / "scorer"
     moved = replace(scorer, offset=0.25)
-    assert save(moved, folder, "# MODEL_HASH\n", {"oracle": "x"}, {"picture.png": b"\x89PNG"}) == hash_of(moved) != hash_of(scorer)
+    saved = save(moved, folder, "# MODEL_HASH\n", {"oracle": "x"}, {"picture.png": b"\x89PNG"})
     again = load_scorer(folder)
-    assert hash_of(again) == hash_of(moved)
+    assert hash_of(again) == saved == json.loads((folder / "scorer.json").read_text())["model_hash"] != hash_of(scorer)
     assert (again.predict(TEXTS) == moved.predict(TEXTS)).all()
-    assert (folder / "README.md").read_text() == f"# {hash_of(moved)}\n"
+    assert (folder / "README.md").read_text() == f"# {saved}\n"
     theirs = AutoModelForSequenceClassification.from_pretrained(str(folder))
     row = torch.from_numpy(scorer.tokens([TEXTS[0]])[0].astype(np.int64))[None]
     with torch.inference_mode():
@@ -145,6 +147,71 @@ def test_a_killed_training_goes_on_to_the_same_weights_and_no_other_run_takes_it
     (tmp_path / "killed.training.pt").write_bytes(state)
     other = train_scorer(data(120), replace(params, learning_rate=2e-3), tmp_path / "killed", quiet)
     assert other.model_hash == train_scorer(data(120), replace(params, learning_rate=2e-3), tmp_path / "fresh", quiet).model_hash
+
+
+def gpt2(folder: Path, dropout: float) -> str:
+    """A checkpoint of another structure, which drops out at random in training."""
+    scorer = new_scorer(PARAMS.shape, iter(TEXTS), PARAMS.window, 0)
+    sizes = {"vocab_size": 400, "n_positions": 64, "n_embd": 32, "n_layer": 1, "n_head": 2, "pad_token_id": scorer.tokenizer.padding_id}
+    config = GPT2Config(**sizes, resid_pdrop=dropout, embd_pdrop=dropout)
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    (folder / "tokenizer.json").write_text(scorer.tokenizer.tokenizer_json)
+    return str(folder)
+
+
+def killed_after(saves: int, monkeypatch, *arguments: object) -> None:
+    keep, count = training.keep, iter(range(1, saves + 1))
+
+    def keep_and_die(*state: object) -> None:
+        keep(*state)
+        if next(count) == saves:
+            raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(training, "keep", keep_and_die)
+        train_scorer(*arguments)
+
+
+def test_a_killed_training_draws_the_same_dropout_where_it_goes_on(tmp_path: Path, monkeypatch) -> None:
+    params = replace(PARAMS, checkpoint=gpt2(tmp_path / "gpt2", 0.3), save_every_s=0)
+    whole = train_scorer(data(60), params, tmp_path / "whole", quiet)
+    torch.rand(7)  # what another program draws before
+    killed_after(3, monkeypatch, data(60), params, tmp_path / "killed", quiet)
+    assert train_scorer(data(60), params, tmp_path / "killed", quiet).model_hash == whole.model_hash
+    other = replace(params, seed=params.seed + 1)
+    assert train_scorer(data(60), other, tmp_path / "other", quiet).losses != whole.losses
+
+
+def test_a_state_is_that_of_the_checkpoints_weights_and_not_of_its_name(tmp_path: Path, monkeypatch) -> None:
+    params = replace(PARAMS, checkpoint=gpt2(tmp_path / "gpt2", 0), save_every_s=0)
+    killed_after(3, monkeypatch, data(60), params, tmp_path / "out", quiet)
+    steps: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "keep", lambda *state: steps.append(len(state[-1])))
+        moved = replace(params, checkpoint=str(shutil.copytree(tmp_path / "gpt2", tmp_path / "moved")))
+        killed = (tmp_path / "out.training.pt").read_bytes()
+        train_scorer(data(60), moved, tmp_path / "out", quiet)
+        assert steps[0] == 4
+        gpt2(tmp_path / "moved", 0)  # other weights by the same name
+        (tmp_path / "out.training.pt").write_bytes(killed)
+        train_scorer(data(60), moved, tmp_path / "out", quiet)
+    assert steps.count(1) == 1
+
+
+def test_a_state_that_a_gpu_wrote_is_read_without_one(tmp_path: Path, monkeypatch) -> None:
+    params = replace(PARAMS, save_every_s=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
+        killed_after(3, monkeypatch, data(60), params, tmp_path / "out", quiet)
+    again = train_scorer(data(60), params, tmp_path / "out", quiet)
+    assert again.model_hash == train_scorer(data(60), params, tmp_path / "whole", quiet).model_hash
+
+
+def test_training_that_leaves_the_numbers_ends_with_the_step_and_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(ScorerError, match=r"(?s)step [23] of \d+, of files 1-\d{4}.*smaller --learning-rate") as caught:
+        train_scorer(data(60), replace(PARAMS, learning_rate=1e30), tmp_path / "a", quiet)
+    assert "Expected numbers" in str(caught.value)
+    assert not list(tmp_path.glob("a*"))
 
 
 def test_held_out_texts_change_nothing_in_training(tmp_path: Path) -> None:

@@ -1,0 +1,123 @@
+"""Scores on their way into annotate/scores: committed by a thread, so that the model does not wait for the lake.
+
+A commit adds only keys that have no score by this model, whoever gave it. For that the table's log is followed: a file that another worker
+added is looked at once, and its keys are closed for the feed too. One commit is under way at most, while the rows of the next come in: a
+process that is killed loses these two, which are scored again; one that ends by an error or an interrupt loses nothing that was scored.
+"""
+
+import json
+import random
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+
+from gpu_scoring.keys import Keys
+from schemas.annotate import SCORES
+from schemas.lake import INSERT_ATTEMPTS, Lake, OvertakenError, filesystem_of, storage_options
+
+Scored = tuple[str, int, int, bool]  # key, whole percent, tokens, whether the text is longer than the window
+
+
+class Commits:
+    """A context: leaving it commits what is held, also where an error passes through. `written` counts rows that this worker added.
+
+    `keys` are closed as scores of them come into the table. Those that it held at version `since` (None: it was not there) are closed
+    already.
+    """
+
+    def __init__(self, lake: Lake, version: str, keys: Keys, since: int | None, most_rows: int, most_s: float) -> None:
+        self.written = 0
+        self._lake, self._version, self._keys = lake, version, keys
+        self._seen = -1 if since is None else since
+        self._most_rows, self._most_s = most_rows, most_s
+        self._held: list[Scored] = []
+        self._begun = time.monotonic()
+        self._pool = ThreadPoolExecutor(1)
+        self._under_way: tuple[Future[None], list[Scored]] | None = None
+        self._table: DeltaTable | None = None
+
+    def __enter__(self) -> "Commits":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._hand_over()
+            self._settle()
+        finally:
+            self._pool.shutdown()
+
+    def add(self, rows: list[Scored]) -> None:
+        """Raises what the commit before raised."""
+        self._held += rows
+        if len(self._held) >= self._most_rows or time.monotonic() - self._begun > self._most_s:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        self._settle()
+        held, self._held, self._begun = self._held, [], time.monotonic()
+        if held:
+            self._under_way = self._pool.submit(self._commit, held), held
+
+    def _settle(self) -> None:
+        under_way, self._under_way = self._under_way, None
+        if under_way:
+            done, rows = under_way
+            try:
+                done.result()
+            except BaseException:
+                self._held = rows + self._held  # leaving tries once more
+                raise
+
+    def _commit(self, rows: list[Scored]) -> None:
+        keys, percents, tokens, truncated = zip(*rows, strict=True)
+        columns = [keys, [self._version] * len(rows), percents, tokens, truncated]
+        scores = pa.table(dict(zip(SCORES.names, columns, strict=True)), schema=SCORES.arrow_schema)
+        for attempt in range(INSERT_ATTEMPTS):
+            table = self._follow()
+            new = scores.filter(pa.array(self._keys.are_open(scores.column("content_sha256").combine_chunks())))
+            if not new.num_rows:
+                return
+            try:
+                self._lake.add_rows(SCORES, new, table)
+            except OvertakenError:
+                if attempt == INSERT_ATTEMPTS - 1:
+                    raise
+                time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 5)))  # else those that met meet again
+                continue
+            self._seen += 1
+            self._keys.close(new.column("content_sha256").combine_chunks())
+            self.written += new.num_rows
+            return
+
+    def _follow(self) -> DeltaTable:
+        """The table as it is now, with the keys closed of all that others have added."""
+        if self._table is None:
+            self._lake.make(SCORES)
+            self._table = DeltaTable(self._lake.path(SCORES.name), storage_options=storage_options())
+        else:
+            self._table.update_incremental()
+        for version in range(self._seen + 1, self._table.version() + 1):
+            for name in self._added(version):
+                self._close(name)
+            self._seen = version
+        return self._table
+
+    def _added(self, version: int) -> list[str]:
+        """Names of the files that a version added, from its entry in the log: a list of all files would grow with the table."""
+        filesystem, root = filesystem_of(self._lake.path(SCORES.name))
+        with filesystem.open_input_stream(f"{root}/_delta_log/{version:020d}.json") as stream:
+            actions: list[dict[str, Any]] = [json.loads(line) for line in stream.read().splitlines() if line.strip()]
+        return [unquote(action["add"]["path"]) for action in actions if "add" in action]
+
+    def _close(self, name: str) -> None:
+        filesystem, root = filesystem_of(self._lake.path(SCORES.name))
+        where = pc.field("version") == self._version
+        found = pq.read_table(f"{root}/{name}", columns=["content_sha256"], filesystem=filesystem, filters=where)
+        for keys in found.column("content_sha256").chunks:
+            self._keys.close(keys)

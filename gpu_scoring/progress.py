@@ -1,0 +1,36 @@
+"""What a worker did so far, and what is left."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class Summary:
+    """`wanted` files pass the gates, of which `skipped` had a score. `scored` were scored now, of which this worker added `written` to the
+    table: fewer where another was faster. `unusable` are keys of texts to which the model gave no number.
+    """
+
+    wanted: int = 0
+    skipped: int = 0
+    scored: int = 0
+    written: int = 0
+    tokens: int = 0
+    truncated: int = 0
+    seconds: float = 0.0
+    flops: float = 0.0
+    peak_flops: float = 0.0
+    scores: np.ndarray = field(default_factory=lambda: np.zeros(101, np.int64))
+    unusable: list[str] = field(default_factory=list)
+
+    @property
+    def peak_share(self) -> float:
+        """Of what a product of dense matrices reaches on the device, counted in useful operations."""
+        return self.flops / max(self.seconds, 1e-9) / self.peak_flops if self.peak_flops else 0.0
+
+
+def progress(found: Summary, wanted: int, price_per_hour: float) -> str:
+    left_h = found.seconds / max(1, found.scored) * (wanted - found.scored) / 3600
+    left = f"about {60 * left_h:.0f} min left" + (f", at a cost of {price_per_hour * left_h:,.2f}" if price_per_hour else "")
+    speed = f"{found.tokens / max(found.seconds, 1e-9):,.0f} tokens/s, {found.peak_share:.0%} of the device's peak"
+    return f"{found.scored:,} of {wanted:,} files scored, {speed}; {left}"

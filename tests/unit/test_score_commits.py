@@ -1,0 +1,147 @@
+"""Commits of scores: what others add meanwhile is never doubled, each file is looked at once, and an error loses nothing."""
+
+import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gpu_scoring.commits import Commits
+from gpu_scoring.keys import Keys
+from schemas.annotate import SCORES
+from schemas.lake import Lake, LakeError
+
+VERSION = "0123456789abcdef"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    found = Lake.at(str(tmp_path / "lake"))
+    found.create()
+    return found
+
+
+def key(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def keys_of(numbers: range) -> Keys:
+    return Keys([pa.array([key(number) for number in numbers], pa.string())])
+
+
+def rows(numbers: range, percent: int = 50) -> list[tuple[str, int, int, bool]]:
+    return [(key(number), percent, 7, False) for number in numbers]
+
+
+def commits(lake: Lake, keys: Keys, most_rows: int = 10, version: str = VERSION) -> Commits:
+    return Commits(lake, version, keys, None, most_rows, 1e9)
+
+
+def held(lake: Lake, version: str = VERSION) -> list[str]:
+    return sorted(row["content_sha256"] for row in lake.read(SCORES).to_pylist() if row["version"] == version)
+
+
+def test_rows_come_in_once_however_often_they_are_given(lake: Lake) -> None:
+    with commits(lake, keys_of(range(100))) as one:
+        for start in range(0, 100, 8):
+            one.add(rows(range(start, min(100, start + 8))))
+    with commits(lake, keys_of(range(100))) as again:
+        again.add(rows(range(50)))
+    assert held(lake) == sorted(key(number) for number in range(100))
+    assert (one.written, again.written) == (100, 0)
+
+
+def test_what_another_adds_meanwhile_is_not_added_again_and_closes_its_keys(lake: Lake) -> None:
+    mine, theirs = keys_of(range(100)), keys_of(range(100))
+    with commits(lake, mine, 10) as one, commits(lake, theirs, 10) as other:
+        one.add(rows(range(10)))
+        one._settle()
+        other.add(rows(range(5, 15), 99))
+        other._settle()
+        assert other.written == 5
+        one.add(rows(range(10, 20)))
+        one._settle()
+        assert mine.are_open(pa.array([key(12), key(17), key(30)])).tolist() == [False, False, True]
+        assert theirs.open_count == 85
+    assert (one.written, other.written) == (15, 5)
+    assert held(lake) == sorted(key(number) for number in range(20))
+
+
+def test_many_that_race_double_nothing_and_count_what_they_added(lake: Lake) -> None:
+    def race(worker: int) -> int:
+        with commits(lake, keys_of(range(120)), 10) as one:
+            for start in range(0, 120, 5):
+                one.add(rows(range(start, start + 5), worker))
+        return one.written
+
+    with ThreadPoolExecutor(4) as pool:
+        written = list(pool.map(race, range(4)))
+    assert held(lake) == sorted(key(number) for number in range(120))
+    assert sum(written) == 120
+    assert {path.name for path in Path(lake.path(SCORES.name)).glob("*.parquet")} == lake.file_names(SCORES)
+
+
+def test_scores_of_another_model_stand_beside(lake: Lake) -> None:
+    with commits(lake, keys_of(range(20)), 5) as one, commits(lake, keys_of(range(20)), 5, "f" * 16) as other:
+        one.add(rows(range(20)))
+        one._settle()
+        other.add(rows(range(20)))
+    assert held(lake) == held(lake, "f" * 16) == sorted(key(number) for number in range(20))
+
+
+def test_each_file_of_others_is_read_once(lake: Lake, monkeypatch) -> None:
+    read: list[str] = []
+    read_table = pq.read_table
+
+    def counting(path, *arguments, **options):
+        read.append(str(path))
+        return read_table(path, *arguments, **options)
+
+    with commits(lake, keys_of(range(0, 300)), 10) as one, commits(lake, keys_of(range(300, 600)), 10) as other:
+        monkeypatch.setattr(pq, "read_table", counting)
+        for start in range(0, 300, 10):
+            one.add(rows(range(start, start + 10)))
+            one._settle()
+            other.add(rows(range(300 + start, 310 + start)))
+            other._settle()
+    assert len(read) == len(set(read)) == 59  # all of the other's but its last, from each side
+
+
+@pytest.mark.parametrize("error", [LakeError("the store is gone"), KeyboardInterrupt(), SystemExit(143)])
+def test_what_is_held_is_committed_where_an_error_passes_through(lake: Lake, error: BaseException) -> None:
+    with pytest.raises(type(error)), commits(lake, keys_of(range(10)), 1000) as one:
+        one.add(rows(range(7)))
+        raise error
+    assert held(lake) == sorted(key(number) for number in range(7)) and one.written == 7
+
+
+def test_a_commit_that_fails_once_is_an_error_and_what_it_held_is_tried_again(lake: Lake, monkeypatch) -> None:
+    add_rows, failed = Lake.add_rows, []
+
+    def once(*arguments: object) -> None:
+        if not failed:
+            failed.append(True)
+            raise OSError("the store is gone")
+        add_rows(*arguments)
+
+    monkeypatch.setattr(Lake, "add_rows", once)
+    with pytest.raises(OSError, match="gone"), commits(lake, keys_of(range(20)), 5) as one:
+        one.add(rows(range(5)))
+        one.add(rows(range(5, 10)))
+    assert held(lake) == sorted(key(number) for number in range(10)) and one.written == 10
+
+
+def test_a_commit_that_fails_is_an_error_at_the_next(lake: Lake, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(Lake, "add_rows", full)
+    with pytest.raises(OSError, match="full"), commits(lake, keys_of(range(20)), 5) as one:
+        one.add(rows(range(5)))
+        one.add(rows(range(5, 10)))
+        one.add(rows(range(10, 15)))
+    assert one.written == 0
+    assert not [thread for thread in threading.enumerate() if "ThreadPool" in thread.name and thread.is_alive()]
