@@ -12,19 +12,39 @@ _HARMLESS = {"noop", "noop-v1", "preciousobjects", "partialclone", "worktreeconf
 
 
 def git_folders(location: Path) -> tuple[Path, Path]:
-    """The folder that holds HEAD and the one that holds objects and refs; they differ in a linked worktree only."""
+    """The folder that holds HEAD and the one that holds objects and refs; they differ in a linked worktree only.
+
+    A folder that came from somebody else may point to any repository of this machine. So a pointer counts only where the repository that it
+    leads to points back, as git writes it for its worktrees.
+    """
     found = location / ".git" if os.path.lexists(location / ".git") else location
     if found.is_file():
-        text = read_small_file(found) or b""
-        if not text.startswith(b"gitdir: "):
-            raise SourceError(f"{found} is no git folder. Expected a folder, or a file that begins with 'gitdir: '.")
-        found = location / os.fsdecode(text[len(b"gitdir: ") :].strip())
+        found = _linked_folder(location, found)
     common = read_small_file(found / "commondir")
     common_folder = found / os.fsdecode(common.strip()) if common else found
+    if common and os.path.realpath(found.parent) != os.path.realpath(common_folder / "worktrees"):
+        raise SourceError(
+            f"{location}: its commondir leads to {common_folder}, of which it is no worktree. It is not followed; name that repository."
+        )
     for part in (found, common_folder / "objects", common_folder / "refs"):
         if not part.is_dir() or part.is_symlink():
             raise SourceError(f"{location} is no git repository: {part.name} is no folder there. Expected HEAD, objects and refs.")
     return found, common_folder
+
+
+def _linked_folder(location: Path, link: Path) -> Path:
+    """Where a file called `.git` leads. Its worktree's folder there has a file `gitdir` that names this one."""
+    text = read_small_file(link) or b""
+    if not text.startswith(b"gitdir: "):
+        raise SourceError(f"{link} is no git folder. Expected a folder, or a file that begins with 'gitdir: '.")
+    found = location / os.fsdecode(text[len(b"gitdir: ") :].strip())
+    back = read_small_file(found / "gitdir")
+    if not back or os.path.realpath(found / os.fsdecode(back.strip())) != os.path.realpath(link):
+        raise SourceError(
+            f"{link} leads to {found}, which does not lead back to it as it would for a worktree of git. It is not followed. For a "
+            f"submodule or a git folder elsewhere name that folder, if you trust it: --source NAME=git:{found}"
+        )
+    return found
 
 
 def object_format(location: str, common_folder: Path, empty_folder: Path) -> str:

@@ -49,15 +49,16 @@ def read_piece(file: IO[bytes], rows: RowReader, place: dict[str, Any]) -> Itera
     number = place["row"]
     for index in place["groups"]:
         group = metadata.row_group(index)
-        end = number + group.num_rows
+        end, why = number + group.num_rows, "the row group holds fewer rows than it says"
         try:
             for batch in _batches(file, group, index, rows):
                 for entry in _entries(batch, number, rows):
                     yield entry
                     number += 1
         except _PARQUET_ERRORS as error:
-            for row in range(number, end):
-                yield rows.reject(rows.locator(row), "corrupt", str(error)[:300])
+            why = str(error)[:300]
+        if number < end:
+            yield rows.reject(rows.range_locator(number, end), "corrupt", f"{end - number} rows cannot be read: {why}")
         number = end
 
 

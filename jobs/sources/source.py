@@ -3,7 +3,8 @@
     Source --list_units--> Unit | Reject         (cheap: names and sizes only)
     Unit   --read_unit---> Entry | Reject        (one task; streams)
 
-Every entry of a source comes out exactly once, as an `Entry` or as a `Reject`, either from the listing or from the reading.
+Every entry of a source comes out exactly once, as an `Entry` or as a `Reject`, either from the listing or from the reading. Where a part of
+a source cannot be read, one `Reject` stands for all that is in it.
 """
 
 import json
@@ -109,8 +110,8 @@ class Reject:
     """What could not be read, and why.
 
     `source` is the repository, or the label of a source of which no repository could be made. `locator` is the path inside, with
-    a `/` at its end where a whole folder is meant, `row-<n>` or `line-<n>`; empty for the source as a whole. The two are unique
-    together within one listing and reading of a source. `reason` is one of `REASONS`.
+    a `/` at its end where a whole folder is meant, `row-<n>`, `row-<first>..<last>` or `line-<n>`; empty for the source as a whole. The two
+    are unique together within one listing and reading of a source. `reason` is one of `REASONS`.
     """
 
     source: str

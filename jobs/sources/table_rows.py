@@ -42,6 +42,10 @@ class RowReader:
     def locator(self, row: int) -> str:
         return f"{self._prefix}row-{row}"
 
+    def range_locator(self, first: int, end: int) -> str:
+        """Of rows that cannot be read: how many there are is what the file says, so they are one reject."""
+        return self.locator(first) if end - first == 1 else f"{self.locator(first)}..{end - 1}"
+
     def reject(self, locator: str, reason: str, detail: str, size: int | None = None) -> Reject:
         return Reject(self._label, locator, reason, detail, size)
 

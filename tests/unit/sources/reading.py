@@ -15,16 +15,22 @@ def read_all(source: Source, budget_bytes: int = 1 << 20, limit_bytes: int = LIM
         if isinstance(item, Reject):
             rejects.append(item)
             continue
-        before = len(entries) + len(rejects)
+        before = len(entries) + sum(map(_row_count, rejects))
         for read in read_unit(_as_sent(item), limit_bytes):
             (entries if isinstance(read, Entry) else rejects).append(read)  # type: ignore[arg-type]
         if item.entry_count:
-            assert len(entries) + len(rejects) - before == item.entry_count
+            assert len(entries) + sum(map(_row_count, rejects)) - before == item.entry_count
             assert item.size_bytes <= budget_bytes or item.entry_count == 1 or _is_one_row_group(item)
     assert {reject.reason for reject in rejects} <= set(REASONS)
     assert len({(reject.source, reject.locator) for reject in rejects}) == len(rejects)
     assert all(len(entry.raw) <= limit_bytes for entry in entries)
     return entries, rejects
+
+
+def _row_count(reject: Reject) -> int:
+    """Of rows that a reject stands for."""
+    first, dots, last = reject.locator.rpartition("row-")[2].partition("..")
+    return int(last) - int(first) + 1 if dots and reject.reason == "corrupt" else 1
 
 
 def _is_one_row_group(unit: Unit) -> bool:

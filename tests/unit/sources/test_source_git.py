@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import sysconfig
 import tarfile
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -78,6 +79,47 @@ def test_a_bare_repository_a_linked_worktree_and_a_packed_one_read_the_same(libr
         assert source.kind == "git"
         assert {entry.path: entry.raw for entry in read_all(source)[0]} == expected
     assert parse_source(str(tmp_path / "bare.git")).repository == "git:bare"
+
+
+@pytest.mark.parametrize("is_relative", [False, True])
+def test_a_worktree_whose_links_are_relative_or_absolute_is_read(library: Path, tmp_path: Path, is_relative: bool) -> None:
+    """By hand: not every git writes relative ones."""
+    git(tmp_path, "clone", "-q", str(library), "main_tree")
+    git(tmp_path / "main_tree", "worktree", "add", "-q", "--detach", str(tmp_path / "tree"))
+    [link] = (tmp_path / "main_tree" / ".git" / "worktrees").iterdir()
+    if is_relative:
+        (link / "gitdir").write_text(os.path.relpath(tmp_path / "tree" / ".git", link) + "\n")
+        (tmp_path / "tree" / ".git").write_text(f"gitdir: {os.path.relpath(link, tmp_path / 'tree')}\n")
+    assert {entry.path for entry in read_all(parse_source(str(tmp_path / "tree")))[0]} == set(archived(library, "main"))
+
+
+def link_by_file(private: Path, given: Path) -> None:
+    (given / ".git").write_text(f"gitdir: {private / '.git'}\n")
+
+
+def link_to_a_worktree_of_another(private: Path, given: Path) -> None:
+    git(private, "worktree", "add", "-q", "--detach", str(private.parent / "tree"))
+    shutil.copy(private.parent / "tree" / ".git", given / ".git")
+
+
+def link_by_common_folder(private: Path, given: Path) -> None:
+    (given / ".git").mkdir()
+    shutil.copy(private / ".git" / "HEAD", given / ".git")
+    (given / ".git" / "commondir").write_text(str(private / ".git"))
+
+
+@pytest.mark.parametrize("link", [link_by_file, link_to_a_worktree_of_another, link_by_common_folder])
+def test_a_folder_that_points_to_a_repository_which_does_not_point_back_reads_nothing_of_it(
+    library: Path, tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    private, given = tmp_path / "private", tmp_path / "given"
+    git(tmp_path, "clone", "-q", str(library), "private")
+    given.mkdir()
+    link(private, given)
+    source = parse_source(str(given))
+    assert source.kind == "git"
+    with pytest.raises(SourceError, match=r"not followed.*name that"):
+        list(list_units(source, 1 << 20, 1 << 20))
 
 
 def test_a_repository_of_sha256_objects_is_read(tmp_path: Path) -> None:

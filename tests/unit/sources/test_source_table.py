@@ -145,10 +145,34 @@ def test_a_damaged_parquet_is_rows_and_never_an_error(tmp_path: Path, rows: list
     content[200:400] = b"\xff" * 200
     path.write_bytes(content)
     entries, rejects = read_all(parse_source(f"{path}{_MAPPING}"))
-    assert [(reject.locator, reject.reason) for reject in rejects] == [("row-0", "corrupt"), ("row-1", "corrupt")]
+    assert [(reject.locator, reject.reason) for reject in rejects] == [("row-0..1", "corrupt")]
     assert [entry.path for entry in entries] == [row["file"] for row in rows[2:]]
     path.write_bytes(content[:-30])
     assert outcome(parse_source(f"{path}{_MAPPING}")) == {"": "corrupt"}
+
+
+def varint(number: int) -> bytes:
+    """As Thrift's compact protocol writes an integer of 64 bits."""
+    number, found = number << 1, b""
+    while number > 127:
+        found += bytes([number & 127 | 128])
+        number >>= 7
+    return found + bytes([number])
+
+
+def test_a_row_group_that_claims_a_million_million_rows_is_one_reject(tmp_path: Path) -> None:
+    """The footer is written anew with another count of rows, of the file and of its only row group."""
+    path, claimed = tmp_path / "files.parquet", 1_000_000_000_000
+    pq.write_table(pa.table({"text": ["a"] * 77_777}), path)
+    content = path.read_bytes()
+    size = int.from_bytes(content[-8:-4], "little")
+    footer = content[-8 - size : -8]
+    assert footer.count(varint(77_777)) >= 2
+    footer = footer.replace(varint(77_777), varint(claimed))
+    path.write_bytes(content[: -8 - size] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    assert pq.read_metadata(path).row_group(0).num_rows == claimed
+    entries, [reject] = read_all(parse_source(str(path)))
+    assert (reject.locator, reject.reason) == (f"row-{len(entries)}..{claimed - 1}", "corrupt")
 
 
 def test_one_long_text_that_all_rows_share_does_not_unfold(tmp_path: Path) -> None:
