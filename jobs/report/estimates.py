@@ -12,7 +12,6 @@ from typing import Protocol
 
 import numpy as np
 from scipy.special import bdtrc, betainc
-from scipy.stats import nbinom, poisson
 
 from udfs.buckets import similarity
 
@@ -104,6 +103,8 @@ def _interval(mean: float, variance: float) -> tuple[int, int]:
     """The middle 95 % of Poisson's distribution, or, where the variance is above the mean, of the negative binomial one."""
     if mean <= 0:
         return 0, 0
+    from scipy.stats import nbinom, poisson  # half a second, which every command would spend
+
     is_poisson = variance - mean <= 1e-9 * mean
     law = poisson(mean) if is_poisson else nbinom(mean**2 / (variance - mean), mean / variance)
     return int(law.ppf(OUTSIDE)), int(law.ppf(1 - OUTSIDE))
