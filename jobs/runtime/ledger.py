@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import functools
 import importlib.metadata
 import json
 import secrets
@@ -96,6 +97,7 @@ def new_run_id() -> str:
     return f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
+@functools.cache  # asked twice a job, a file of every package each time
 def library_versions() -> dict[str, str]:
     found = {}
     for name in LIBRARIES:
