@@ -6,17 +6,16 @@ The directory is read once, when the zip is listed; a task gets the offsets that
 import bz2
 import stat
 import struct
-import zipfile
 import zlib
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 from jobs.sources.unpacking import PIECE_BYTES, UNPACK_ERRORS, BrokenStream, Decompressor, Zlib, new_decompressor
+from jobs.sources.zip_directory import DirectoryEntry, directory_entries
 
 METHODS = {0: "stored", 8: "deflate", 12: "bzip2", 93: "zstd"}
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
-_DIRECTORY_ERRORS = (zipfile.BadZipFile, struct.error, UnicodeError, ValueError, NotImplementedError, EOFError)
 
 
 class Member(NamedTuple):
@@ -33,31 +32,25 @@ class Member(NamedTuple):
 
 
 def zip_members(file: IO[bytes]) -> Iterator[Member]:
-    """Raises `BrokenStream` where there is no directory that can be read."""
-    try:
-        with zipfile.ZipFile(file, metadata_encoding="latin-1") as archive:  # so that names come back as the bytes they are
-            for info in archive.infolist():
-                yield _member(info)
-    except _DIRECTORY_ERRORS as error:
-        file.seek(0)
-        is_cut = file.read(4) == b"PK\3\4" and "not a zip file" in str(error)
-        raise BrokenStream("truncated" if is_cut else "corrupt", f"no directory at its end: {error}") from error
+    """Raises `BrokenStream` where there is no directory that can be read, or it breaks off."""
+    return map(_member, directory_entries(file))
 
 
-def _member(info: zipfile.ZipInfo) -> Member:
-    path = info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "latin-1")
-    mode = info.external_attr >> 16 if info.create_system == 3 else 0  # 3 is Unix; others have no file types
-    kind = "folder" if path.endswith(b"/") else "link" if stat.S_ISLNK(mode) else "file"
+def _member(entry: DirectoryEntry) -> Member:
+    mode = entry.attributes >> 16 if entry.system == 3 else 0  # 3 is Unix; others have no file types
+    kind = "folder" if entry.name.endswith(b"/") else "link" if stat.S_ISLNK(mode) else "file"
     if kind == "file" and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         kind = "special"
-    is_encrypted = bool(info.flag_bits & 0x2041)  # 1 encrypted, 0x40 strongly, 0x2000 with its header hidden
-    return Member(path, kind, is_encrypted, info.compress_type, info.header_offset, info.compress_size, info.file_size, info.CRC)
+    is_encrypted = bool(entry.flags & 0x2041)  # 1 encrypted, 0x40 strongly, 0x2000 with its header hidden
+    return Member(entry.name, kind, is_encrypted, entry.method, entry.offset, entry.packed_size, entry.size, entry.crc)
 
 
 def read_member(file: IO[bytes], method: int, offset: int, packed_size: int, size: int, crc: int) -> bytes:
     """Exactly `size` bytes; raises `BrokenStream` where more or fewer come out, or their checksum differs."""
-    file.seek(offset)
-    header = file.read(_LOCAL_HEADER.size)
+    header = b""
+    if 0 <= offset < 1 << 63:
+        file.seek(offset)
+        header = file.read(_LOCAL_HEADER.size)
     if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
         raise BrokenStream("corrupt", f"no member begins at byte {offset}")
     _, name_size, extra_size = _LOCAL_HEADER.unpack(header)

@@ -5,6 +5,7 @@ import lzma
 import sysconfig
 import tarfile
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from jobs.sources import Entry, Reject, SourceError, Unit, fingerprint, list_units, parse_source, read_unit
 from jobs.sources.unpacking import ByteStream, Zlib, unpacked
+from jobs.sources.zip_directory import directory_entries
 from tests.hostile import build_hostile_archives
 from tests.unit.sources.reading import outcome, read_all
 
@@ -71,6 +73,76 @@ def test_a_zip_behind_other_bytes_is_read(tmp_path: Path, library: dict[str, byt
         for name, content in library.items():
             archive.writestr(name, content)
     assert {entry.path: entry.raw for entry in read_all(parse_source(str(path)))[0]} == library
+
+
+def listed_by_the_standard_library(content: bytes) -> list[tuple[object, ...]]:
+    with zipfile.ZipFile(io.BytesIO(content), metadata_encoding="latin-1") as archive:
+        rows = [
+            (i.create_system, i.flag_bits, i.compress_type, i.CRC, i.compress_size, i.file_size, i.external_attr, i.header_offset)
+            for i in archive.infolist()
+        ]
+        names = [i.orig_filename.encode("utf-8" if i.flag_bits & 0x800 else "latin-1") for i in archive.infolist()]
+    return [(name, *row) for name, row in zip(names, rows, strict=True)]
+
+
+_MEMBERS = st.tuples(st.text(st.characters(codec="utf-8"), min_size=1), st.binary(max_size=40), st.booleans(), st.booleans())
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(_MEMBERS, max_size=5), st.binary(max_size=60), st.binary(max_size=30))
+def test_the_directory_of_a_zip_is_read_as_by_the_standard_library(
+    members: list[tuple[str, bytes, bool, bool]], comment: bytes, before: bytes
+) -> None:
+    buffer = io.BytesIO(before)
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "a") as archive:
+        warnings.simplefilter("ignore")  # of two members with one name
+        archive.comment = comment
+        for name, data, is_deflated, is_large in members:
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED if is_deflated else zipfile.ZIP_STORED
+            with archive.open(info, "w", force_zip64=is_large) as file:
+                file.write(data)
+    content = buffer.getvalue()
+    assert list(map(tuple, directory_entries(io.BytesIO(content)))) == listed_by_the_standard_library(content)
+
+
+def test_the_directory_of_a_zip_of_many_members_is_read_as_by_the_standard_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the limits of the old form lowered, the standard library writes zip64 records for what it would otherwise take gigabytes."""
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 10)
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 500)
+    for before in (b"", b"#!/bin/sh"):
+        buffer = io.BytesIO(before)
+        with zipfile.ZipFile(buffer, "a") as archive:
+            for number in range(20):
+                archive.writestr(f"{number}.py", b"x" * 40 * number)
+        content = buffer.getvalue()
+        assert b"PK\6\6" in content
+        assert list(map(tuple, directory_entries(io.BytesIO(content)))) == listed_by_the_standard_library(content)
+
+
+def test_a_name_that_is_said_to_be_utf8_and_is_not_costs_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("first.py", "na\u00efve.py", "last.py"):
+            archive.writestr(name, b"print(1)\n")
+    path.write_bytes(path.read_bytes().replace("na\u00efve".encode(), b"na\xff\xfeve"))
+    with pytest.raises(UnicodeDecodeError):
+        zipfile.ZipFile(path)
+    assert outcome(parse_source(str(path))) == {"first.py": None, "na\\xff\\xfeve.py": None, "last.py": None}
+
+
+def test_a_directory_of_more_entries_than_are_taken_is_left_before_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(50):
+            archive.writestr(f"{number}.py", b"")
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"PK\1\2")] + b"XXXX" + content[content.rindex(b"PK\1\2") + 4 :])
+    found = outcome(parse_source(str(path)))
+    assert found[""] == "corrupt" and len(found) == 50
+    monkeypatch.setattr("jobs.sources.limits.MAX_ENTRIES", 10)
+    found = outcome(parse_source(str(path)))
+    assert found[""] == "archive_bomb" and len(found) == 11
 
 
 _LETTERS = st.characters(codec="utf-8", exclude_characters="\0/\\:")
