@@ -29,7 +29,9 @@ Code files, commits and web pages in, training shards and a trained probe out. O
 continues where it was, under the same run in the ledger (`codemill counts --lake LAKE`).
 
 **Quality** is judged where `scorer` names a folder: the task `score.files` runs without Spark, in a pool and a queue of its own, after
-what passes the gates is known. A worker elsewhere can take its place, by `schedule=[Asset("codemill://decide/gates")]`.
+what passes the gates is known. Workers elsewhere can help: `codemill score` on other machines, or a DAG of theirs with
+`schedule=[Asset("codemill://decide/gates")]`; what has a score is skipped here. But nothing here waits for them. Where they score alone,
+trigger without `scorer`, and again with `scorer_version` when they have ended: the second run judges by their scores.
 
 **A second phase** is a second trigger with a `recipe` and a name for its `mixture`: what is up to date is skipped, and no document is
 tokenized twice.
@@ -104,7 +106,7 @@ PARAMS = {
 }
 
 OF_MIXTURE = ("mix.sequences", "mix.shards", "mix.exports", "train.probe")
-WAIT_S = 5 * 3600  # for a scorer that is not there yet; less than the timeout of a task
+WAIT_S = 5 * 3600  # for a scorer that is not there yet; less than the timeout of the task
 
 RETRIES = {
     "retries": 2,
@@ -192,6 +194,7 @@ with DAG(
             task_id=job["name"],
             doc=job["summary"],
             outlets=[Asset(f"codemill://{table}") for table in job["writes"]],
+            **({"execution_timeout": timedelta(hours=TARGET.worker_hours)} if job["engine"] == "worker" else {}),
             post_execute=describe_event,
         )
         for job in JOBS

@@ -21,7 +21,8 @@ class Target:
     `connection` is what the Airflow connection `connection_id` holds where nobody manages connections: `local.py` and the tests offer
     it as `AIRFLOW_CONN_<ID>`. `environment` is added to what the tasks inherit. `max_active_tasks` bounds the jobs that run at once.
     Scoring runs where `worker_python` is, in the pool `worker_pool` (whose slots are the accelerators there are) and, for executors that
-    have queues, in `worker_queue`. Airflow shows a warning at the DAG, and schedules no scoring, until the pool is made.
+    have queues, in `worker_queue`; for `worker_hours` at most, waiting for a scorer among them, after which what is scored is committed and
+    the task is retried: it goes on from there. Airflow shows a warning at the DAG, and schedules no scoring, until the pool is made.
     """
 
     connection_id: str
@@ -37,6 +38,7 @@ class Target:
     worker_python: str
     worker_pool: str
     worker_queue: str
+    worker_hours: float
     max_active_tasks: int
     lake: str
     sources: tuple[str, ...]
@@ -78,6 +80,7 @@ def local(root: str) -> Target:
         worker_python=f"{root}/.venv/bin/python",
         worker_pool="codemill_workers",
         worker_queue="codemill_workers",
+        worker_hours=7 * 24,
         max_active_tasks=1,
         lake=f"{root}/build/airflow/lake",
         sources=(f"{stdlib}/asyncio", f"{stdlib}/email"),

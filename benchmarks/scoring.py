@@ -49,7 +49,10 @@ def main() -> None:
     parser.add_argument("--plain-files", type=int, help="of the plain loop; default: all on a processor, 300 on a GPU")
     arguments = parser.parse_args()
     torch.set_num_threads(cores())
-    device = chosen(arguments.device)
+    try:
+        device = chosen(arguments.device)
+    except ValueError as error:
+        parser.exit(1, f"scoring on {arguments.device}: not measured, {error}\n--device cpu measures the worker and its feed here.\n")
     is_gpu = device.type == "cuda"
     texts = real_texts(arguments.megabytes << 20, MOST_BYTES)
     scorer = (report_scorer if is_gpu else small_scorer)(texts, arguments.window)
@@ -90,6 +93,9 @@ def main() -> None:
     share, peak = summary.peak_share, summary.peak_flops / 1e12
     print(f"  useful operations: {share:.1%} of the {peak:,.1f} Tflop/s that one large matrix product reaches on this device")
     print(f"  memory of this process at its highest: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
+    if not is_gpu:
+        there = "not asked for (--device cuda)" if torch.cuda.is_available() else "there is none here"
+        print(f"  the report's 1.3B shape on a GPU: not measured, {there}")
     name = torch.cuda.get_device_name(device) if is_gpu else f"{cores()} cores"
     given = (
         f"{len(texts):,} files, {sum(len(text.encode()) for text in texts):,} bytes, {lengths.sum():,} tokens of at most"

@@ -1,6 +1,9 @@
 """The card of a scorer: what it was trained on, how good it is, how to use it, what not to believe."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from gpu_scoring.examples import Labelled
 from gpu_scoring.metrics import Measures
@@ -20,11 +23,12 @@ _SHUFFLED = """\
 """
 
 
-def card(data: Labelled, params: "TrainParams", trained: "Trained") -> str:
-    """Markdown. MODEL_HASH stands where the model's hash belongs."""
+def card(data: Labelled, params: "TrainParams", trained: "Trained", structure: str) -> str:
+    """Markdown. MODEL_HASH stands where the model's hash belongs; `structure` is what Transformers calls the kind of model."""
     random = f"random weights ({params.shape.hidden_size} wide, {params.shape.layers} layers)"
     start = f"the checkpoint `{params.checkpoint}`" if params.checkpoint else random
     warning = (_RUBRIC if data.oracle == "rubric" else "") + (_SHUFFLED if params.shuffled_labels else "")
+    ratings = Counter(f"{rating:.0f}" for rating in np.floor(10 * data.train.scores + 0.5))
     rows = [("**this scorer**", trained.scorer), *trained.baselines.items()]
     errors = "\n".join(f"| {name} | {_errors(found)} |" for name, found in rows)
     languages = "\n".join(
@@ -37,13 +41,16 @@ def card(data: Labelled, params: "TrainParams", trained: "Trained") -> str:
     return f"""\
 # Quality scorer MODEL_HASH
 
-A decoder of Llama structure with a regression head. It gives a text a score from 0 to 1; times ten it is the rating that the oracle
-would give.
+A decoder (`{structure}`, as Transformers calls it) with a regression head. It gives a text a score from 0 to 1; times ten it is the
+rating that the oracle would give.
 
 {warning}## Trained on
 
-- {trained.train_files:,} files rated by the oracle `{data.oracle}` (labels of version `{data.version}`);
-  {len(data.held_out):,} files of held-out repositories were never trained on.
+- {trained.train_files:,} files rated by the oracle `{data.oracle}`; {len(data.held_out):,} files of held-out repositories were never
+  trained on. {data.left_out:,} rated files were left out, which do not pass the gates any more.
+- Labels of version `{data.version}`: a hash of the oracle, of the version of its prompt or rules, and of how much of a text it is shown.
+- Languages: {_counts(Counter(data.train.languages))}.
+- Ratings, to the nearest whole: {_counts(ratings)}.
 - Started from {start}; {params.epochs} epoch(s), mean squared error on [0, 1], seed {params.seed}.
 - A text is its first {params.window:,} tokens; {trained.truncated_files:,} of the files of training are longer.
 
@@ -80,6 +87,11 @@ load_scorer(Path("FOLDER")).predict(["def f():\\n    return 1\\n"])  # scores on
 `transformers.AutoModelForSequenceClassification` loads the folder too: give it the first {params.window:,} tokens of a text and its
 end-of-document token, and add the `offset` of `scorer.json` to what it gives.
 """
+
+
+def _counts(counts: Counter[str]) -> str:
+    """Most files first."""
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
 
 def _errors(found: Measures) -> str:

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gpu_scoring.population import passes
 from schemas.annotate import LABELS
-from schemas.decide import FEATURES
+from schemas.decide import FEATURES, GATES
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 
@@ -39,25 +40,30 @@ class Examples:
 
 @dataclass(frozen=True)
 class Labelled:
-    """`oracle` and `version` are those of the labels; `held_out` are texts that occur in a held-out repository."""
+    """`oracle` and `version` are those of the labels; `held_out` are texts that occur in a held-out repository. `left_out` counts rated
+    texts that do not pass the gates any more."""
 
     oracle: str
     version: str
     train: Examples
     held_out: Examples
+    left_out: int = 0
 
 
-def labelled(lake: Lake, version: str | None = None) -> Labelled:
-    """The ratings of one oracle's first turn, with their texts.
+def labelled(lake: Lake, version: str | None = None, profile: str = "demo") -> Labelled:
+    """The ratings of one oracle's first turn, with their texts, of files that pass the gates of a policy as they are now.
 
-    Raises ExamplesError where there are none, or several oracles to choose from."""
+    As they are now, for what was rated when it passed may be the near copy of a file that has been held out since. Raises ExamplesError
+    where there are none, or several oracles to choose from.
+    """
     rows = lake.read(LABELS, ["content_sha256", "language", "version", "oracle", "score"], _wanted(version))
     versions = {(row["version"], row["oracle"]) for row in rows.select(["version", "oracle"]).to_pylist()}
     if len(versions) != 1:
         raise ExamplesError(_which(lake, versions, version))
     ((version, oracle),) = versions
     rows = rows.sort_by([("content_sha256", "ascending"), ("language", "ascending")])
-    keys = pa.array(rows.column("content_sha256").combine_chunks().unique())
+    rated = pa.array(rows.column("content_sha256").combine_chunks().unique())
+    keys = lake.read(GATES, ["candidate"], passes(profile) & pc.field("candidate").isin(rated)).column("candidate").combine_chunks()
     texts = _texts(lake, keys)
     held = _held_out(lake, keys)
     rows = rows.filter(pc.is_in(rows.column("content_sha256"), value_set=pa.array(texts, pa.string())))
@@ -69,11 +75,13 @@ def labelled(lake: Lake, version: str | None = None) -> Labelled:
         np.asarray(rows.column("score"), np.float64) / MOST_SCORE,
     )
     is_held_out = np.array([name in held for name in names], bool)
-    found = Labelled(oracle, version, whole.take(np.flatnonzero(~is_held_out)), whole.take(np.flatnonzero(is_held_out)))
+    train, held_out = whole.take(np.flatnonzero(~is_held_out)), whole.take(np.flatnonzero(is_held_out))
+    found = Labelled(oracle, version, train, held_out, len(rated) - len(keys))
     for name, part in (("of training", found.train), ("held-out", found.held_out)):
         if len(part) < 2:
             raise ExamplesError(
-                f"{len(part)} labelled files are {name}, {len(whole)} in all. Expected some of both: label more files, or hold out more"
+                f"{len(part)} labelled files are {name}, {len(whole)} in all; {found.left_out} others do not pass the gates of the profile"
+                f" {profile}. Expected some of both: label more files, or hold out more"
                 " repositories (`--set decide.features.held_out_rate=0.1` for a new lake)."
             )
     return found

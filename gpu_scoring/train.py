@@ -105,7 +105,7 @@ def train_scorer(data: Labelled, params: TrainParams, out: Path, say: Say) -> Tr
     model_hash = save(
         scorer,
         out,
-        card(data, params, trained),
+        card(data, params, trained, scorer.model.config.model_type),
         facts | {"metrics": _plain(found)},
         {CALIBRATION_NAME: calibration_png(found["calibration"])},
     )

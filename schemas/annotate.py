@@ -264,11 +264,11 @@ SCORES = Table(
     meaning="the score that a scorer gives a text; a row annotator that runs outside Spark",
     columns=(
         Column("content_sha256", pa.string(), "key of ingest/contents"),
-        Column("version", pa.string(), "hash of the model, its tokenizer and its window"),
+        Column("version", pa.string(), "hash of the model, its configuration, tokenizer, window and offset"),
         Column(
             "score_percent",
             pa.int32(),
-            "0 to 100: the oracle's rating as predicted, times ten; whole, so that another device gives the same",
+            "0 to 100: the oracle's rating as predicted, times ten; whole, so that other devices seldom differ, and then by one",
         ),
         Column("token_count", pa.int64(), "tokens that were read, the end of the document among them"),
         Column("is_truncated", pa.bool_(), "whether the text is longer than the window: its first tokens were scored"),

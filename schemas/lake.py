@@ -31,6 +31,7 @@ FORMAT = 1
 BUNDLES = "ingest/bundles"
 SHARDS = "mix/shards"
 EXPORTS = "mix/exports"
+SCORERS = "score/scorers"  # VERSION.json: what the folder of a scorer says of itself
 PROBE = "train/probe"
 PROBE_METRICS = f"{PROBE}/metrics.json"
 
@@ -172,6 +173,12 @@ class Lake:
             return None
         with filesystem.open_input_stream(f"{root}/{name}") as stream:
             return json.loads(stream.read())
+
+    def write_json(self, name: str, value: Any) -> None:
+        filesystem, root = self.filesystem()
+        filesystem.create_dir(f"{root}/{name}".rpartition("/")[0], recursive=True)
+        with filesystem.open_output_stream(f"{root}/{name}") as stream:
+            stream.write((json.dumps(value, indent=2, sort_keys=True) + "\n").encode())
 
     def append(self, table: Table, rows: pa.Table) -> None:
         """Appends rows to a table that delta-rs writes."""

@@ -14,6 +14,7 @@ from jobs.commands.near_duplicates import group_of, group_told, survivor_of, sur
 from jobs.commands.options import add_json, add_lake, add_parser, plain
 from jobs.commands.page_story import page_stories, page_told
 from jobs.commands.repository_story import repository_story, repository_told
+from jobs.decide.quality import oracle_of, oracle_told
 from jobs.decide.rules import REASONS
 from jobs.runtime.errors import CodemillError
 from schemas.annotate import SYNTAX, TEXT_FACTS
@@ -115,9 +116,9 @@ def story(lake: Lake, key: str) -> dict[str, Any]:
         "syntax": lake.read(SYNTAX, None, is_it).to_pylist(),
         "near_duplicates": group_of(lake, key),
         "contamination": matches_of(lake, key),
-        "kept": [row | {"cut": cut_of(lake, row)} for row in lake.read(KEPT, None, is_candidate).to_pylist()],
+        "kept": [row | judged(lake, row) for row in lake.read(KEPT, None, is_candidate).to_pylist()],
         "dropped": [
-            row | {"survivor": survivor_of(lake, key, row), "cut": cut_of(lake, row)}
+            row | {"survivor": survivor_of(lake, key, row)} | judged(lake, row)
             for row in lake.read(DROPPED, None, is_candidate).to_pylist()
         ],
         "documents": lake.read(DOCUMENTS, None, is_candidate).to_pylist(),
@@ -125,6 +126,11 @@ def story(lake: Lake, key: str) -> dict[str, Any]:
         "repository_places": places_of(lake, key),
         "sequences": sequences_with(lake, key),
     }
+
+
+def judged(lake: Lake, verdict: dict[str, Any]) -> dict[str, Any]:
+    """What asked for the least score of a verdict, and whose ratings its scorer learned."""
+    return {"cut": cut_of(lake, verdict), "oracle": oracle_of(lake, verdict["scorer"])}
 
 
 def cut_of(lake: Lake, verdict: dict[str, Any]) -> dict[str, Any] | None:
@@ -185,7 +191,8 @@ def told(found: dict[str, Any]) -> list[str]:
 def score_told(row: dict[str, Any]) -> list[str]:
     if row["score_percent"] is None:
         return []
-    told, cut = f"    score {row['score_percent']} % by {row['scorer']}; at least {row['least_score_percent']} % was asked", row["cut"]
+    by, cut = f"{row['scorer']}{oracle_told(row['oracle'])}", row["cut"]
+    told = f"    score {row['score_percent']} % by {by}; at least {row['least_score_percent']} % was asked"
     origin = [f"      the cut of the worst {cut['drop_worst']:.0%} of {cut['file_count']:,} {cut['population']}"] if cut else []
     return [told, *origin]
 

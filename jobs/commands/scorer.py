@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 from gpu_scoring.examples import ExamplesError, labelled
 from gpu_scoring.out_folder import OutFolderError, check_out
 from jobs.commands.options import add_json, add_lake, add_parser, check_least, console
+from jobs.decide.profiles import PROFILES
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.ledger import recorded
 from schemas.lake import Lake
@@ -26,6 +27,9 @@ def add(commands: Any) -> None:
     add_lake(found)
     found.add_argument("--out", required=True, metavar="FOLDER", help="the model's folder, with its card")
     found.add_argument("--labels", metavar="VERSION", help="whose ratings (needed where several oracles rated)")
+    found.add_argument(
+        "--profile", default="demo", choices=sorted(PROFILES), help="whose gates rated files must pass, as they are now (default: demo)"
+    )
     found.add_argument(
         "--from", dest="checkpoint", default="", metavar="FOLDER", help="a causal language model to start from (default: random weights)"
     )
@@ -51,7 +55,7 @@ def train(arguments: argparse.Namespace) -> int:
     lake = Lake.at(arguments.lake)
     lake.check_format()
     try:
-        data = labelled(lake, arguments.labels)
+        data = labelled(lake, arguments.labels, arguments.profile)
     except ExamplesError as error:
         raise CodemillError(str(error)) from error
     # Here and not above: other commands should not wait for torch.
@@ -71,9 +75,11 @@ def train(arguments: argparse.Namespace) -> int:
         if not arguments.quiet:
             sys.stderr.write(f"codemill: {line}\n")
 
-    asked = dataclasses.asdict(params) | {"out": arguments.out, "labels": data.version, "oracle": data.oracle}
+    asked = dataclasses.asdict(params) | {"out": arguments.out, "labels": data.version, "oracle": data.oracle, "profile": arguments.profile}
     try:
         with recorded(lake, JOB_NAME, asked) as row:
+            if data.left_out:
+                say(f"{data.left_out:,} rated files are left out: they do not pass the gates of the profile {arguments.profile} any more")
             found = train_scorer(data, params, Path(arguments.out), say)
             row.account.read_rows = len(data.train) + len(data.held_out)
     except ScorerError as error:

@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 
 from jobs.commands.lots import lots_of, lots_told
 from jobs.commands.options import console
-from jobs.decide.quality import LOW_SCORE
+from jobs.decide.quality import LOW_SCORE, oracle_of, oracle_told
 from jobs.mix.mixtures import mixture_of
 from jobs.runtime.ledger import JobRun
 from schemas.decide import DROPPED, KEPT
@@ -98,8 +98,9 @@ def quality_told(lake: Lake, is_file: pc.Expression, kept: pa.Table, dropped: pa
     low = pc.sum(pc.equal(reasons, LOW_SCORE)).as_py() or 0
     limits = sorted({one for table in (kept, dropped) for one in pc.unique(table.column("least_score_percent")).to_pylist()} - {None})
     asked = f"{limits[0]} %" if len(set(limits)) == 1 else f"{limits[0]} to {limits[-1]} % by language"
+    named = "; ".join(one + oracle_told(oracle_of(lake, one)) for one in sorted(scorers))
     return (
-        f"Quality by scorer {', '.join(sorted(scorers))}: at least {asked if limits else 'nothing'} is asked; "
+        f"Quality by scorer {named}: at least {asked if limits else 'nothing'} is asked; "
         f"{low:,} files fall short, {low / max(1, low + kept.num_rows):.1%} of those that pass all else."
     )
 

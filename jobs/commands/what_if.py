@@ -117,6 +117,7 @@ class Scored:
     scorer: str
     scores: pa.Table
     frozen: pa.Table
+    oracle: str | None = None
 
     def cuts_of(self, policy: Policy, passing: pa.Table) -> dict[str, int]:
         """The frozen cut where there is one, else the one that would be computed of what passes and has a score."""
@@ -173,7 +174,7 @@ def scored_by(lake: Lake, asked: str) -> Scored | None:
     if scorer is None:
         return None
     scores = lake.read(SCORES, ["content_sha256", "score_percent"], pc.field("version") == scorer)
-    return Scored(scorer, scores.rename_columns(["candidate", "score_percent"]), lake.read(CUTS))
+    return Scored(scorer, scores.rename_columns(["candidate", "score_percent"]), lake.read(CUTS), quality.oracle_of(lake, scorer))
 
 
 def tally(lake: Lake, now: Policy, then: Policy, scored: Scored | None = None) -> dict[str, tuple[Tally, Tally]]:
@@ -261,7 +262,8 @@ def quality_told(policy: Policy, found: Tally, scored: Scored | None) -> str:
     own = f", languages with a cut of their own: {len(found.cuts) - 1}" if len(found.cuts) > 1 else ""
     low = found.dropped[quality.LOW_SCORE]
     share = low / max(1, low + found.dropped[quality.NOT_SCORED] + found.kept)
-    return f"Scores by {scored.scorer}: what if asks for {limit} %, of which {share:.1%} of the files that pass all else fall short{own}."
+    by = scored.scorer + quality.oracle_told(scored.oracle)
+    return f"Scores by {by}: what if asks for {limit} %, of which {share:.1%} of the files that pass all else fall short{own}."
 
 
 def reasons_table(what: str, before: Tally, after: Tally) -> RichTable:

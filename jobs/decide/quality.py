@@ -7,6 +7,7 @@ population that lies is nearest to the one asked for; it is computed once and fr
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from jobs.decide.policy import Policy
 from jobs.runtime.errors import UsageError
 from schemas.annotate import SCORES
 from schemas.decide import CUTS
-from schemas.lake import Lake
+from schemas.lake import SCORERS, Lake
 
 LOW_SCORE, NOT_SCORED = "low_score", "not_scored"
 REASONS = {
@@ -54,9 +55,25 @@ def chosen_scorer(versions: Iterable[str], asked: str) -> str | None:
 def declared_version(model: str) -> str | None:
     """The version that a model's folder declares; None where it is no such folder."""
     try:
-        return str(json.loads((Path(model) / DECLARED).read_text())["model_hash"]) if model else None
-    except (OSError, ValueError, KeyError):
+        return str(declared(model)["model_hash"]) if model else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def declared(model: str) -> dict[str, Any]:
+    """What a model's folder says of itself. Raises OSError or ValueError for what is none."""
+    return dict(json.loads((Path(model) / DECLARED).read_text()))
+
+
+def oracle_of(lake: Lake, scorer: str | None) -> str | None:
+    """Whose ratings a scorer learned, as its folder said when it scored this lake; None where that is not known."""
+    found = lake.read_json(f"{SCORERS}/{scorer}.json") if scorer else None
+    return str(found["oracle"]) if found and found.get("oracle") else None
+
+
+def oracle_told(oracle: str | None) -> str:
+    """What follows a scorer's version wherever it is told. The rubric is named as what it is."""
+    return "" if oracle is None else f", which learned from {oracle}" + (" (it counts, it does not judge)" if oracle == "rubric" else "")
 
 
 def scorers(lake: Lake) -> set[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from jobs.decide.quality import oracle_of
 from jobs.report.examples import Example, examples_of
 from jobs.report.languages import NO_LANGUAGE, SHOWN_LANGUAGES
 from jobs.report.tables import LakeTables, Missing, literal
@@ -63,6 +64,7 @@ class Quality:
     """`counts` and `kept` of all languages, by whole percent. `ends` are worst, below the limit, above it, best."""
 
     scorer: str
+    oracle: str | None
     counts: tuple[int, ...]
     kept: tuple[int, ...]
     waiting: int
@@ -95,11 +97,12 @@ def collect_quality(tables: LakeTables, policy: Policy | None) -> Quality | Miss
     (waiting,) = tables.rows(f"select count(*) as n from decide_dropped where {of_policy(policy)} and array_has(reasons, 'not_scored')")
     return Quality(
         scorer=rows[0]["scorer"],
+        oracle=oracle_of(tables.lake, rows[0]["scorer"]),
         counts=_counts(rows),
         kept=_counts([row for row in rows if row["is_kept"]]),
         waiting=waiting["n"],
         languages=tuple(languages[:SHOWN_LANGUAGES]),
-        cuts=_cuts(tables, rows),
+        cuts=_cuts(tables, policy, rows),
         ends=_ends(tables, policy),
     )
 
@@ -125,14 +128,15 @@ def _counts(rows: list[dict[str, Any]]) -> tuple[int, ...]:
     return tuple(counts)
 
 
-def _cuts(tables: LakeTables, rows: list[dict[str, Any]]) -> tuple[Cut, ...]:
+def _cuts(tables: LakeTables, policy: Policy | None, rows: list[dict[str, Any]]) -> tuple[Cut, ...]:
     """Those whose limit was asked of a text."""
     if not tables.has(CUTS):
         return ()
+    by_policy = f"policy = {literal(policy.name)}" if policy else "true"
     limits = sorted({str(row["least_score_percent"]) for row in rows if row["least_score_percent"] is not None})
     found = tables.rows(f"""
         select drop_worst, language, min_score_percent, file_count, below_count, population from decide_cuts
-        where scorer = {literal(rows[0]["scorer"])} and min_score_percent in ({", ".join(limits) or "null"})
+        where {by_policy} and scorer = {literal(rows[0]["scorer"])} and min_score_percent in ({", ".join(limits) or "null"})
         order by drop_worst, language""")
     return tuple(Cut(**row) for row in found)
 

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from jobs.decide.quality import DECLARED, declared_version, scorers
+from jobs.decide.quality import DECLARED, declared, declared_version, scorers
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.annotate import SCORES
 from schemas.decide import GATES
 from schemas.ingest import CONTENTS
-from schemas.lake import Lake
+from schemas.lake import SCORERS, Lake
 
 if TYPE_CHECKING:
     from gpu_scoring.progress import Summary
@@ -104,6 +104,7 @@ def score_files(lake: Lake, params: ScoreParams, say: Say, found: "Summary") -> 
     except ScorerError as error:
         raise CodemillError(str(error)) from error
     version = hash_of(scorer)
+    lake.write_json(f"{SCORERS}/{version}.json", declared(params.model))
     try:
         device = chosen(params.device)
     except ValueError as error:

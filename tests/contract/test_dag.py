@@ -81,7 +81,13 @@ def test_every_task_is_retried_ever_later_and_has_an_end(described: dict[str, An
     for name, task in described["tasks"].items():
         assert task["retries"] >= 1, name
         assert task["backoff"] > 1, name
-        assert 0 < task["timeout_s"] <= 24 * 3600, name
+        assert 0 < task["timeout_s"] <= (24 if task["pool"] == "default_pool" else 7 * 24) * 3600, name
+
+
+def test_scoring_has_days_of_its_own_beside_the_hours_that_it_may_wait(described: dict[str, Any]) -> None:
+    command = shlex.split(described["tasks"]["score.files"]["command"][-1])
+    waiting_s = int(command[command.index("--wait-s") + 1])
+    assert described["tasks"]["score.files"]["timeout_s"] > 10 * waiting_s
 
 
 def test_one_run_at_a_time_writes_a_lake(described: dict[str, Any]) -> None:

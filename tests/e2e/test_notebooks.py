@@ -18,14 +18,19 @@ def executed(tmp_path_factory):
     files = standard_library(10_000)
     rows = lake_rows(files[:300] + [file for file in files[300:] if file.repository == HELD_OUT])
     lake = rows.write(tmp_path_factory.mktemp("notebooks") / "lake")
-    found = {}
+    found, before = {}, names_below(lake)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CODEMILL_LAKE", str(lake))
         patch.setenv("CODEMILL_LABELS", "150")
         for path in NOTEBOOKS:
             found[path.name] = nbformat.read(path, as_version=4)
             NotebookClient(found[path.name], timeout=300, resources={"metadata": {"path": str(FOLDER)}}).execute()
+    assert names_below(lake) == before, "a notebook wrote to the lake that it looks at"
     return found
+
+
+def names_below(folder):
+    return sorted(str(path) for path in Path(folder).rglob("*"))
 
 
 def outputs(notebook):

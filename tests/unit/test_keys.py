@@ -31,9 +31,10 @@ def test_what_is_open_is_what_was_held_less_what_was_closed(held, closed, more, 
 
 
 def test_a_part_of_an_array_is_that_part() -> None:
-    whole = array(list(range(10)))
-    assert (short(whole.slice(3, 4)) == short(whole)[3:7]).all()
-    assert len(short(whole.slice(3, 0))) == 0
+    for kind in (pa.string(), pa.large_string()):
+        whole = array(list(range(10)), kind)
+        assert (short(whole.slice(3, 4)) == short(whole)[3:7]).all()
+        assert len(short(whole.slice(3, 0))) == 0
 
 
 def test_keys_that_begin_alike_are_told_apart() -> None:

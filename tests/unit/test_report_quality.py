@@ -9,6 +9,7 @@ import pytest
 from jobs.report.facts import collect
 from jobs.report.page import render
 from jobs.report.quality import EXAMPLES, Quality
+from schemas.lake import SCORERS, Lake
 from tests.lake_builder import SCORER, LakeRows, lake_rows
 from tests.source_files import standard_library
 
@@ -59,6 +60,12 @@ def test_the_cut_is_told_with_its_origin(built: LakeRows, quality: Quality) -> N
     assert vars(told) == {name: cut[name] for name in vars(told)}
 
 
+def test_another_policys_cut_that_asks_for_as_much_is_not_told(built: LakeRows, quality: Quality, tmp_path: Path) -> None:
+    (cut,) = built.rows["decide/cuts"]
+    cuts = [cut, cut | {"policy": "paper", "file_count": 7, "below_count": 1}]
+    assert collect(str(LakeRows(built.rows | {"decide/cuts": cuts}).write(tmp_path / "lake"))).quality.cuts == quality.cuts
+
+
 def test_examples_are_the_ends_and_both_sides_of_the_limit(built: LakeRows, quality: Quality) -> None:
     rows = sorted(scored(built), key=lambda row: (row["score_percent"], row["candidate"]))
     percents = [row["score_percent"] for row in rows]
@@ -79,6 +86,15 @@ def test_without_scores_the_page_says_that_nothing_was_judged(built: LakeRows, t
     facts = collect(str(LakeRows(built.rows | rows).write(tmp_path / "lake")))
     assert facts.quality is None
     assert "Quality was not judged" in render(facts)
+
+
+def test_whose_ratings_the_scorer_learned_is_told_where_it_is_known(built: LakeRows, tmp_path: Path) -> None:
+    folder = built.write(tmp_path / "lake")
+    assert "which learned from" not in render(collect(str(folder)))
+    for oracle, warned in (("rubric", True), ("judge m", False)):
+        Lake.at(str(folder)).write_json(f"{SCORERS}/{SCORER}.json", {"oracle": oracle})
+        page = render(collect(str(folder)))
+        assert f"which learned from <bdi>{oracle}</bdi>" in page and ("counts and does not judge" in page) == warned
 
 
 def test_what_waits_for_a_score_is_told(built: LakeRows, tmp_path: Path) -> None:

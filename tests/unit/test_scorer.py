@@ -228,6 +228,9 @@ def test_the_card_says_what_the_labels_are(tmp_path: Path) -> None:
     declared = json.loads((tmp_path / "a" / "scorer.json").read_text())
     assert "counts and does not judge" in card
     assert f"# Quality scorer {declared['model_hash']}" in card and "80 files of held-out repositories" in card
+    assert "(`llama`, as" in card and "- Languages: Python 60." in card
+    ratings = next(line for line in card.splitlines() if line.startswith("- Ratings"))
+    assert sum(int(part.split()[-1]) for part in ratings.rstrip(".").split(": ")[1].split(", ")) == 60
     assert "hashed n-grams" in card and "length and comments" in card and "mean of training" in card
 
 

@@ -1,0 +1,179 @@
+"""The worker over a small lake: what it reads once, what it keeps where it is ended, and what it does with texts that get no number."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import torch
+from deltalake import write_deltalake
+
+from gpu_scoring import worker
+from gpu_scoring.device import batch_tokens_of
+from gpu_scoring.model_folder import save
+from gpu_scoring.progress import Summary
+from gpu_scoring.scorer import Scorer, ScorerError, Shape, new_scorer
+from gpu_scoring.worker import WorkerParams, run
+from jobs.cli import main, parser
+from jobs.decide.quality import oracle_of, oracle_told
+from jobs.runtime.errors import CodemillError
+from jobs.score.files import TERMINATED, ScoreParams, check_profile, ended_in_order
+from schemas.annotate import SCORES
+from schemas.decide import GATES
+from schemas.ingest import CONTENTS
+from schemas.lake import Lake
+from schemas.ledger import LEDGER
+
+GOOD, BAD = [f"value_{number} = {number}\n" * 3 for number in range(40)], [f"~{number}\n" for number in range(3)]
+PARAMS = WorkerParams(batch_tokens=64, commit_rows=5)
+
+
+def key(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.fixture
+def scorer() -> Scorer:
+    """One that gives no number for a text with a tilde."""
+    made = new_scorer(Shape(32, 1, 400), iter(GOOD + BAD), 48, 0)
+    with torch.no_grad():
+        made.model.get_input_embeddings().weight[made.tokenizer.model.token_to_id("~")] = torch.nan
+    return made
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return lake_of(tmp_path / "lake", GOOD)
+
+
+def lake_of(folder: Path, texts: list[str]) -> Lake:
+    lake = Lake.at(str(folder))
+    lake.create()
+    rows = [{"content_sha256": key(text), "text": text, "size_bytes": len(text)} for text in texts]
+    write_deltalake(lake.path(CONTENTS.name), pa.Table.from_pylist(rows, schema=CONTENTS.arrow_schema))
+    gate: dict[str, Any] = {"kind": "file", "policy": "demo", "gates_hash": "0", "repository": "r", "path": "p", "split": "train"}
+    gate |= {"size_bytes": 1, "token_estimate": 1, "reasons": []}
+    gates = [gate | {"candidate": key(text)} for text in texts]
+    write_deltalake(lake.path(GATES.name), pa.Table.from_pylist(gates, schema=GATES.arrow_schema))
+    return lake
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+def scored(lake: Lake) -> set[str]:
+    return set(lake.read(SCORES).column("content_sha256").to_pylist())
+
+
+def test_contents_are_read_once_and_not_at_all_where_nothing_is_missing(lake: Lake, scorer: Scorer, monkeypatch) -> None:
+    scan, read = Lake.scan, []
+
+    def counting(self: Lake, table, *arguments):
+        read.append(table.name)
+        return scan(self, table, *arguments)
+
+    monkeypatch.setattr(Lake, "scan", counting)
+    found = run(lake, scorer, "v", "demo", PARAMS, quiet)
+    assert read.count(CONTENTS.name) == 1 and (found.scored, found.written, found.skipped) == (40, 40, 0)
+    again = run(lake, scorer, "v", "demo", PARAMS, quiet)
+    assert read.count(CONTENTS.name) == 1 and (again.scored, again.skipped) == (0, 40)
+
+
+def test_texts_without_a_number_are_named_and_all_others_have_their_score(tmp_path: Path, scorer: Scorer) -> None:
+    lake, found = lake_of(tmp_path / "lake", GOOD + BAD), Summary()
+    said = r"(?s)gave no finite score for 3 texts: [0-9a-f]{64}.*The 40 others are in annotate/scores"
+    with pytest.raises(ScorerError, match=said) as caught:
+        run(lake, scorer, "v", "demo", PARAMS, quiet, found)
+    assert all(key(text) in str(caught.value) for text in BAD)
+    assert scored(lake) == {key(text) for text in GOOD} and found.written == found.scores.sum() == 40
+
+
+def test_a_model_without_numbers_is_not_asked_to_the_end(lake: Lake, scorer: Scorer, monkeypatch) -> None:
+    monkeypatch.setattr(worker, "MOST_UNUSABLE", 10)
+    with torch.no_grad():
+        scorer.model.score.weight.fill_(torch.inf)
+    found = Summary()
+    with pytest.raises(ScorerError, match="so far, which is where the worker stopped"):
+        run(lake, scorer, "v", "demo", PARAMS, quiet, found)
+    assert 10 <= len(found.unusable) < 30
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, RuntimeError])
+def test_a_worker_that_is_ended_keeps_what_it_scored(lake: Lake, scorer: Scorer, monkeypatch, error) -> None:
+    score, calls = worker.score, []
+
+    def ended(*arguments):
+        calls.append(1)
+        if len(calls) == 4:
+            raise error
+        return score(*arguments)
+
+    monkeypatch.setattr(worker, "score", ended)
+    found = Summary()
+    with pytest.raises(error):
+        run(lake, scorer, "v", "demo", dataclasses.replace(PARAMS, commit_rows=1000), quiet, found)
+    assert 0 < len(scored(lake)) == found.scored == found.written < 40
+
+
+def test_a_scheduler_that_ends_a_worker_is_an_exit_and_the_handler_before_comes_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as caught, ended_in_order():
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.sigtimedwait([], 1)
+    assert caught.value.code == TERMINATED and signal.getsignal(signal.SIGTERM) is before
+
+
+def test_rows_that_another_added_first_are_not_counted_as_written(lake: Lake, scorer: Scorer, monkeypatch) -> None:
+    """The other scores all while the first has its first batch."""
+    score, others = worker.score, []
+
+    def slow(*arguments):
+        if not others:
+            others.append(None)
+            others.append(run(lake, scorer, "v", "demo", PARAMS, quiet))
+        return score(*arguments)
+
+    monkeypatch.setattr(worker, "score", slow)
+    found = run(lake, scorer, "v", "demo", PARAMS, quiet)
+    assert (found.written, others[1].written) == (0, 40) and found.scored > 0
+    assert lake.read(SCORES).num_rows == 40
+
+
+def test_the_command_and_the_job_have_the_same_defaults_and_a_batch_is_by_device() -> None:
+    given = parser().parse_args(["score", "--lake", "l", "--model", "m"])
+    assert ScoreParams(**{field.name: getattr(given, field.name) for field in dataclasses.fields(ScoreParams)}) == ScoreParams(model="m")
+    assert ScoreParams().batch_tokens == 0
+    assert batch_tokens_of(torch.device("cuda")) == 65_536 and batch_tokens_of(torch.device("cpu")) == 8_192
+
+
+def test_a_profile_that_nobody_decided_is_an_error_and_no_empty_success(lake: Lake, scorer: Scorer, tmp_path: Path, capsys) -> None:
+    save(scorer, tmp_path / "scorer", "", {}, {})
+    command = ["score", "--lake", lake.root, "--model", str(tmp_path / "scorer"), "--quiet", "--threads", "1"]
+    assert main([*command, "--profile", "paper"]) == 1
+    assert "no row of the profile paper" in capsys.readouterr().err
+    with pytest.raises(CodemillError, match=r"--until decide\.gates --profile paper"):
+        check_profile(lake, "paper")
+    check_profile(lake_of(tmp_path / "empty", []), "paper")
+
+
+def test_the_first_line_of_a_wait_is_said_at_once(lake: Lake, tmp_path: Path, capsys) -> None:
+    assert main(["score", "--lake", lake.root, "--model", str(tmp_path / "later"), "--wait", "0.1", "--threads", "1"]) == 1
+    said = capsys.readouterr().err
+    assert "waiting for a scorer" in said and "is no scorer" in said
+
+
+def test_the_command_counts_what_it_wrote_and_the_lake_knows_whose_ratings_the_scorer_learned(lake, scorer, tmp_path, capsys) -> None:
+    version = save(scorer, tmp_path / "scorer", "", {"oracle": "rubric"}, {})
+    assert oracle_of(lake, version) is None
+    assert main(["score", "--lake", lake.root, "--model", str(tmp_path / "scorer"), "--quiet", "--threads", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["written"] == 40
+    (row,) = lake.read(LEDGER).to_pylist()
+    assert (row["status"], row["written_rows"]) == ("done", 40)
+    assert oracle_of(lake, version) == "rubric" and "does not judge" in oracle_told("rubric")
+    assert oracle_told("judge m") == ", which learned from judge m" and oracle_told(oracle_of(lake, "f" * 16)) == ""
