@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from jobs.decide.profiles import PROFILES
 from jobs.mix.counts import check_counts, expected, totals
 from jobs.mix.drawing import drawn, once
 from jobs.mix.group_files import WRITTEN, data_file
@@ -72,6 +73,11 @@ class SequencesParams:
         """The recipe with what was asked for instead. Raises `UsageError` where it contradicts itself."""
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.mixture_name):
             raise UsageError(f"mix.sequences.mixture={self.mixture}: expected letters, digits, dots, dashes and underscores")
+        if self.mixture_name != self.profile and self.mixture_name in PROFILES:
+            raise UsageError(
+                f"mix.sequences.mixture={self.mixture}: that is the mixture of the profile {self.mixture}, which has this name alone; "
+                f"found profile={self.profile}. Give this one another name"
+            )
         found = recipe(self.recipe)
         found = replace(found, packing=self.packing or found.packing, window=self.window or found.window)
         found = replace(found, total_tokens=self.total_tokens or found.total_tokens)
@@ -85,6 +91,7 @@ class SequencesParams:
 
 def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     phase, mixture = params.phase(), params.mixture_name
+    check_policy(tables.lake, mixture, params.profile)
     tokenizer_json, tokenizer_sha256 = tokenizer_of(tables, params.tokenizer, phase)
     documents = with_sets(tables, kept_documents(tables, params.profile, params.layouts), phase, params.profile)
     documents = documents.withColumn("language", F.coalesce("language", F.lit(NO_LANGUAGE)))
@@ -130,6 +137,16 @@ def in_table(tables: Tables, table: Table, rows: list[Row]) -> DataFrame:
 def is_changed(lake: Lake, params: SequencesParams) -> bool:
     """Whether the mixture is not there, or not finished."""
     return not lake.has_rows(MANIFEST, pc.field("mixture") == params.mixture_name)
+
+
+def check_policy(lake: Lake, mixture: str, policy: str) -> None:
+    """Raises `CodemillError` where the name is that of a mixture of another policy's documents, which would be lost."""
+    others = {row["policy"] for row in lake.read(MANIFEST, ["policy"], pc.field("mixture") == mixture).to_pylist()} - {policy}
+    if others:
+        raise CodemillError(
+            f"the mixture {mixture!r} is made of what the policy {min(others)!r} keeps; found profile={policy}. Give this one another "
+            f"name with mix.sequences.mixture, or remove the old one: `codemill vacuum --mixture {mixture} --yes`"
+        )
 
 
 def tokenizer_of(tables: Tables, name: str, phase: Phase) -> tuple[str, str]:
