@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -43,43 +43,64 @@ from udfs.tokenizer import Tokenizer, load, train
 ROOT = Path(__file__).parents[1]
 PARAMS = SequencesParams(hash_groups=8)
 CALL_BYTES = 1 << 20
-PEER_MEGABYTES = 40  # what others are given: they are slow, and have no fixed cost to speak of
+PEER_MEGABYTES = 24  # what others are given: they are slow, and have no fixed cost to speak of
 TOKENS_OF_THE_REPORT = 6e12
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=400)
+    parser.add_argument("--megabytes", type=int, default=256, help="of the larger input; the smaller has a quarter")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--no-peers", action="store_true", help="without what others have, which takes most of the time")
     parser.add_argument("--waste", action="store_true", help="what each packing cuts and pads, besides")
     arguments = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     tokenizer = load(train(iter(real_texts(8 << 20)), 32_768))
-    found = {}
-    for megabytes in (arguments.megabytes // 4, arguments.megabytes):
+    sizes = (arguments.megabytes // 4, arguments.megabytes)
+    found = [of_size(megabytes, tokenizer, arguments.rounds, arguments.waste) for megabytes in sizes]
+    others: dict[str, float] = {}
+    if not arguments.no_peers:
         with tempfile.TemporaryDirectory() as folder:
-            tables = lake(folder, megabytes, tokenizer)
-            count, size, tokens = measured_texts(tables, tokenizer)
-            seconds = interleaved(ours(tables, folder, tokenizer), arguments.rounds, tree_cpu_s)
-            found[size] = seconds
-            if megabytes == arguments.megabytes and arguments.waste:
-                waste(tables)
+            Path(folder, "tokenizer.json").write_text(tokenizer.tokenizer_json)
+            others = peers(folder, tokenizer)
+    told(found[0], found[1], others)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Of one size: what there was, and the processor seconds of each variant."""
+
+    texts: int
+    size: int
+    tokens: int
+    seconds: dict[str, float]
+
+
+def of_size(megabytes: int, tokenizer: Tokenizer, rounds: int, shows_waste: bool) -> Found:
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "tokenizer.json").write_text(tokenizer.tokenizer_json)
-        others = peers(folder, tokenizer)
-    (small, before), (size, after) = found.items()
-    whole = {name: size / 1e6 / spent for name, spent in after.items()} | others
-    further = {name: (size - small) / 1e6 / (after[name] - before[name]) for name in after}
-    for name, speed in whole.items():
-        more = f", {further[name]:.2f} of a further byte" if name in further else ""
-        print(f"  {name}: {speed:.2f} MB/s of processor time{more}")
-    hours = TOKENS_OF_THE_REPORT * size / tokens / 1e6 / further["codemill"] / 3600
-    print(
-        f"  {size / tokens:.2f} bytes a token; {TOKENS_OF_THE_REPORT:.0e} tokens are {hours:,.0f} core-hours by the cost of a further byte"
-    )
+        tables = lake(folder, megabytes, tokenizer)
+        count, size, tokens = measured_texts(tables, tokenizer)
+        seconds = interleaved(ours(tables, folder, tokenizer), rounds, tree_cpu_s)
+        seconds |= interleaved(again(tables), 1, tree_cpu_s)
+        if shows_waste:
+            waste(tables)
+    return Found(count, size, tokens, seconds)
+
+
+def told(small: Found, large: Found, others: dict[str, float]) -> None:
+    """All speeds; of what has a fixed cost, that of a further byte too."""
+    more_mb = (large.size - small.size) / 1e6
+    further = {name: more_mb / (spent - small.seconds[name]) for name, spent in large.seconds.items()}
+    for name, spent in large.seconds.items():
+        print(f"  {name}: {large.size / 1e6 / spent:.2f} MB/s of processor time, {further[name]:.2f} of a further byte")
+    for name, speed in others.items():
+        print(f"  {name}: {speed:.2f} MB/s of processor time")
+    hours = TOKENS_OF_THE_REPORT * large.size / large.tokens / 1e6 / further["codemill"] / 3600
+    each = f"{large.size / large.tokens:.2f} bytes a token"
+    print(f"  {each}; {TOKENS_OF_THE_REPORT:.0e} tokens are {hours:,.0f} core-hours by the cost of a further byte")
     limit = ("the bare compiled tokenizer after a bare Parquet scan", further["bare, compiled"])
     best = max(others.items(), key=lambda one: one[1]) if others else limit
-    given = f"{count:,} texts, {size / 1e6:.0f} MB, 32,768 tokens; ours and the limit: a further byte"
+    given = f"{large.texts:,} texts, {large.size / 1e6:.0f} MB, 32,768 tokens; ours and the limit: a further byte"
     report(result("tokenize_pack", "MB/s of processor time", further["codemill"], best, limit, given))
 
 
@@ -103,6 +124,12 @@ def ours(tables: Tables, folder: str, tokenizer: Tokenizer) -> dict[str, Callabl
         "bare, compiled": lambda: bare(contents, tokenizer, is_compiled=True),
         "codemill": lambda: packed(tables, PARAMS),
         "without fill-in-the-middle": lambda: packed(tables, replace(PARAMS, fim_rate=0.0)),
+    }
+
+
+def again(tables: Tables) -> dict[str, Callable[[], object]]:
+    """What is tokenized already, whole."""
+    return {
         "concatenated again": lambda: packed(tables, replace(PARAMS, fim_rate=0.0, window=4096), is_fresh=False),
         "packed by best fit": lambda: packed(tables, replace(PARAMS, fim_rate=0.0, packing="best_fit"), is_fresh=False),
     }

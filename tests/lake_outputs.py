@@ -33,7 +33,8 @@ def phases() -> list[Row]:
     bits = {"bits_per_byte": 2.875, "tokens": 9_000, "text_bytes": 25_000}
     both: Row = {"steps": 30, "tokens": 30_720, "first_loss": 5.0, "final_loss": 2.5, "loss_by_kind": {"file": 2.5}}
     held_out = {"model": bits, "unigram": 4.718, "by_kind": {"file": bits}, "by_language": {"unknown": bits}}
-    later = {**held_out, "by_kind": {"file": bits, "commit": bits}}
+    languages = {"C": bits | {"text_bytes": 5_000}, "Python": bits | {"bits_per_byte": 2.75}, "unknown": bits}
+    later = {**held_out, "by_kind": {"file": bits, "commit": bits}, "by_language": languages}
     return [
         {"name": "regular", "window": 128, "learning_rate": 0.01, **both, "held_out": held_out},
         {"name": "continued", "window": 256, "learning_rate": 0.001, **both, "held_out": later},

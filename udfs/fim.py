@@ -5,19 +5,18 @@ its combining accent to the next part. All draws are of the document's key, so a
 are ids put between the tokens of the parts; text that looks like a mark stays text, and is never cut inside.
 """
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from udfs.draws import uniform
-from udfs.tokenizer import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, SPECIAL_TOKENS, Tokenizer, TokenizerError, encode
+from udfs.tokenizer import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, SPECIAL_TOKENS, Tokenizer, TokenizerError, check_bytes, encode, encode_parts
 
 VERSION = 1  # raise it when the same document gets other parts
 RATE_SEED, CUT_SEEDS = "fim", ("fim first cut", "fim second cut")
 FEWEST_CHARS = 3  # each part has one at least; a shorter document stays as it is
-_LOOKS_SPECIAL = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
+_LONGEST = max(map(len, SPECIAL_TOKENS))
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,17 @@ def parts_of(text: str, first: float, second: float) -> Parts | None:
         return None
     one, other = 1 + int(first * places), 1 + int(second * (places - 1))
     one, other = sorted((one, other + (other >= one)))
-    for found in _LOOKS_SPECIAL.finditer(text):
-        one, other = (found.start() if found.start() < place < found.end() else place for place in (one, other))
+    one, other = outside(text, one), outside(text, other)
     if not 0 < one < other:
         return None
     return Parts(text[:one], text[one:other], text[other:])
+
+
+def outside(text: str, place: int) -> int:
+    """The place, or the start of what looks like a special token around it. Their names begin with `<` and have no other."""
+    start = text.rfind("<", max(0, place - _LONGEST + 1), place)
+    around = start >= 0 and any(place < start + len(name) and text.startswith(name, start) for name in SPECIAL_TOKENS)
+    return start if around else place
 
 
 def encode_documents(
@@ -76,27 +81,27 @@ def encode_documents(
 
     Those where `is_wanted` that have room are. The tokens of a part are those of the part alone.
     """
-    draws = [uniform(ids, seed) for seed in CUT_SEEDS]
-    rows = zip(texts.to_pylist(), is_wanted.tolist(), *(one.tolist() for one in draws), strict=True)
-    cut = [parts_of(text, first, second) if wanted else None for text, wanted, first, second in rows]
-    is_fim = np.array([parts is not None for parts in cut], dtype=bool)
+    cut = _cut(texts.to_pylist(), ids, is_wanted)
+    is_fim = np.array([not isinstance(one, str) for one in cut], dtype=bool)
     if not is_fim.any():
         return (*encode(tokenizer, texts), is_fim)
-    pieces: list[str] = []
-    for text, parts in zip(texts.to_pylist(), cut, strict=True):
-        pieces += [text] if parts is None else [parts.suffix, parts.prefix, parts.middle]
-    tokens, offsets = encode(tokenizer, pa.array(pieces, texts.type))
-    return (*_marked(tokens, offsets, is_fim, marks_of(tokenizer)), is_fim)
+    marks, parts, ends = marks_of(tokenizer), [], []
+    for one in cut:
+        # An id follows every part: the first mark follows nothing.
+        parts += [one] if isinstance(one, str) else ["", one.suffix, one.prefix, one.middle]
+        ends += [tokenizer.end_id] if isinstance(one, str) else [marks.suffix, marks.prefix, marks.middle, tokenizer.end_id]
+    tokens, offsets, sizes = encode_parts(tokenizer, parts, np.array(ends, np.int32))
+    numbers = np.where(is_fim, 4, 1)
+    first = np.cumsum(numbers) - numbers
+    check_bytes(tokenizer, np.add.reduceat(sizes, first), texts)
+    return tokens, np.append(offsets[first], offsets[-1]), is_fim
 
 
-def _marked(tokens: np.ndarray, offsets: np.ndarray, is_fim: np.ndarray, marks: Marks) -> tuple[np.ndarray, np.ndarray]:
-    """Every part ends with the end-of-document token: after a suffix and a prefix the next mark takes its place."""
-    parts = np.where(is_fim, 3, 1)
-    first = np.cumsum(parts) - parts
-    suffixes = first[is_fim]
-    tokens = tokens.copy()
-    tokens[offsets[suffixes + 1] - 1] = marks.prefix
-    tokens[offsets[suffixes + 2] - 1] = marks.middle
-    tokens = np.insert(tokens, offsets[suffixes], np.int32(marks.suffix))
-    starts = np.append(offsets[first], offsets[-1])
-    return tokens, starts + np.concatenate([[0], np.cumsum(is_fim)])
+def _cut(texts: list[str], ids: pa.Array, is_wanted: np.ndarray) -> list[str | Parts]:
+    """The parts of those texts that are wanted and have room, and the others."""
+    found: list[str | Parts] = [*texts]
+    rows = np.flatnonzero(is_wanted)
+    draws = [uniform(ids.take(pa.array(rows)), seed).tolist() for seed in CUT_SEEDS]
+    for row, first, second in zip(rows.tolist(), *draws, strict=True):
+        found[row] = parts_of(texts[row], first, second) or texts[row]
+    return found

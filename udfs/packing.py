@@ -18,6 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from udfs.token_kernels import run_bytes
+
 PIECE = pa.struct(
     [
         pa.field("kind", pa.string(), False),
@@ -150,20 +152,20 @@ class Pieces:
 
 def sequences_of(tokens: np.ndarray, pieces: Pieces, bounds: np.ndarray, position: int, token_bytes: np.ndarray) -> pa.RecordBatch:
     """Rows of `PACKED`: sequence i is `tokens[bounds[i]:bounds[i + 1]]`; no piece lies in two."""
-    bytes_before = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(token_bytes[tokens], dtype=np.int64)])
     starts, ends = pieces.bounds[:-1], pieces.bounds[1:]
+    sizes, first = run_bytes(tokens, pieces.bounds, token_bytes), np.searchsorted(starts, bounds)
     columns = {name: pieces.documents.column(name) for name in DOCUMENT} | {
         "token_offset": pa.array(pieces.offsets),
         "token_count": pa.array(ends - starts),
-        "text_bytes": pa.array(bytes_before[ends] - bytes_before[starts]),
+        "text_bytes": pa.array(sizes),
     }
     rows = pa.StructArray.from_arrays([columns[field.name] for field in PIECE], fields=list(PIECE))
     return pa.RecordBatch.from_arrays(
         [
             pa.array(np.arange(position, position + len(bounds) - 1, dtype=np.int32)),
             pa.ListArray.from_arrays(pa.array(bounds, pa.int32()), pa.array(tokens, pa.int32()), type=PACKED.field("tokens").type),
-            pa.ListArray.from_arrays(pa.array(np.searchsorted(starts, bounds), pa.int32()), rows, type=PACKED.field("pieces").type),
-            pa.array(bytes_before[bounds[1:]] - bytes_before[bounds[:-1]]),
+            pa.ListArray.from_arrays(pa.array(first, pa.int32()), rows, type=PACKED.field("pieces").type),
+            pa.array(np.add.reduceat(sizes, first[:-1])),
         ],
         schema=PACKED,
     )

@@ -7,10 +7,10 @@ something else, such as Spark, already keeps the cores busy.
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib import metadata
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
+
+from udfs.text_pieces import calls, pieces
+from udfs.token_kernels import joined
 
 try:
     import awkward
@@ -37,13 +40,9 @@ SMALLEST_VOCABULARY = 256 + len(SPECIAL_TOKENS)
 
 # How Llama 3 splits text before merging (the report takes Llama 3's structure and is silent on its tokenizer).
 _SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+# The library needs about 90 bytes of memory a character; the compiled tokenizer is a quarter slower where it gets a megabyte at a time.
+LIBRARY_CALL_CHARS, COMPILED_CALL_CHARS = 1 << 20, 1 << 23
 LONGEST_TOKEN = 64  # bytes; without a limit one file of a million spaces fills a small vocabulary with runs of spaces
-# Longer texts are encoded in pieces: the library needs about 90 bytes of memory per character, and its regular expressions give up
-# (a panic, not an exception) on some millions of equal characters.
-PIECE_CHARS = 1 << 16
-CALL_CHARS = 1 << 20
-# No split pattern in use makes a token that spans one of these places, nor looks beyond it.
-_SAFE_CUT = re.compile(r"(?<=\S)(?= \S)|(?<=\S\n)(?=\S)")
 
 
 class TokenizerError(Exception):
@@ -139,65 +138,27 @@ def encode(tokenizer: Tokenizer, texts: pa.Array) -> tuple[np.ndarray, np.ndarra
     """
     if texts.null_count:
         raise TokenizerError(f"{texts.null_count} of {len(texts)} texts are null")
-    parts: list[np.ndarray] = []
-    counts = np.ones(len(texts), dtype=np.int64)
-    end = np.array([tokenizer.end_id], dtype=np.int32)
-    for row, is_last, ids in _encoded_pieces(tokenizer, texts.to_pylist()):
-        parts.append(ids)
-        counts[row] += len(ids)
-        if is_last:
-            parts.append(end)
-    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
-    tokens = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
-    _check_bytes(tokenizer, tokens, offsets, texts)
+    tokens, offsets, sizes = encode_parts(tokenizer, texts.to_pylist(), np.full(len(texts), tokenizer.end_id, np.int32))
+    check_bytes(tokenizer, sizes, texts)
     return tokens, offsets
 
 
-def pieces(text: str) -> Iterator[str]:
-    """The text in pieces of at most `PIECE_CHARS` characters, cut where no token can span (see `encode` for the exception)."""
-    start = 0
-    while len(text) - start > PIECE_CHARS:
-        end = start + PIECE_CHARS
-        near = max((cut.start() for cut in _SAFE_CUT.finditer(text, end - 2048, end)), default=0)
-        far = near or max((cut.start() for cut in _SAFE_CUT.finditer(text, start + PIECE_CHARS // 2, end)), default=end)
-        yield text[start:far]
-        start = far
-    yield text[start:]
+def encode_parts(tokenizer: Tokenizer, parts: list[str], ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tokens of parts (int32), each followed by its own id of `ends`; where each part starts and ends; the bytes that its tokens stand for.
+
+    Whoever calls it compares the bytes with those of the texts, by `check_bytes`.
+    """
+    pieces_of = [list(pieces(part)) for part in parts]
+    ids, counts = _flat_ids(tokenizer, list(chain.from_iterable(pieces_of)))
+    if len(counts) != len(parts):  # each has one at least
+        numbers = np.array([len(found) for found in pieces_of])
+        counts = np.add.reduceat(counts, np.cumsum(numbers) - numbers)
+    tokens, sizes = joined(ids, counts, ends, tokenizer.token_bytes)
+    return tokens, np.concatenate([np.zeros(1, np.int64), np.cumsum(counts + 1)]), sizes
 
 
-def _encoded_pieces(tokenizer: Tokenizer, texts: list[str]) -> Iterator[tuple[int, bool, np.ndarray]]:
-    """(row, whether it is the row's last piece, ids) in order, encoded in calls of about `CALL_CHARS` characters."""
-    waiting: list[tuple[int, bool, str]] = []
-    waiting_chars = 0
-    for row, text in enumerate(texts):
-        cut = list(pieces(text))
-        for index, piece in enumerate(cut):
-            waiting.append((row, index == len(cut) - 1, piece))
-            waiting_chars += len(piece)
-            if waiting_chars >= CALL_CHARS:
-                yield from _encode_call(tokenizer, waiting)
-                waiting, waiting_chars = [], 0
-    yield from _encode_call(tokenizer, waiting)
-
-
-def _encode_call(tokenizer: Tokenizer, waiting: list[tuple[int, bool, str]]) -> Iterator[tuple[int, bool, np.ndarray]]:
-    if tokenizer.compiled is not None:
-        found = tokenizer.compiled.encode_batch([piece for _, _, piece in waiting], parallel=False)
-        ids = np.asarray(awkward.flatten(found)).astype(np.int32)
-        ends = np.cumsum(np.asarray(awkward.num(found)))
-        for (row, is_last, _), end, count in zip(waiting, ends, np.diff(ends, prepend=0), strict=True):
-            yield row, is_last, ids[end - count : end]
-        return
-    encodings = tokenizer.model.encode_batch_fast([piece for _, _, piece in waiting], add_special_tokens=False)
-    for (row, is_last, _), encoding in zip(waiting, encodings, strict=True):
-        yield row, is_last, np.array(encoding.ids, dtype=np.int32)
-
-
-def _check_bytes(tokenizer: Tokenizer, tokens: np.ndarray, offsets: np.ndarray, texts: pa.Array) -> None:
+def check_bytes(tokenizer: Tokenizer, found: np.ndarray, texts: pa.Array) -> None:
     """Special tokens stand for no bytes, so one that came from text shows here, as lost text does."""
-    if not len(texts):
-        return
-    found = np.add.reduceat(tokenizer.token_bytes[tokens], offsets[:-1])
     wanted = pc.binary_length(texts).to_numpy(zero_copy_only=False)
     wrong = np.flatnonzero(found != wanted)
     if len(wrong):
@@ -206,6 +167,23 @@ def _check_bytes(tokenizer: Tokenizer, tokens: np.ndarray, offsets: np.ndarray, 
             f"{len(wrong)} of {len(texts)} texts are not encoded without loss by tokenizer {tokenizer.sha256[:12]}: "
             f"the tokens of text {row} stand for {found[row]} bytes of its {wanted[row]}"
         )
+
+
+def _flat_ids(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The ids of all texts (uint32), and how many each has (int64)."""
+    most_chars = LIBRARY_CALL_CHARS if tokenizer.compiled is None else COMPILED_CALL_CHARS
+    found = [_ids_of_call(tokenizer, call) for call in calls(texts, most_chars)] or [(np.zeros(0, np.uint32), np.zeros(0, np.int64))]
+    ids, counts = zip(*found, strict=True)
+    return np.concatenate(ids), np.concatenate(counts)
+
+
+def _ids_of_call(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    if tokenizer.compiled is not None:
+        found = tokenizer.compiled.encode_batch(texts, parallel=False)
+        return np.asarray(awkward.flatten(found)), np.asarray(awkward.num(found))
+    ids = [one.ids for one in tokenizer.model.encode_batch_fast(texts, add_special_tokens=False)]
+    counts = np.array([len(one) for one in ids], np.int64)
+    return np.fromiter(chain.from_iterable(ids), np.uint32, int(counts.sum())), counts
 
 
 def _is_special(added_token: str) -> bool:

@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
     found = add_parser(commands, "card", card, "write the data card of the shards: Markdown, JSON and Croissant")
     add_lake(found)
     found.add_argument("--out", metavar="FOLDER", help="default: the folder of the shards, where the files lie that Croissant names")
-    add_mixture(found, "the one in mix/shards")
+    add_mixture(found, "the one in mix/shards, or the only one")
     add_json(found)
 
 

@@ -15,7 +15,7 @@ import pyarrow.fs
 from deltalake import DeltaTable
 
 from jobs.commands.options import add_json, add_lake, add_parser
-from jobs.mix.mixtures import mixtures_there
+from jobs.mix.mixtures import mixtures_there, shards_folder
 from jobs.runtime.errors import CodemillError, UsageError
 from schemas import ALL_TABLES
 from schemas.assemble import DOCUMENTS
@@ -62,12 +62,12 @@ def folders_of_mixture(lake: Lake, name: str) -> list[str]:
     mixed |= {file.partition["mixture"] for file in lake.data_files(SEQUENCES, lake.version(SEQUENCES))}
     if name not in mixed | set(there):
         raise CodemillError(f"{lake.root} has no mixture {name!r}; it has: {', '.join(sorted(mixed | set(there))) or 'none'}")
-    if name not in there:
+    shards = there.get(name, shards_folder(name, ""))
+    if name not in there and shards in there.values():  # of another mixture, which an earlier version wrote there
         return []
     filesystem, root = lake.filesystem()
-    exports = f"{EXPORTS}{there[name].removeprefix(SHARDS)}"
-    has_exports = filesystem.get_file_info(f"{root}/{exports}").type == pyarrow.fs.FileType.Directory
-    return [there[name], *([exports] if has_exports else [])]
+    folders = (shards, f"{EXPORTS}{shards.removeprefix(SHARDS)}")
+    return [folder for folder in folders if filesystem.get_file_info(f"{root}/{folder}").type == pyarrow.fs.FileType.Directory]
 
 
 def layout_of(text: str) -> tuple[str, str]:

@@ -40,7 +40,7 @@ def card_facts(lake: Lake, shards: str = SHARDS) -> tuple[Facts, Manifest]:
     except ShardError as error:
         raise CodemillError(f"{error}\n`codemill mix.shards --lake {lake.root}` writes it.") from error
     counted = lake.read(MANIFEST, None, pc.field("mixture") == manifest.mixture).to_pylist()
-    policy = str(counted[0].get("policy", manifest.mixture)) if counted else manifest.mixture
+    policy = str(counted[0].get("policy", manifest.mixture)) if counted else manifest.policy or manifest.mixture
     ledger = last_runs(lake, manifest.mixture)
     kept, repositories = kept_counts(lake, policy)
     facts = {

@@ -17,7 +17,6 @@ from udfs.mixture import MixtureError, Phase, Stock, Wish, note, rate_for, solve
 
 SEED = "mixture"
 BUCKETS = 4096
-TOKEN_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,10 @@ def once(phase: Phase) -> Drawn:
     return Drawn([1] * len(phase.lots), [0.0] * len(phase.lots))
 
 
-def drawn(runs: DataFrame, phase: Phase, leave_out_empty: bool) -> Drawn:
-    """The solution for rows of RUNS, which are read twice. Raises `CodemillError` where there is not enough."""
+def drawn(runs: DataFrame, token_bytes: int, phase: Phase, leave_out_empty: bool) -> Drawn:
+    """The solution for rows of RUNS of so many bytes a token, which are read twice. Raises `CodemillError` where there is not enough."""
     draw = uniform(F.col("candidate"), SEED)
-    tokens = (F.octet_length("tokens") / TOKEN_BYTES).cast("long")
+    tokens = (F.octet_length("tokens") / token_bytes).cast("long")
     train = runs.where("split = 'train'").select("lot", "kind", "candidate", "token_offset", draw.alias("draw"), tokens.alias("n"))
     train = train.withColumn("bucket", F.floor(F.col("draw") * BUCKETS).cast("int"))
     is_first = F.col("token_offset") == 0

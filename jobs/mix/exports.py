@@ -37,7 +37,7 @@ WRITTEN = "split string, shard_export string"
 class ExportsParams:
     formats: tuple[str, ...] = parameter((), f"what to export: {', '.join(FORMATS)} (repeatable); without one nothing is exported")
     profile: str = parameter("demo", "whose mixture is exported")
-    mixture: str = parameter("", "its name, as `mix.shards` was given it; default: the profile's, in mix/shards")
+    mixture: str = parameter("", "its name, as `mix.shards` was given it; default: the profile's")
 
     @property
     def shards(self) -> str:

@@ -1,19 +1,24 @@
 """Where the shards and exports of each mixture of a lake lie.
 
-LAKE/mix/shards/         the mixture that has its profile's name
-     mix/shards-NAME/    a mixture with a name of its own
+LAKE/mix/shards/         the mixture of the profile that a run takes where it is told of none
+     mix/shards-NAME/    any other, by its name: another profile's, or one with a name of its own
      mix/exports/FORMAT/, mix/exports-NAME/FORMAT/    what was exported of them
+
+The folder is a function of the mixture's name alone, so no two mixtures ever share one, in whatever order they are written.
 """
 
 from typing import Any
 
 from pyarrow import fs
 
+from jobs.decide.profiles import PolicyParams
 from jobs.runtime.errors import CodemillError
 from schemas.lake import EXPORTS, SHARDS, Lake
 from udfs.exports import Export, read_export
 from udfs.manifest import ShardError
 from udfs.shards import MANIFEST_NAME, open_folder, read_manifest, sha256_of
+
+FIRST = PolicyParams().profile  # the mixture that lies in mix/shards
 
 
 def mixture_of(parameters: dict[str, Any]) -> str:
@@ -23,7 +28,8 @@ def mixture_of(parameters: dict[str, Any]) -> str:
 
 def shards_folder(mixture: str, profile: str) -> str:
     """A folder of the lake; it may not be there yet."""
-    return SHARDS if mixture in ("", profile) else f"{SHARDS}-{mixture}"
+    name = mixture or profile
+    return SHARDS if name == FIRST else f"{SHARDS}-{name}"
 
 
 def export_folder(lake: Lake, format: str, shards: str = SHARDS) -> str:
@@ -32,7 +38,10 @@ def export_folder(lake: Lake, format: str, shards: str = SHARDS) -> str:
 
 
 def mixtures_there(lake: Lake) -> dict[str, str]:
-    """The folder of each mixture that has finished shards, by the mixture's name."""
+    """The folder of each mixture that has finished shards, by the mixture's name.
+
+    Earlier versions wrote every profile's to mix/shards: such a folder counts until the mixture has its own.
+    """
     filesystem, root = lake.filesystem()
     parent, start = SHARDS.rsplit("/", 1)
     folders = filesystem.get_file_info(fs.FileSelector(f"{root}/{parent}", allow_not_found=True))
@@ -40,17 +49,26 @@ def mixtures_there(lake: Lake) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in (name for name in names if name == start or name.startswith(f"{start}-")):
         try:
-            found.setdefault(read_manifest(lake.path(f"{parent}/{name}")).mixture, f"{parent}/{name}")
+            mixture = read_manifest(lake.path(f"{parent}/{name}")).mixture
         except ShardError:
             continue
+        if mixture not in found or f"{parent}/{name}" == shards_folder(mixture, ""):
+            found[mixture] = f"{parent}/{name}"
     return found
 
 
 def shards_of(lake: Lake, mixture: str) -> str:
-    """The folder of a mixture's shards; without a name `mix/shards`, there or not. Raises `CodemillError` naming the mixtures there are."""
-    if not mixture:
-        return SHARDS
+    """The folder of a mixture's shards. Without a name `mix/shards`, or the only ones; where there are none, `mix/shards` too.
+
+    Raises `CodemillError` naming the mixtures there are.
+    """
     there = mixtures_there(lake)
+    if not mixture and SHARDS in there.values():
+        return SHARDS
+    if not mixture and len(there) > 1:
+        raise CodemillError(f"{lake.root} has no {SHARDS}; it has the shards of: {', '.join(sorted(there))}. Name one with --mixture")
+    if not mixture:
+        return next(iter(there.values()), SHARDS)
     if mixture not in there:
         raise CodemillError(
             f"{lake.root} has no shards of a mixture {mixture!r}; it has those of: {', '.join(sorted(there)) or 'none'}. "

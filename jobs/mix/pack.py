@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
 import pyarrow as pa
 
 from jobs.mix.group_files import WRITTEN, write_group
@@ -25,6 +26,7 @@ class Pack:
     """
 
     tokenizer_json: str
+    kind: np.dtype  # of the tokens in RUNS
     tokens_version: str
     mixture: str
     phase: Phase
@@ -32,7 +34,8 @@ class Pack:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         tokenizer = loaded(self.tokenizer_json)
-        packed = pack_groups(map(with_lists, batches), GROUP, self.phase.window, tokenizer.token_bytes, PACKERS[self.phase.packing])
+        runs = (with_lists(batch, self.kind) for batch in batches)
+        packed = pack_groups(runs, GROUP, self.phase.window, tokenizer.token_bytes, PACKERS[self.phase.packing])
         counts: list[pa.Table] = []
 
         def seen(rows: Iterable[pa.RecordBatch], split: str, group: int) -> Iterator[pa.RecordBatch]:

@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from jobs.decide.profiles import PROFILES
 from jobs.mix.counts import check_counts, expected, totals
 from jobs.mix.drawing import drawn, once
 from jobs.mix.group_files import WRITTEN, data_file
@@ -27,7 +29,7 @@ from jobs.mix.mixtures import mixture_of
 from jobs.mix.pack import GROUP, Pack
 from jobs.mix.places import Order
 from jobs.mix.recipes import recipe
-from jobs.mix.tokens import token_runs, tokens_version
+from jobs.mix.tokens import token_runs, token_type, tokens_version
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Job, Replace, ReplaceFiles, Write, parameter
 from jobs.runtime.staging import Staging
@@ -72,6 +74,11 @@ class SequencesParams:
         """The recipe with what was asked for instead. Raises `UsageError` where it contradicts itself."""
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.mixture_name):
             raise UsageError(f"mix.sequences.mixture={self.mixture}: expected letters, digits, dots, dashes and underscores")
+        if self.mixture_name != self.profile and self.mixture_name in PROFILES:
+            raise UsageError(
+                f"mix.sequences.mixture={self.mixture}: that is the mixture of the profile {self.mixture}, which has this name alone; "
+                f"found profile={self.profile}. Give this one another name"
+            )
         found = recipe(self.recipe)
         found = replace(found, packing=self.packing or found.packing, window=self.window or found.window)
         found = replace(found, total_tokens=self.total_tokens or found.total_tokens)
@@ -85,26 +92,27 @@ class SequencesParams:
 
 def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     phase, mixture = params.phase(), params.mixture_name
-    tokenizer_json, tokenizer_sha256 = tokenizer_of(tables, params.tokenizer, phase)
+    check_policy(tables.lake, mixture, params.profile)
+    tokenizer_json, tokenizer_sha256, kind = tokenizer_of(tables, params.tokenizer, phase)
     documents = with_sets(tables, kept_documents(tables, params.profile, params.layouts), phase, params.profile)
     documents = documents.withColumn("language", F.coalesce("language", F.lit(NO_LANGUAGE)))
     documents = with_fim(with_lots(documents, phase), phase).persist()
     check_assembled(tables, params.profile)
     tables.account.read_rows, _ = check_documents(tables, documents)
     version, order = tokens_version(tokenizer_sha256), Order(params.hash_groups, params.seed)
-    runs = token_runs(tables, documents, mixture, tokenizer_json, version)
+    runs = token_runs(tables, documents, mixture, tokenizer_json, kind, version)
     with Staging(tables.lake, tables.run) as staging:
         if phase.is_whole:
             taken = once(phase)
         else:
             runs = staging.keep(tables.spark, runs, "runs")
-            taken = drawn(runs, phase, params.leave_out_empty)
+            taken = drawn(runs, kind.itemsize, phase, params.leave_out_empty)
         wanted = expected(documents, taken.copies())
         size = sum(one.size_bytes for one in wanted.values())
         tasks = min(2 * params.hash_groups, task_count(size, tables.cores))
         in_document = ["kind", "candidate", "epoch", "token_offset"]
         placed = order.placed(taken.repeated(runs)).repartition(tasks, *GROUP).sortWithinPartitions(*GROUP, "place", *in_document)
-        pack = Pack(tokenizer_json, version, mixture, phase, tables.lake.path(SEQUENCES.name))
+        pack = Pack(tokenizer_json, kind, version, mixture, phase, tables.lake.path(SEQUENCES.name))
         written = placed.mapInArrow(pack, from_arrow_schema(WRITTEN)).collect()
     counted = totals(written)
     check_counts(wanted, counted)
@@ -133,9 +141,19 @@ def is_changed(lake: Lake, params: SequencesParams) -> bool:
     return not lake.has_rows(MANIFEST, pc.field("mixture") == params.mixture_name)
 
 
-def tokenizer_of(tables: Tables, name: str, phase: Phase) -> tuple[str, str]:
-    """JSON and hash. Raises `CodemillError` where it is not there, or lacks what the phase needs."""
-    found = tables[TOKENIZERS].where(F.col("name") == name).select("tokenizer_json", "tokenizer_sha256").first()
+def check_policy(lake: Lake, mixture: str, policy: str) -> None:
+    """Raises `CodemillError` where the name is that of a mixture of another policy's documents, which would be lost."""
+    others = {row["policy"] for row in lake.read(MANIFEST, ["policy"], pc.field("mixture") == mixture).to_pylist()} - {policy}
+    if others:
+        raise CodemillError(
+            f"the mixture {mixture!r} is made of what the policy {min(others)!r} keeps; found profile={policy}. Give this one another "
+            f"name with mix.sequences.mixture, or remove the old one: `codemill vacuum --mixture {mixture} --yes`"
+        )
+
+
+def tokenizer_of(tables: Tables, name: str, phase: Phase) -> tuple[str, str, np.dtype]:
+    """JSON, hash, and the type by which its tokens travel. Raises `CodemillError` where it is not there, or lacks what the phase needs."""
+    found = tables[TOKENIZERS].where(F.col("name") == name).select("tokenizer_json", "tokenizer_sha256", "vocabulary_size").first()
     if found is None:
         raise CodemillError(f"mix/tokenizers has no tokenizer {name!r}. `codemill mix.tokenizer --name {name}` trains one")
     if phase.fim_rate:
@@ -143,7 +161,7 @@ def tokenizer_of(tables: Tables, name: str, phase: Phase) -> tuple[str, str]:
             marks_of(load(found.tokenizer_json))
         except TokenizerError as error:
             raise CodemillError(str(error)) from error
-    return found.tokenizer_json, found.tokenizer_sha256
+    return found.tokenizer_json, found.tokenizer_sha256, token_type(found.vocabulary_size)
 
 
 JOB = Job(

@@ -1,7 +1,7 @@
 """Exports the sequences as shards: Parquet files with a manifest and the tokenizer, all that a trainer reads.
 
 Reads   mix/sequences, mix/manifest, mix/tokenizers
-Writes  LAKE/mix/shards/, or LAKE/mix/shards-NAME/ of a mixture that has a name of its own
+Writes  LAKE/mix/shards/, or LAKE/mix/shards-NAME/ of another profile's mixture or one with a name of its own (jobs/mix/mixtures.py)
 """
 
 from collections.abc import Iterable, Iterator

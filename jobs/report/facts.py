@@ -84,6 +84,6 @@ def collect(lake_path: str) -> ReportFacts:
         rejects=collect_rejects(tables),
         tokens=collect_tokens(tables, policy),
         mixtures=collect_mixtures(tables),
-        shards=collect_shards(tables),
+        shards=collect_shards(tables, policy),
         probe=collect_probe(tables),
     )

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from jobs.report.languages import SHOWN_LANGUAGES
 from jobs.report.tables import LakeTables, Missing
 from schemas.lake import PROBE_METRICS
 
 SHOWN_POINTS = 400
 SHOWN_COMPLETIONS = 6
+UNKNOWN = "unknown"  # the trainer's word
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,15 @@ class ProbeKind:
 
 
 @dataclass(frozen=True)
+class ProbeLanguage:
+    """What is held out of one language, after the last phase."""
+
+    language: str
+    bits_per_byte: float
+    text_bytes: int
+
+
+@dataclass(frozen=True)
 class Middles:
     """Bits per byte of held-out middles: between suffix and prefix, without suffix, in another document. None: `skipped` says why."""
 
@@ -72,6 +83,7 @@ class Probe:
     completions: tuple[tuple[str, str], ...]
     phases: tuple[ProbePhase, ...]
     kinds: tuple[ProbeKind, ...]
+    languages: tuple[ProbeLanguage, ...]
     middles: Middles | None
 
 
@@ -88,6 +100,7 @@ def _probe(metrics: dict[str, Any]) -> Probe:
         completions=tuple((prompt[-500:], text[:2_000]) for prompt, text in list(metrics["completions"].items())[:SHOWN_COMPLETIONS]),
         phases=tuple(_phase(phase) for phase in metrics.get("phases", ())),
         kinds=_kinds(metrics.get("phases", ())),
+        languages=_languages(metrics.get("phases", ())),
         middles=_middles(metrics.get("fim")),
     )
 
@@ -104,6 +117,14 @@ def _kinds(phases: Sequence[dict[str, Any]]) -> tuple[ProbeKind, ...]:
     losses, held_out = phases[-1]["loss_by_kind"], (phases[-1]["held_out"] or {"by_kind": {}})["by_kind"]
     bits = {kind: one["bits_per_byte"] for kind, one in held_out.items()}
     return tuple(ProbeKind(kind, losses.get(kind), bits.get(kind)) for kind in sorted({*losses, *bits}))
+
+
+def _languages(phases: Sequence[dict[str, Any]]) -> tuple[ProbeLanguage, ...]:
+    """Most text first; none where the shards do not say them."""
+    held_out = phases[-1]["held_out"] if phases else None
+    found = (held_out or {}).get("by_language", {})
+    rows = [ProbeLanguage(name, bits["bits_per_byte"], bits["text_bytes"]) for name, bits in found.items() if name != UNKNOWN]
+    return tuple(sorted(rows, key=lambda row: (-row.text_bytes, row.language))[:SHOWN_LANGUAGES])
 
 
 def _middles(fim: dict[str, Any] | None) -> Middles | None:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.mix.mixtures import mixtures_there
 from jobs.report.languages import SHOWN_LANGUAGES
 from jobs.report.tables import LakeTables, Missing
 from jobs.report.verdicts import Policy, of_mixture
 from schemas.lake import SHARDS
 from schemas.mix import MANIFEST
-
-SHARDS_MANIFEST = f"{SHARDS}/manifest.json"
+from udfs.shards import MANIFEST_NAME
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,12 @@ def tokens_of_split(rows: tuple[SplitTokens, ...], split: str) -> int:
     return sum(row.tokens for row in rows if row.split == split)
 
 
-def collect_shards(tables: LakeTables) -> Shards | Missing:
-    manifest = tables.lake.read_json(SHARDS_MANIFEST)
+def collect_shards(tables: LakeTables, policy: Policy | None) -> Shards | Missing:
+    """Those of the policy's mixture."""
+    name = f"{mixtures_there(tables.lake).get(policy.name if policy else '', SHARDS)}/{MANIFEST_NAME}"
+    manifest = tables.lake.read_json(name)
     if manifest is None:
-        return Missing((SHARDS_MANIFEST,))
+        return Missing((name,))
     window = manifest["window"]
     splits = tuple(_split_shards(name, manifest["splits"][name]["shards"], window) for name in sorted(manifest["splits"], reverse=True))
     return Shards(manifest["mixture"], window, manifest["vocabulary_size"], manifest["tokenizer_sha256"], splits)

@@ -27,7 +27,7 @@ from schemas.mix import MANIFEST, SEQUENCES
 @dataclass(frozen=True)
 class ProbeJobParams:
     profile: str = parameter("demo", "whose mixture it trains on")
-    mixture: str = parameter("", "its name, as `mix.shards` was given it; default: the profile's, in mix/shards")
+    mixture: str = parameter("", "its name, as `mix.shards` was given it; default: the profile's")
     continued_mixture: str = parameter("", "the mixture that the second phase trains on; default: that of the first")
     steps: int = parameter(360, "optimizer steps, a twelfth of them in the second phase; fewer where the time does not allow them", least=2)
     seconds_budget: float = parameter(75.0, "seconds of training, a fifth for the second phase", least=1)

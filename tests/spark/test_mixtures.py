@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,20 +11,25 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.assemble.documents import FILE_LAYOUT
+from jobs.cli import main
 from jobs.mix import sequences, shards
+from jobs.mix.card_facts import card_facts
+from jobs.mix.mixtures import mixtures_there
 from jobs.mix.recipes import RECIPES
 from jobs.mix.sequences import SequencesParams
 from jobs.mix.shards import ShardsParams
-from jobs.runtime.errors import CodemillError, CountsError
+from jobs.runtime.errors import CodemillError, CountsError, UsageError
 from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
 from schemas.ingest import CONTENTS
 from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
+from tests.export_cases import contents
 from tests.source_files import standard_library
 from tests.spark.test_sequences import PARAMS, TEXTS, keep, key, packed, put, size
 from tests.spark.test_sequences import lakes as lakes
 from udfs.draws import uniform
 from udfs.mixture import Phase, Share
+from udfs.shards import verify
 
 SECOND = dataclasses.replace(PARAMS, mixture="second", window=20, packing="best_fit")
 
@@ -92,6 +98,49 @@ def test_a_run_that_is_killed_between_two_commits_leaves_a_mixture_that_says_it_
     assert not list(shards.transform(tables, ShardsParams("demo")))
     packed(tables, params)
     assert rows_of(tables, "demo") == rows_of(undisturbed, "demo")
+
+
+def keep_for_both(tables):
+    """The profile demo keeps forty texts, paper the last twenty of them."""
+    keep(tables, TEXTS[:40])
+    rows = [row.asDict() for row in tables[KEPT].collect()]
+    last = [row | {"policy": "paper", "policy_hash": "of paper"} for row in rows if row["candidate"] in set(map(key, TEXTS[20:40]))]
+    put(tables, KEPT, [tuple(row[name] for name in KEPT.names) for row in [*rows, *last]])
+
+
+def test_two_profiles_in_one_lake_have_shards_of_their_own_that_say_whose_they_are(lakes, capsys):
+    tables = lakes[0]
+    keep_for_both(tables)
+    both = {"demo": (PARAMS, "mix/shards", "hash"), "paper": (dataclasses.replace(PARAMS, profile="paper"), "mix/shards-paper", "of paper")}
+    for profile, (params, _, _) in both.items():
+        packed(tables, params)
+        assert not list(shards.transform(tables, ShardsParams(profile)))
+    assert mixtures_there(tables.lake) == {profile: folder for profile, (_, folder, _) in both.items()}
+    for profile, (params, folder, policy_hash) in both.items():
+        facts, manifest = card_facts(tables.lake, folder)
+        assert (manifest.mixture, manifest.policy, manifest.policy_hash) == (profile, profile, policy_hash)
+        assert (facts["mixture"], facts["policy"], facts["policy_hash"], facts["differences"]) == (profile, profile, policy_hash, [])
+        assert sum(row["document_count"] for row in facts["mixed"]) == {"demo": 40, "paper": 20}[profile]
+        assert not sequences.is_changed(tables.lake, params) and not shards.is_changed(tables.lake, ShardsParams(profile))
+    folder = Path(tables.lake.root, "mix/shards")
+    before, rows = contents(folder), rows_of(tables, "demo")
+    assert main(["vacuum", "--lake", tables.lake.root, "--mixture", "paper", "--retention-hours", "0", "--yes", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["folders"] == ["mix/shards-paper"]
+    assert contents(folder) == before and rows_of(tables, "demo") == rows and verify(str(folder)).policy == "demo"
+    assert mixtures_there(tables.lake) == {"demo": "mix/shards"}
+
+
+def test_a_mixture_of_another_policys_documents_is_never_replaced(lakes):
+    tables = lakes[0]
+    keep_for_both(tables)
+    packed(tables, SECOND)
+    before = rows_of(tables, "second")
+    of_paper = dataclasses.replace(SECOND, profile="paper")
+    with pytest.raises(CodemillError, match="'second' is made of what the policy 'demo' keeps; found profile=paper"):
+        packed(tables, of_paper)
+    assert rows_of(tables, "second") == before
+    with pytest.raises(UsageError, match="the mixture of the profile demo, which"):
+        dataclasses.replace(of_paper, mixture="demo").phase()
 
 
 def documents_of_the_library():

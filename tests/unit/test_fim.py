@@ -1,3 +1,4 @@
+import re
 import sysconfig
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udfs.draws import uniform
-from udfs.fim import CUT_SEEDS, Marks, encode_documents, marks_of, parts_of
+from udfs.fim import CUT_SEEDS, Marks, encode_documents, marks_of, outside, parts_of
 from udfs.tokenizer import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, SPECIAL_TOKENS, Tokenizer, TokenizerError, load, train
 
 LIBRARY = Path(sysconfig.get_paths()["stdlib"])
@@ -42,6 +43,16 @@ def test_nothing_that_looks_like_a_special_token_is_cut(text: str, first: float,
     if parts is not None:
         for name in SPECIAL_TOKENS:
             assert text.count(name) == sum(part.count(name) for part in (parts.prefix, parts.middle, parts.suffix))
+
+
+@given(TEXTS.filter(bool), st.data())
+def test_a_place_inside_of_what_looks_like_a_special_token_moves_to_its_start_and_no_other_moves(text: str, data: st.DataObject) -> None:
+    """The oracle looks at the whole text."""
+    place = data.draw(st.integers(0, len(text)))
+    names = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
+    around = [found.start() for found in names.finditer(text) if found.start() < place < found.end()]
+    assert outside(text, place) == (around[0] if around else place)
+    assert all(name.rfind("<") == 0 for name in SPECIAL_TOKENS)
 
 
 @given(st.text(alphabet="abc", max_size=8), DRAWS, DRAWS)

@@ -13,7 +13,7 @@ from deltalake import write_deltalake
 from jobs.report.examples import EXAMPLES_PER_REASON, KEPT_EXAMPLES
 from jobs.report.facts import ReportFacts, collect
 from jobs.report.funnel import SIZE_BOUNDS_BYTES
-from jobs.report.probe import ProbeKind
+from jobs.report.probe import ProbeKind, ProbeLanguage
 from jobs.report.runs import JobRun
 from jobs.report.tables import Missing
 from schemas import ALL_TABLES
@@ -283,4 +283,5 @@ def test_a_long_curve_is_thinned_and_a_loss_that_is_no_number_left_out(tmp_path:
         ("continued", 256, 2.875),
     ]
     assert probe.kinds == (ProbeKind("commit", None, 2.875), ProbeKind("file", 2.5, 2.875))
+    assert probe.languages == (ProbeLanguage("Python", 2.75, 25_000), ProbeLanguage("C", 2.875, 5_000))
     assert probe.middles is not None and probe.middles.without_suffix == 2.75

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, trainers
 
-from udfs import tokenizer as subject
-from udfs.tokenizer import LONGEST_TOKEN, PIECE_CHARS, SPECIAL_TOKENS, Tokenizer, TokenizerError, encode, load, pieces, train
+from udfs import text_pieces as subject
+from udfs.text_pieces import PIECE_CHARS, SAFE_CUT, pieces
+from udfs.tokenizer import LONGEST_TOKEN, SPECIAL_TOKENS, Tokenizer, TokenizerError, encode, load, train
 
 LIBRARY = Path(sysconfig.get_paths()["stdlib"])
 SOURCES = sorted(path for name in ("json", "email", "asyncio") for path in (LIBRARY / name).glob("*.py"))
@@ -137,7 +138,7 @@ def test_long_text_cut_into_pieces_has_the_ids_of_the_whole(
 @settings(max_examples=100, deadline=None)
 @given(st.text(alphabet=" \n\t\r\u3000ab1(é\x1c\x85", max_size=400))
 def test_pieces_join_to_the_text_and_change_no_id_where_there_is_a_safe_cut(trained: Tokenizer, users: Tokenizer, text: str) -> None:
-    found = list(subject._SAFE_CUT.finditer(text))
+    found = list(SAFE_CUT.finditer(text))
     for cut in found:
         left, right = text[: cut.start()], text[cut.start() :]
         for tokenizer in (trained, users):
