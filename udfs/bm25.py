@@ -41,14 +41,24 @@ def _counted(text: str) -> Counter[str]:
 
 
 def changed_terms(counts: Counter[str], old: str, new: str) -> Counter[str]:
-    """The terms of a file whose text was `old` and is `new`, from those it had: no term crosses a line, so the lines between the first that
-    differs and the last are enough."""
+    """The terms of a file whose text was `old` and is `new`, from those it had: no term crosses a line, so the lines that one of them has
+    more often than the other are enough. The lines before the first that differs, and after the last, are not even looked at."""
     start = _same_lines(old, new)
     end = _same_lines(old[start:], new[start:], from_end=True)
+    before = Counter(old[start : len(old) - end].split("\n"))
+    after = Counter(new[start : len(new) - end].split("\n"))
     found = counts.copy()
-    found.subtract(_counted(old[start : len(old) - end]))
-    found.update(_counted(new[start : len(new) - end]))
-    return Counter({term: count for term, count in found.items() if count})
+    for term, count in _counted(_text_of(after.items() - before.items())).items():
+        found[term] += count
+    for term, count in _counted(_text_of(before.items() - after.items())).items():
+        found[term] -= count
+        if not found[term]:
+            del found[term]
+    return found
+
+
+def _text_of(lines: Iterable[tuple[str, int]]) -> str:
+    return "\n".join(line for line, count in lines for _ in range(count))
 
 
 def _same_lines(one: str, other: str, from_end: bool = False) -> int:
@@ -90,8 +100,10 @@ class Index:
         old: Counter[str] = self._counts.get(name, Counter())
         for term in old.keys() - counts.keys():
             self._forget(term, name)
-        for term, count in counts.items() - old.items():
-            self._postings.setdefault(term, {})[name] = count
+        known = old.get
+        for term, count in counts.items():
+            if known(term) != count:
+                self._postings.setdefault(term, {})[name] = count
         self._counts[name] = counts
         self.entries += len(counts) - len(old)
         self._total += counts.total() - self._lengths.get(name, 0)
@@ -116,16 +128,23 @@ class Index:
         found: dict[str, float] = {}
         count = len(self._lengths)
         mean = self._total / count if count else 0.0
+        norms: dict[str, float] = {}
         for term in dict.fromkeys(query):
-            postings = self._postings.get(term)
-            if not postings:
-                continue
+            postings = self._postings.get(term, {})
             idf = math.log(1 + (count - len(postings) + 0.5) / (len(postings) + 0.5))
             for name, tf in postings.items():
-                norm = K1 * (1 - B + B * self._lengths[name] / mean)
-                found[name] = found.get(name, 0.0) + idf * tf / (tf + norm)
+                norm = norms.get(name)
+                if norm is None:
+                    norm = norms[name] = K1 * (1 - B + B * self._lengths[name] / mean)
+                    found[name] = idf * tf / (tf + norm)
+                else:
+                    found[name] += idf * tf / (tf + norm)
         return found
 
     def search(self, query: Iterable[str], most: int) -> list[tuple[str, float]]:
         """The best documents, best first; of equal ones the first by name."""
-        return sorted(self.scores(query).items(), key=lambda item: (-item[1], item[0]))[:most]
+        found = list(self.scores(query).items())
+        if len(found) > most > 0:  # cheaper than to sort them all by name too
+            least = sorted(score for _, score in found)[-most]
+            found = [item for item in found if item[1] >= least]
+        return sorted(found, key=lambda item: (-item[1], item[0]))[:most]

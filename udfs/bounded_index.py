@@ -15,6 +15,7 @@ from udfs.commits import is_vendored_or_data
 from udfs.draws import uniform
 
 SEED = "commit index"
+FEW = 8  # changed files that are taken in before the bound is looked at
 Place = tuple[bool, float, str]
 TermsOf = Callable[[str], Counter[str] | None]
 
@@ -46,20 +47,24 @@ class BoundedIndex:
         for path in gone:
             self.index.remove(path)
             self._forget(path)
+        if self._edge is None and len(changed) <= FEW:  # the most commits; there is room, so their order is nothing to ask for
+            for path in changed:
+                self._put(path, terms_of)
+            self._shrink(files)
+            return
         for place in sorted(places_of(changed)):
             self._remember(place)
             if self._edge is None or place < self._edge:
-                self._put(place, terms_of)
-                if self.index.entries > self._most:
-                    self._shrink(files)
+                self._put(place[2], terms_of)
+                self._shrink(files)
         self._grow(terms_of)
 
-    def _put(self, place: Place, terms_of: TermsOf) -> None:
-        counts = terms_of(place[2])
+    def _put(self, path: str, terms_of: TermsOf) -> None:
+        counts = terms_of(path)
         if counts is None:
-            self.index.remove(place[2])
+            self.index.remove(path)
         else:
-            self.index.add(place[2], counts)
+            self.index.add(path, counts)
 
     def _remember(self, place: Place) -> None:
         if self._edge is not None:
@@ -78,7 +83,9 @@ class BoundedIndex:
             self._edge = self._order[at] if at < len(self._order) else None
 
     def _shrink(self, files: Mapping[str, object]) -> None:
-        """Leaves out the last that takes part until the rest fits."""
+        """Leaves out the last that takes part until the rest fits; nothing where all fit."""
+        if self.index.entries <= self._most:
+            return
         if self._edge is None:
             self._order = sorted(places_of(list(files)))
         at = len(self._order) if self._edge is None else bisect_left(self._order, self._edge)

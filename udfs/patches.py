@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 VERSION = 1
@@ -42,42 +42,42 @@ class FilePatch:
 def file_patches(patch: bytes) -> Iterator[FilePatch]:
     """A line of a hunk begins with `+`, `-` or `\\`, so a head is known by its first word even inside a diff of diffs."""
     found: FilePatch | None = None
+    hunk: Hunk | None = None
     for line in patch.split(b"\n"):
-        if line.startswith(b"diff --git "):
+        mark = line[:1] if hunk else b""  # before the first hunk there are `---` and `+++`
+        if hunk and mark == b"+":
+            hunk.added.append(line[1:])
+        elif hunk and mark == b"-":
+            hunk.removed.append(line[1:])
+        elif hunk and mark == b"\\":  # of the side that came last
+            hunk.is_end_cut[1 if hunk.added else 0] = True
+        elif line.startswith(b"diff --git "):
             if found:
                 yield found
-            found = FilePatch([line])
-        elif not found:
-            continue
-        elif line.startswith(b"@@ "):
-            found.hunks.append(Hunk(int(line.split(b" ")[1][1:].split(b",")[0])))
-        elif not found.hunks:
+            found, hunk = FilePatch([line]), None
+        elif found and line.startswith(b"@@ "):
+            hunk = Hunk(int(line.split(b" ")[1][1:].split(b",")[0]))
+            found.hunks.append(hunk)
+        elif found and not hunk:
             found.head.append(line)
-        elif line.startswith(b"-"):
-            found.hunks[-1].removed.append(line[1:])
-        elif line.startswith(b"+"):
-            found.hunks[-1].added.append(line[1:])
-        elif line.startswith(b"\\"):  # of the side that came last
-            found.hunks[-1].is_end_cut[1 if found.hunks[-1].added else 0] = True
     if found:
         yield found
 
 
-def changes_only_space(patch: bytes) -> bool:
+def changes_only_space(files: Sequence[FilePatch]) -> bool:
     """Whether every place that loses or gets lines has, white space aside, the same text there.
 
     Where a line's indentation means something (by the path's ending), it is kept, and with it the lines.
     """
-    places = [(one, hunk) for one in file_patches(patch) for hunk in one.hunks]
+    places = [(one, hunk) for one in files for hunk in one.hunks]
     return bool(places) and all(_without_space(one, hunk.removed) == _without_space(one, hunk.added) for one, hunk in places)
 
 
-def may_be_formatting(patch: bytes) -> bool:
+def may_be_formatting(files: Sequence[FilePatch]) -> bool:
     """Whether the patch takes and gives the same characters in any order, but for white space, commas, semicolons, brackets and quotes.
 
     A cheap question before files are parsed: a formatter moves and wraps text, and adds or removes these.
     """
-    files = list(file_patches(patch))
     return bool(files) and all(one.hunks and _letters(one, "removed") == _letters(one, "added") for one in files)
 
 
@@ -92,17 +92,17 @@ def _without_space(one: FilePatch, lines: list[bytes]) -> bytes:
     return b"\n".join(indent + text for indent, text in parts if text)
 
 
-def identity(patch: bytes) -> str | None:
+def identity(files: Sequence[FilePatch]) -> str | None:
     """A name that survives rebasing: of the paths and of what is lost and got there, white space aside, and not of places or blobs.
 
     32 hex digits; None for a patch without a line, whose files git calls binary or only moved. As `git patch-id` has it, but over lines of
     each side by themselves, so that the cutting of a change into hunks does not matter.
     """
-    files = [one for one in file_patches(patch) if one.hunks]
-    if not files:
+    names = sorted(_name(one) for one in files if one.hunks)
+    if not names:
         return None
     digest = hashlib.sha256()
-    for name in sorted(_name(one) for one in files):
+    for name in names:
         digest.update(name)
     return digest.hexdigest()[:32]
 

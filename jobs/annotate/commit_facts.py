@@ -87,7 +87,7 @@ def facts(lake: Lake, rows: list[dict[str, Any]], max_patch_bytes: int) -> pa.Re
             for commit, patch in read_patches(repository, list(left), max_patch_bytes):
                 row = left.pop(commit)
                 found.append(facts_of(row, patch))
-                if patch and not found[-1]["flags"] and patches.may_be_formatting(patch):
+                if patch and not found[-1]["flags"] and patches.may_be_formatting(list(patches.file_patches(patch))):
                     asked[len(found) - 1] = versions_of(row, blobs)
             for place in same_trees(asked):
                 found[place]["flags"] = ["formatting_only"]
@@ -110,11 +110,12 @@ def versions_of(row: dict[str, Any], blobs: Blobs) -> list[FileVersions]:
 
 def facts_of(row: dict[str, Any], patch: bytes | None) -> dict[str, Any]:
     changes = [ChangedPath(**{name: change[name] for name in _FIELDS}) for change in row["changes"]]
+    files = list(patches.file_patches(patch or b""))
     flags = set(flags_of_facts(len(row["parents"]), row["is_bot"], row["message"], changes, row["change_count"]))
     if patch is None or row["flaw"] == "unreadable":
         flags.add("unreadable")
     else:
-        flags |= {"formatting_only"} if patches.changes_only_space(patch) else set()
+        flags |= {"formatting_only"} if patches.changes_only_space(files) else set()
         flags |= {"secret"} if has_secret(patch) else set()
     assert flags <= FLAGS.keys()
     return {
@@ -122,7 +123,7 @@ def facts_of(row: dict[str, Any], patch: bytes | None) -> dict[str, Any]:
         "commit": row["commit"],
         "version": row["version"],
         "flags": sorted(flags),
-        "patch_hash": None if patch is None else patches.identity(patch),
+        "patch_hash": patches.identity(files),
         "patch_bytes": None if patch is None else len(patch),
     }
 

@@ -5,8 +5,10 @@ compared with its first parent. One `git log` serves a whole range of commits; w
 that it ended at gets a flaw, and git is started again after it.
 """
 
+import os
 import re
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from jobs.sources.source import SourceError
 
 MAX_CHANGES = 10_000  # of a commit that are listed; `change_count` has them all
 MAX_MESSAGE_BYTES = 1 << 20
+READ_BYTES = 1 << 20
 FLAWS = {
     "unreadable": "an object of it is corrupt or missing",
     "many_changes": f"more than {MAX_CHANGES:,} paths, of which that many are listed",
@@ -31,6 +34,7 @@ _DIFF = (
     "--diff-merges=first-parent", "--root", "--no-abbrev", "--find-renames", "--no-ext-diff", "--no-textconv", "--no-color",
     "--no-show-signature", "--no-notes", "--no-decorate",
 )  # fmt: skip
+_HEAD_BYTES = 100  # the line before a patch is no longer
 _HASH = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _NO_BLOB = re.compile(r"0+")
 
@@ -230,20 +234,36 @@ def _patches(repository: Quarantine, ids: list[str], most_bytes: int) -> Iterato
     given = "".join(f"{one}\n" for one in ids).encode()
     layout = ("--format=%x00%H%x00", "--patch", "--unified=0", "--full-index", "--binary")
     with repository.stream("log", "--no-walk=unsorted", "--stdin", *layout[:-1], *_DIFF, stdin=given) as process:
-        held: tuple[str, list[bytes]] | None = None
+        held: list[bytes] = []  # of the commit that is being read; no more than its head where it is too long
         size = 0
-        for line in split(process, b"\n"):
-            if line.startswith(b"\0"):
-                if held:
-                    yield held[0], _joined(held[1], size, most_bytes)
-                held, size = (line.strip(b"\0").decode(), []), 0
-            elif held:
-                size += len(line) + 1
-                if size <= most_bytes:
-                    held[1].append(line)
+        for is_new, part in _parts(process, b"\n\0"):
+            if is_new and held:
+                yield _patch(held, size, most_bytes)
+            held, size = ([], 0) if is_new else (held, size)
+            held.append(part)
+            size += len(part)
+            if size > most_bytes + _HEAD_BYTES:
+                held = [b"".join(held)[:_HEAD_BYTES]]
         if held and not process.wait():
-            yield held[0], _joined(held[1], size, most_bytes)
+            yield _patch(held, size, most_bytes)
 
 
-def _joined(lines: list[bytes], size: int, most_bytes: int) -> bytes | None:
-    return None if size > most_bytes else b"\n".join(lines)
+def _parts(process: subprocess.Popen[bytes], separator: bytes) -> Iterator[tuple[bool, bytes]]:
+    """What a process prints after the first separator, which may lack its line feed there, READ_BYTES at a time: whether a part begins
+    after a separator, and the part. The line feed at the very end is left out."""
+    assert process.stdout
+    rest = b"\n"
+    has_begun = False
+    while chunk := os.read(process.stdout.fileno(), READ_BYTES):
+        first, *others = (rest + chunk.removesuffix(b"\n")).split(separator)
+        rest = b"\n" if chunk.endswith(b"\n") else b""  # a separator may go on in the next
+        if has_begun and first:
+            yield False, first
+        for part in others:
+            has_begun = True
+            yield True, part
+
+
+def _patch(held: list[bytes], size: int, most_bytes: int) -> tuple[str, bytes | None]:
+    commit, _, patch = b"".join(held).partition(b"\0")
+    return commit.decode(), patch[1:] if size - len(commit) - 1 <= most_bytes else None

@@ -50,6 +50,15 @@ def test_the_best_come_first_and_of_equal_ones_the_first_by_name() -> None:
     assert index.search(["absent"], 5) == [] == Index().search(["x"], 5)
 
 
+@given(st.lists(st.sampled_from(["a", "a b", "b", "a a", "c"]), max_size=30), st.integers(0, 40))
+def test_a_search_gives_the_first_of_all_in_their_order(texts: list[str], most: int) -> None:
+    index = Index()
+    for number, text in enumerate(texts):
+        index.add(f"f{number * 7 % 30}", Counter(text.split()))
+    whole = sorted(index.scores(["a", "b"]).items(), key=lambda item: (-item[1], item[0]))
+    assert index.search(["a", "b"], most) == whole[:most]
+
+
 def test_what_is_removed_leaves_nothing() -> None:
     index = Index()
     index.add("a", Counter(["x", "y"]))

@@ -81,7 +81,11 @@ def test_bots_are_known_by_name_or_address(name: str, email: str, expected: bool
         (b"+key = 'AKIA" + b"A1" * 8 + b"'\n", True),
         (b"-key = 'AKIA" + b"A1" * 8 + b"'\n", False),
         (b"+-----BEGIN RSA PRIVATE KEY-----\n", True),
-        (b"+token: ghp_" + b"a1" * 18 + b"\n", True),
+        *((b"+token: gh%c_%b\n" % (letter, b"a1" * 18), True) for letter in b"pousr"),
+        (b"+slack = 'xoxb-0123456789'\n", True),
+        (b"+maps = 'AIza%b'\n" % (b"Xy-0_" * 7), True),
+        (b"+pay('sk_live_%b')\n" % (b"a1" * 12), True),
+        (b"+jwt = eyJ%b.eyJ%b.%b\n" % ((b"abc12" * 3,) * 3), True),
         (b"+key = os.environ['API_KEY']\n", False),
     ],
 )

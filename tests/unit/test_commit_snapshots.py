@@ -18,6 +18,7 @@ from jobs.sources.history import commit_ids, open_bundle, read_commits
 from jobs.sources.snapshots import open_blobs, tree_changes, trees_of
 from jobs.sources.source import SourceError
 from tests.git_history import History
+from udfs import bounded_index
 from udfs.bm25 import Index, file_terms
 from udfs.bounded_index import BoundedIndex, places_of
 from udfs.directories import Directories, cut_to
@@ -123,9 +124,16 @@ def test_a_tree_that_is_not_there_costs_the_commits_whose_snapshot_has_it(tmp_pa
     assert [row["reason"] for row in found] == [None, "unreadable", "unreadable", "unreadable", None]
 
 
+@pytest.mark.parametrize("few", [0, 8])
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 12)), max_size=30), st.integers(0, 30))
-def test_a_bounded_index_holds_as_many_files_as_fit_in_their_order(changes, most):
+def test_a_bounded_index_holds_as_many_files_as_fit_in_their_order(few, changes, most):
     """An oracle that knows the last snapshot alone: files in order until one does not fit. 0 is a file that is gone, 12 no text."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bounded_index, "FEW", few)
+        assert_it_holds_as_many_as_fit(changes, most)
+
+
+def assert_it_holds_as_many_as_fit(changes, most):
     bounded, files, looked = BoundedIndex(most), {}, Counter()
 
     def terms_of(path):

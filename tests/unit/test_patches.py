@@ -5,13 +5,17 @@ from pathlib import Path
 import pytest
 
 from tests.git_history import History
-from udfs.patches import changes_only_space, file_patches, identity
+from udfs.patches import FilePatch, changes_only_space, file_patches, identity
 
 TEXT = "".join(f"def f{n}():\n    return {n}\n\n\n" for n in range(20))
 
 
 def patch_of(repository: History, commit: str = "HEAD") -> bytes:
     return repository.git("log", "-1", "--format=", "--patch", "--unified=0", "--full-index", commit).encode()
+
+
+def files_of(repository: History, commit: str = "HEAD") -> list[FilePatch]:
+    return list(file_patches(patch_of(repository, commit)))
 
 
 @pytest.fixture
@@ -45,21 +49,21 @@ def test_a_cherry_pick_elsewhere_has_the_same_name(repository: History) -> None:
     repository.git("checkout", "-q", "other")
     repository.git("cherry-pick", change)
     assert repository.git("rev-parse", "HEAD") != change
-    assert identity(patch_of(repository)) == identity(patch_of(repository, change))
+    assert identity(files_of(repository)) == identity(files_of(repository, change))
 
 
 def test_another_change_or_another_path_has_another_name(repository: History) -> None:
-    names = {identity(patch_of(repository))}
+    names = {identity(files_of(repository))}
     for message, files in (("one", {"b.c": "int a;\nlong b;\n"}), ("two", {"c.c": "long b;\n"}), ("three", {"b.c": "int a;\nint b;\n"})):
         repository.commit(message, files)
-        names.add(identity(patch_of(repository)))
+        names.add(identity(files_of(repository)))
     assert len(names) == 4 and None not in names
 
 
 def test_what_changes_no_line_has_no_name(repository: History) -> None:
     repository.git("mv", "b.c", "c.c")
     repository.commit("move")
-    assert identity(patch_of(repository)) is None and not changes_only_space(patch_of(repository))
+    assert identity(files_of(repository)) is None and not changes_only_space(files_of(repository))
 
 
 @pytest.mark.parametrize(
@@ -79,4 +83,4 @@ def test_white_space_alone_is_seen_and_indentation_counts_where_it_means_somethi
     repository: History, files: dict[str, str | bytes | None], expected: bool
 ) -> None:
     repository.commit("change", files)
-    assert changes_only_space(patch_of(repository)) is expected
+    assert changes_only_space(files_of(repository)) is expected

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udfs.grammars import load_grammar
-from udfs.patches import may_be_formatting
+from udfs.patches import file_patches, may_be_formatting
 from udfs.same_trees import FileVersions, is_same, same_trees
 
 SAME = [
@@ -70,5 +70,5 @@ def test_a_commit_is_the_same_if_all_its_files_are():
 )
 def test_a_patch_is_asked_first_whether_its_characters_are_the_same(removed, added, expected):
     patch = f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-{removed}\n+{added}\n"
-    assert may_be_formatting(patch.encode()) is expected
-    assert not may_be_formatting(b"") and not may_be_formatting(b"diff --git a/x b/x\nrename from x\n")
+    assert may_be_formatting(list(file_patches(patch.encode()))) is expected
+    assert not may_be_formatting([]) and not may_be_formatting(list(file_patches(b"diff --git a/x b/x\nrename from x\n")))

@@ -125,6 +125,23 @@ def test_patches_are_those_of_git_and_large_ones_are_left_out(repository: Histor
     assert last is not None and b"@@ -3 +3 @@\n-3\n+33" in last and b" 1" not in last.split(b"\n")
 
 
+@pytest.mark.parametrize("most_bytes", [1 << 20, 9100, 300])
+def test_patches_do_not_depend_on_how_much_is_read_at_once(repository: History, tmp_path: Path, monkeypatch, most_bytes: int) -> None:
+    repository.commit("a text that has NUL late", {"a.txt": "x" * 9000 + "\n\0" + "1" * 40 + "\0\n\0"})
+    repository.commit("nothing")
+    repository.commit("NUL at the start of lines", {"a.txt": "x" * 9000 + "\n\0\n\0\n", "b.py": "1"})
+    ids = repository.git("rev-list", "--reverse", "HEAD").split()
+    options = ["-1", "--format=", "--patch", "--unified=0", "--full-index", "--binary", "--root"]
+    whole = {one: repository.git("log", *options, one).encode() for one in ids}
+    with open_bundle(bundled(repository, tmp_path)) as found:
+        for size in (1, 2, 7, 1000, 1 << 20):
+            monkeypatch.setattr(history, "READ_BYTES", size)
+            patches = dict(read_patches(found, ids, most_bytes))
+            assert list(patches) == ids
+            assert all(patch is None or patch.strip() == whole[one] for one, patch in patches.items())
+            assert {one for one, patch in patches.items() if patch is None} == {one for one in ids if len(whole[one]) + 2 > most_bytes}
+
+
 def test_what_goes_on_from_what_was_read_is_known(repository: History, tmp_path: Path) -> None:
     first, second = (repository.commit(f"commit {n}", {"a.py": f"{n}\n"}) for n in range(2))
     with open_bundle(bundled(repository, tmp_path)) as found:
