@@ -4,7 +4,9 @@ Kernels are compiled at their first call (about a second each) and read from a c
 user's cache folder where the module came in a zip; an executor's user often has no home, and then every process compiles for itself.
 """
 
+import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Any, TypeVar
 
 import numba
 
+SOURCES = Path(__file__).parent
+USER_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba"
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
@@ -23,9 +27,26 @@ def compiled(kernel: Kernel) -> Kernel:
 
 def _can_cache() -> bool:
     """Whether Numba will find a place for its cache: it raises where it does not."""
-    beside = Path(__file__).parent / "__pycache__"
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba"
-    return any(_is_writable(place) for place in ([beside, user] if Path(__file__).exists() else [user]))
+    if not SOURCES.is_dir():  # in a zip, which is as old as the youngest module in it
+        return _is_writable(USER_CACHE)
+    place = next((place for place in (SOURCES / "__pycache__", USER_CACHE) if _is_writable(place)), None)
+    if place is None:
+        return False
+    # Numba looks at the time of a kernel's own module, and not at the modules whose functions and constants are compiled into it.
+    folder = place / f"kernels-{sources_hash()}"
+    if not folder.exists():
+        for old in place.glob("kernels-*"):
+            shutil.rmtree(old, ignore_errors=True)
+    numba.config.CACHE_DIR = str(folder)
+    return True
+
+
+def sources_hash() -> str:
+    """Changes with any module beside this one."""
+    found = hashlib.sha256()
+    for path in sorted(SOURCES.glob("*.py")):
+        found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()[:16]
 
 
 def _is_writable(folder: Path) -> bool:
