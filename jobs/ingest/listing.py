@@ -23,7 +23,7 @@ from schemas.lake import Lake
 LISTED = pa.schema(
     [
         ("source", pa.string()),
-        ("label", pa.string()),
+        ("origin", pa.string()),
         ("payload", pa.binary()),
         ("entry_count", pa.int64()),
         ("size_bytes", pa.int64()),
@@ -81,7 +81,7 @@ def unit_row(text: str, unit: Unit) -> dict[str, Any]:
 def reject_row(source: Source, reject: Reject) -> dict[str, Any]:
     row = {
         "source": source.to_json(),
-        "label": source.label,
+        "origin": source.label,
         "reject_source": reject.source,
         "locator": reject.locator,
         "reason": reject.reason,
