@@ -69,7 +69,7 @@ def write_lake(tables: Tables, size: int) -> None:
         key = hashlib.sha256(raw).hexdigest()
         contents.append({"content_sha256": key, "text": text, "size_bytes": len(raw)})
         one = {"repository": "r", "path": f"m{number}.py", "content_sha256": key, "raw_sha256": key, "encoding": "utf-8"}
-        files.append(one | {"size_bytes": len(raw), "language": "Python"})
+        files.append(one | {"size_bytes": len(raw), "language": "Python", "origin": "r"})
         kept.append(common | {"kind": "file", "candidate": key, "size_bytes": len(raw)})
     for table, rows in ((CONTENTS, contents), (FILES, files), (KEPT, kept)):
         arrow = pa.Table.from_pylist([{name: row.get(name) for name in table.names} for row in rows], table.arrow_schema)

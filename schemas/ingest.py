@@ -38,6 +38,7 @@ FILES = Table(
         Column("encoding", pa.string(), "what the bytes were decoded from: utf-8, utf-8-sig, utf-16-le, utf-16-be, ..."),
         Column("size_bytes", pa.int64(), "of the raw bytes"),
         Column("language", pa.string(), "one of the report's 89, by path and shebang; null where none fits", True),
+        Column("origin", pa.string(), "source that it was read from, key of bookkeeping/fingerprints: tables may share a repository"),
     ),
     key=("repository", "path"),
 )
@@ -63,6 +64,7 @@ REJECTS = Table(
         Column("reason", pa.string(), "one word of a fixed set: binary, too_large, symlink, submodule, lfs_pointer, corrupt, ..."),
         Column("detail", pa.string(), "what was found, for a person"),
         Column("size_bytes", pa.int64(), "where it is known", True),
+        Column("origin", pa.string(), "source that was being read, key of bookkeeping/fingerprints"),
     ),
     key=("source", "locator"),
 )
@@ -153,7 +155,13 @@ FINGERPRINTS = Table(
     meaning="by what an unchanged source is recognised and skipped; not data: a lake without it gives the same tables, later",
     columns=(
         Column("source", pa.string(), "the source as it was named"),
-        Column("fingerprint", pa.string(), "hash of the commit, or of paths, sizes and times, and of the reader's version and options"),
+        Column(
+            "fingerprint",
+            pa.string(),
+            "hash of the commit, or of paths, sizes and times, and of the reader's version and options; empty while it is read, and where "
+            "it has to be read again",
+        ),
+        Column("location", pa.string(), "where it lay: an absolute path or an address"),
     ),
     key=("source",),
 )

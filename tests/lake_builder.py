@@ -81,7 +81,8 @@ def _ingest(lake: LakeRows, files: Sequence[SourceFile]) -> dict[str, str]:
         else:
             detail = "holds NUL bytes"
         if reason:
-            lake.add("ingest/rejects", source=file.repository, locator=file.path, reason=reason, detail=detail, size_bytes=len(file.data))
+            named = {"source": file.repository, "locator": file.path, "origin": file.repository}
+            lake.add("ingest/rejects", **named, reason=reason, detail=detail, size_bytes=len(file.data))
             continue
         key = hashlib.sha256(text.encode()).hexdigest()
         if key not in texts:
@@ -96,6 +97,7 @@ def _ingest(lake: LakeRows, files: Sequence[SourceFile]) -> dict[str, str]:
             encoding="utf-8",
             size_bytes=len(file.data),
             language=LANGUAGES.get(Path(file.path).suffix),
+            origin=file.repository,
         )
     for repository in sorted({file.repository for file in files}):
         held = [row for row in lake.rows["ingest/files"] if row["repository"] == repository]

@@ -6,6 +6,7 @@ that names one repository, what is known of the repository (`facts` set, JSON).
 
 import dataclasses
 import errno
+import hashlib
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -22,7 +23,7 @@ from schemas.lake import BUNDLES, Lake
 LISTED = pa.schema(
     [
         ("source", pa.string()),
-        ("label", pa.string()),
+        ("origin", pa.string()),
         ("payload", pa.binary()),
         ("entry_count", pa.int64()),
         ("size_bytes", pa.int64()),
@@ -35,7 +36,8 @@ LISTED = pa.schema(
     ]
 )
 UNREADABLE = "unreadable"
-HISTORY = ".git"  # locator of a history that cannot be kept; no file has this path
+HISTORY = ".git"  # locator of a history that cannot be kept; git makes no file of this path
+MAX_NAME_BYTES = 200  # of a folder; file systems take 255, and a name is put before it while a bundle is written
 ROWS = 64  # a listed row holds a unit's payload, some hundred kilobytes
 
 
@@ -79,13 +81,22 @@ def unit_row(text: str, unit: Unit) -> dict[str, Any]:
 def reject_row(source: Source, reject: Reject) -> dict[str, Any]:
     row = {
         "source": source.to_json(),
-        "label": source.label,
+        "origin": source.label,
         "reject_source": reject.source,
         "locator": reject.locator,
         "reason": reject.reason,
         "detail": reject.detail,
     }
     return {**row, "size_bytes": reject.size_bytes}
+
+
+def folder_name(repository: str) -> str:
+    """A name that every file system takes: a long one ends in its hash."""
+    name = repository.replace("/", "_").replace(":", "_")
+    raw = name.encode()
+    if len(raw) <= MAX_NAME_BYTES:
+        return name
+    return f"{raw[: MAX_NAME_BYTES - 17].decode(errors='ignore')}-{hashlib.sha256(repository.encode()).hexdigest()[:16]}"
 
 
 def keep_history(source: Source, commit: str | None, lake: Lake) -> str | None:
@@ -95,7 +106,7 @@ def keep_history(source: Source, commit: str | None, lake: Lake) -> str | None:
     """
     if commit is None:
         return None
-    name = f"{BUNDLES}/{source.repository.replace('/', '_').replace(':', '_')}/{commit}.bundle"
+    name = f"{BUNDLES}/{folder_name(source.repository)}/{commit}.bundle"
     filesystem, root = lake.filesystem()
     if lake.is_local:
         return name if sources.keep_history(source, Path(root) / name) else None

@@ -5,7 +5,7 @@ Writes  ingest/contents, then ingest/pages, ingest/rejects, bookkeeping/fingerpr
 
 Archives that did not change are skipped. The others are cut into ranges, which tasks read: each response becomes a page, whose text is put
 aside in staging, or a reject; then new texts are written where they stay, as ingest.files does it. The pages of an archive are replaced
-when it, or what makes text of pages, has changed. An archive's fingerprint comes last, so that a killed run is read again.
+when it, or what makes text of pages, has changed. An archive's fingerprint goes first and comes last, so that a killed run is read again.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from jobs.ingest.fingerprints import Known, beginning, changed, known_sources, written
 from jobs.ingest.listing import UNREADABLE
 from jobs.ingest.page_reading import PAGE_ENTRIES, Limits, read_archives, reject
 from jobs.ingest.reading import READ
@@ -27,10 +28,9 @@ from jobs.runtime.tables import Tables
 from jobs.runtime.texts import task_count
 from jobs.sources.source import SourceError
 from jobs.sources.warc import ranges
-from jobs.sources.warc_names import Archive, fingerprint, parse_archives
+from jobs.sources.warc_names import Archive, fingerprint, is_archive, parse_archives
 from schemas.ingest import CONTENTS, FINGERPRINTS, PAGES, REJECTS
 from schemas.lake import Lake
-from schemas.spark import spark_schema
 from udfs import page_text
 from udfs.isolated import IsolationLimits
 
@@ -48,9 +48,11 @@ class PagesParams:
 
 
 def transform(tables: Tables, params: PagesParams) -> Iterator[Write]:
-    prints = changed(tables.lake, parse_archives(params.archive), params)
+    known = known_by(tables.lake)
+    prints = changed_archives(known, parse_archives(params.archive), params, tables.is_forced)
     if not prints:
         return
+    yield from beginning(tables, known, [archive.name for archive in prints])
     remove_leftovers(tables.lake, datetime.now(UTC))
     with Staging(tables.lake, tables.run) as staging:
         read, staged = read_changed(tables, list(prints), params, staging)
@@ -64,20 +66,24 @@ def transform(tables: Tables, params: PagesParams) -> Iterator[Write]:
         texts.forget_unused()
         # An archive that could not be read to its end loses nothing that the lake holds of it, and is tried again by the next run.
         whole = names.where(~F.col("archive").isin(unread))
-        known = tables[PAGES].join(names.join(whole, "archive", "left_anti"), "archive", "left_semi").select("record")
-        yield Snapshot(PAGES, pages.select(*PAGES.names).join(known, "record", "left_anti"), whole)
-        yield Snapshot(REJECTS, reject_rows(entries), names.withColumnRenamed("archive", "source"))
-        done = sorted((archive.name, found) for archive, found in prints.items() if archive.name not in unread)
-        rows = tables.spark.createDataFrame(done, spark_schema(FINGERPRINTS))
-        yield Snapshot(FINGERPRINTS, rows, rows.select("source"))
+        held = tables[PAGES].join(names.join(whole, "archive", "left_anti"), "archive", "left_semi").select("record")
+        yield Snapshot(PAGES, pages.select(*PAGES.names).join(held, "record", "left_anti"), whole)
+        yield Snapshot(REJECTS, reject_rows(entries), names.withColumnRenamed("archive", "origin"))
+        yield written(
+            tables, ((archive.name, "" if archive.name in unread else found, archive.address) for archive, found in prints.items())
+        )
 
 
-def changed(lake: Lake, archives: list[Archive], params: PagesParams) -> dict[Archive, str]:
+def known_by(lake: Lake) -> dict[str, Known]:
+    return known_sources(lake, (CONTENTS, PAGES, REJECTS), is_archive)
+
+
+def changed_archives(known: dict[str, Known], archives: list[Archive], params: PagesParams, is_forced: bool = False) -> dict[Archive, str]:
     """Fingerprints of the archives that are not in the lake as they are now."""
-    known = dict(zip(*(c.to_pylist() for c in lake.read(FINGERPRINTS).columns), strict=True))
     rules = f"{VERSION} {page_text.VERSION} {params.max_html_bytes} {params.max_content_bytes} {params.deadline_s} {params.memory_bytes}"
-    prints = {archive: short_hash(rules, fingerprint_or_none(archive)) for archive in archives}
-    return {archive: found for archive, found in prints.items() if known.get(archive.name) != found}
+    prints = ((archive.name, short_hash(rules, fingerprint_or_none(archive))) for archive in archives)
+    todo = dict(changed(prints, known, is_forced))
+    return {archive: todo[archive.name] for archive in archives if archive.name in todo}
 
 
 def fingerprint_or_none(archive: Archive) -> str:
@@ -93,7 +99,7 @@ def idle(lake: Lake, params: PagesParams) -> str | None:
 
 
 def is_changed(lake: Lake, params: PagesParams) -> bool:
-    return bool(changed(lake, parse_archives(params.archive), params))
+    return bool(changed_archives(known_by(lake), parse_archives(params.archive), params))
 
 
 def read_changed(tables: Tables, archives: list[Archive], params: PagesParams, staging: Staging) -> tuple[DataFrame, list[StagedFile]]:
@@ -116,7 +122,7 @@ def read_changed(tables: Tables, archives: list[Archive], params: PagesParams, s
     rows = tables.spark.createDataFrame(units, "name string, address string, start bigint, end bigint, is_all boolean")
     tasks = min(len(units), task_count(sum(unit[3] - unit[2] for unit in units), tables.cores))
     done = rows.repartition(tasks).mapInArrow(reading, from_arrow_schema(READ)).collect()
-    entries = tables.spark.read.schema(schema).parquet(*(staging.spark_path(f"entries/{row.entry_file}") for row in done))
+    entries = staging.read(tables.spark, schema, *(f"entries/{row.entry_file}" for row in done))
     return entries.unionByName(refused), [StagedFile(row.task, row.text_file, row.text_bytes) for row in done]
 
 
@@ -153,7 +159,14 @@ def count(tables: Tables, entries: DataFrame) -> None:
 def reject_rows(entries: DataFrame) -> DataFrame:
     rejected = entries.where("reason is not null")
     detail = F.coalesce("detail", F.lit("")).alias("detail")
-    return rejected.select(F.col("archive").alias("source"), "locator", "reason", detail, F.col("html_bytes").alias("size_bytes"))
+    return rejected.select(
+        F.col("archive").alias("source"),
+        "locator",
+        "reason",
+        detail,
+        F.col("html_bytes").alias("size_bytes"),
+        F.col("archive").alias("origin"),
+    )
 
 
 JOB = Job(

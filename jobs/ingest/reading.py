@@ -32,7 +32,7 @@ ENTRIES = pa.schema(
         ("size_bytes", pa.int64()),
         ("language", pa.string()),
         ("text_task", pa.int32()),  # number of the task that put the text aside
-        ("label", pa.string()),  # of the source: one table holds many repositories
+        ("origin", pa.string()),  # label of the source: one table holds many repositories
         ("source_kind", pa.string()),
         ("reason", pa.string()),
         ("detail", pa.string()),

@@ -73,7 +73,7 @@ def run_job(
             status = "done"
             row.account.remark = (job.idle(lake, params) if job.idle else None) or ""
             if not row.account.remark:
-                _execute(lake, job, params, row, progress, session)
+                _execute(lake, job, params, row, progress, session, is_forced)
         row = finished(row, status, time.monotonic() - start)
         row.fingerprint = job_fingerprint(job, params)
         row.table_versions = table_versions(lake, job.writes) | seen
@@ -87,13 +87,13 @@ def run_job(
     return row
 
 
-def _execute(lake: Lake, job: Job, params: Any, row: JobRun, progress: Progress, session: SharedSession) -> None:
+def _execute(lake: Lake, job: Job, params: Any, row: JobRun, progress: Progress, session: SharedSession, is_forced: bool = False) -> None:
     if job.engine != "spark":
         say = partial(progress.say, job.name)
         return _apply_writes(job, params, row, Tables(None, lake, row.run, row.account, say))  # type: ignore[arg-type]
     with session.used(not lake.is_local) as spark:
         progress.watch(spark)
-        _apply_writes(job, params, row, Tables(spark, lake, row.run, row.account))
+        _apply_writes(job, params, row, Tables(spark, lake, row.run, row.account, is_forced=is_forced))
 
 
 def _apply_writes(job: Job, params: Any, row: JobRun, tables: Tables) -> None:

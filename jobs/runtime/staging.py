@@ -5,6 +5,7 @@ whether its run still lives, on whatever machine.
 """
 
 import contextlib
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -12,6 +13,7 @@ from typing import Self
 
 import pyarrow.fs
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
 
 from schemas.lake import Lake
 
@@ -43,13 +45,17 @@ class Staging:
         return f"{self._lake.root}/{self._name}/{name}"
 
     def spark_path(self, name: str) -> str:
+        """To write to. Spark takes what it reads for a pattern: see `read`."""
         return self._lake.spark_path(f"{self._name}/{name}")
+
+    def read(self, spark: SparkSession, schema: StructType, *names: str) -> DataFrame:
+        """Rows of Parquet files, or of folders of them. A lake may lie in a folder whose name looks like a pattern (`data[1]`)."""
+        return spark.read.schema(schema).parquet(*(re.sub(r"([\\\[\]{}*?])", r"\\\1", self.spark_path(name)) for name in names))
 
     def keep(self, spark: SparkSession, rows: DataFrame, name: str) -> DataFrame:
         """Computes rows once and reads them back."""
-        path = self.spark_path(name)
-        rows.write.mode("overwrite").parquet(path)
-        return spark.read.schema(rows.schema).parquet(path)
+        rows.write.mode("overwrite").parquet(self.spark_path(name))
+        return self.read(spark, rows.schema, name)
 
 
 def remove_leftovers(lake: Lake, now: datetime) -> None:

@@ -39,6 +39,7 @@ class Tables:
     run: str = "local"
     account: Account = field(default_factory=Account)
     say: Callable[[str], None] = lambda line: None
+    is_forced: bool = False  # to do again what the job's own bookkeeping says is done
 
     @property
     def cores(self) -> int:
@@ -135,13 +136,14 @@ class Tables:
     def _snapshot(self, write: Snapshot, may_append: bool = True) -> None:
         """One commit of what differs: rows to add or change, and keys of the scopes that are gone.
 
-        Where there is nothing but new keys it is an append, which is less work than a MERGE. Not where the scope is no part of the key,
-        which then may stand in another scope.
+        Where there is nothing but new keys it is an append, which is less work than a MERGE. Where the scope is no part of the key, a key
+        that stands in another scope moves into this one.
         """
         table, version = write.table, self.lake.version(write.table)
         changes = self._changes(write).localCheckpoint(eager=True)
         count, new = changes.agg(F.count("*"), F.count(F.when(F.col("is_new"), 1))).first()  # type: ignore[misc]
-        may_append = may_append and (write.scopes is None or write.scopes.columns[0] in table.key)
+        if count and count == new and write.scopes is not None and write.scopes.columns[0] not in table.key:
+            new = self.missing(changes, table).count()
         if count and (count > new or not may_append):
             self._merge(table, changes)
         elif count:

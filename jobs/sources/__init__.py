@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Protocol
 
 from jobs.sources import archive, folder, git, table
-from jobs.sources.manifest import read_manifest
+from jobs.sources.manifest import manifest_label, read_manifest
 from jobs.sources.naming import parse_source
 from jobs.sources.source import REASONS, Entry, Facts, Reject, Source, SourceError, Unit
 
 __all__ = [
     "REASONS", "Entry", "Facts", "Reject", "Source", "SourceError", "Unit",
-    "facts", "fingerprint", "keep_history", "list_units", "parse_source", "read_manifest", "read_unit",
+    "facts", "fingerprint", "keep_history", "list_units", "manifest_label", "parse_source", "read_manifest", "read_unit",
 ]  # fmt: skip
 
 

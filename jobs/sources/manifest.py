@@ -23,10 +23,15 @@ MAX_LINE_BYTES = 1 << 20  # a line names one source; a longer one is no manifest
 _TEXTS = ("repository", "kind", "path", "ref", "first_activity", "last_activity", "licence")
 
 
+def manifest_label(path: str | Path) -> str:
+    """What rejects of a manifest's lines call their source."""
+    return f"manifest:{printable(Path(path).name)}"
+
+
 def read_manifest(path: str | Path) -> Iterator[Source | Reject]:
     """Sources in the manifest's order. A `Reject` of a line has the source `manifest:<file name>` and the locator `line-<n>`."""
     manifest = Path(path)
-    label = f"manifest:{printable(manifest.name)}"
+    label = manifest_label(path)
     named: set[str] = set()
     try:
         with manifest.open("rb") as lines:

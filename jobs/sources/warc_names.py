@@ -17,6 +17,7 @@ from jobs.sources.source import SourceError, printable
 from schemas.lake import filesystem_of, is_remote
 
 SUFFIXES = tuple(f".warc{c}" for c in ("", ".gz", ".zst", ".zstd"))
+PREFIX = "warc:"
 EXPECTED = "a file or folder of .warc, .warc.gz or .warc.zst, an s3:// address of one, or @FILE with one of these a line"
 
 
@@ -62,7 +63,12 @@ def _archives(text: str) -> list[Archive]:
 
 
 def _named(name: str, address: str) -> Archive:
-    return Archive(f"warc:{printable(name)}", address)
+    return Archive(f"{PREFIX}{printable(name)}", address)
+
+
+def is_archive(label: str) -> bool:
+    """Whether a source's name is that of a web archive."""
+    return label.startswith(PREFIX)
 
 
 def _lines(path: str) -> list[str]:

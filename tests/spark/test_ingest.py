@@ -63,7 +63,7 @@ def test_a_table_that_cannot_be_read_to_its_end_removes_nothing_of_its_repositor
         entries, staged = read_listed(*arguments)
         is_lost = F.col("path").isin("1.py", "2.py")
         nothing = {"path": F.lit(""), "reason": F.lit(UNREADABLE), "detail": F.lit("gone"), "content_sha256": F.lit(None).cast("string")}
-        lost = entries.where(is_lost).limit(1).withColumns(nothing | {"repository": F.col("label")})
+        lost = entries.where(is_lost).limit(1).withColumns(nothing | {"repository": F.col("origin")})
         return entries.where(~is_lost).unionByName(lost), staged
 
     with monkeypatch.context() as patched:

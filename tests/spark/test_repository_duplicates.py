@@ -23,7 +23,7 @@ def put(tables, repositories, group_of):
     """The lake holds these repositories {name: contents} and no others; a content's group is `group_of(content)`."""
     tables.spark.catalog.clearCache()  # as the runner does before every job
     files = [
-        (name, f"{place}.py", key(content), key(content), None, "utf-8", 1, "Python")
+        (name, f"{place}.py", key(content), key(content), None, "utf-8", 1, "Python", name)
         for name, contents in repositories.items()
         for place, content in enumerate([*contents, *contents[:1]])  # the first twice, at two paths
     ]

@@ -5,10 +5,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jobs.ingest import listing
-from jobs.ingest.listing import HISTORY, list_source
+from jobs.ingest.listing import HISTORY, MAX_NAME_BYTES, folder_name, list_source
 from jobs.sources import SourceError, parse_source
+from jobs.sources.naming import BAD_NAME
 from schemas.lake import Lake
 
 IDENTITY = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
@@ -31,11 +34,11 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def listed(repository: Path, tmp_path: Path) -> tuple[list[dict], dict, list[dict]]:  # type: ignore[type-arg]
+def listed(repository: Path, tmp_path: Path, name: str = "r") -> tuple[list[dict], dict, list[dict]]:  # type: ignore[type-arg]
     """Units, facts and rejects."""
     lake = Lake.at(str(tmp_path / "lake"))
     lake.create()
-    rows = list(list_source(parse_source(str(repository)).to_json(), lake, 1 << 20, 1 << 20))
+    rows = list(list_source(parse_source(f"{name}={repository}").to_json(), lake, 1 << 20, 1 << 20))
     (facts,) = (row for row in rows if row.get("facts"))
     return [row for row in rows if row.get("payload")], facts, [row for row in rows if row.get("reason")]
 
@@ -62,3 +65,20 @@ def test_a_full_disk_is_no_damage(repository: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(listing, "keep_history", fail)
     with pytest.raises(OSError, match="No space left on device"):
         listed(repository, tmp_path)
+
+
+@given(st.text(min_size=1, max_size=600).filter(lambda name: not BAD_NAME.search(name)))
+def test_every_name_of_a_repository_becomes_a_folder_that_can_be_made(name: str) -> None:
+    folder = folder_name(name)
+    assert len(folder.encode()) <= MAX_NAME_BYTES and "/" not in folder
+    assert len(name.encode()) > MAX_NAME_BYTES or folder == name.replace("/", "_").replace(":", "_")
+
+
+def test_names_that_begin_alike_keep_their_histories_apart() -> None:
+    assert folder_name("n" * 300 + "1") != folder_name("n" * 300 + "2")
+
+
+def test_a_history_whose_repository_has_a_long_name_is_kept(repository: Path, tmp_path: Path) -> None:
+    units, facts, rejects = listed(repository, tmp_path, "ü" * 400)
+    assert (len(units), rejects) == (1, [])
+    assert (tmp_path / "lake" / facts["history"]).is_file()

@@ -65,7 +65,8 @@ def test_a_lake_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch, 
 def test_names_that_others_chose_do_not_command_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows, key = LakeRows(), "ab" * 32
     rows.add("ingest/contents", content_sha256=key, text="", size_bytes=0)
-    rows.add("ingest/files", repository="r", path="a\x1b[2J\nb.py", content_sha256=key, raw_sha256=key, encoding="utf-8", size_bytes=0)
+    named = {"repository": "r", "path": "a\x1b[2J\nb.py", "origin": "r"}
+    rows.add("ingest/files", **named, content_sha256=key, raw_sha256=key, encoding="utf-8", size_bytes=0)
     assert main(["explain", key, "--lake", str(rows.write(tmp_path / "lake"))]) == 0
     said = capsys.readouterr().out
     assert "a\\x1b[2J\\x0ab.py" in said and "\x1b" not in said

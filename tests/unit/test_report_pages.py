@@ -45,7 +45,7 @@ def rows(word: str = "word") -> LakeRows:
         page |= {"title": word, "is_truncated": False, "has_code_tags": code, "code_block_count": 0, "code_bytes": 0, "code_languages": []}
         lake.add("ingest/pages", **page, word_count=20, link_word_count=0)
     for number in range(3):
-        lake.add("ingest/rejects", source="warc:a", locator=str(number), reason="http_status", detail="404")
+        lake.add("ingest/rejects", source="warc:a", locator=str(number), reason="http_status", detail="404", origin="warc:a")
     return lake
 
 
