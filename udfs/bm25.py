@@ -143,8 +143,9 @@ class Index:
 
     def search(self, query: Iterable[str], most: int) -> list[tuple[str, float]]:
         """The best documents, best first; of equal ones the first by name."""
-        found = list(self.scores(query).items())
+        scores = self.scores(query)
+        found = list(scores.items())
         if len(found) > most > 0:  # cheaper than to sort them all by name too
-            least = sorted(score for _, score in found)[-most]
+            least = sorted(scores.values())[-most]
             found = [item for item in found if item[1] >= least]
         return sorted(found, key=lambda item: (-item[1], item[0]))[:most]
