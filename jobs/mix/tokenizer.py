@@ -73,12 +73,11 @@ def loaded(params: TokenizerParams) -> Tokenizer:
 
 def trained(tables: Tables, params: TokenizerParams) -> DataFrame:
     """One row, made by one task, which holds the sample and nothing else."""
-    documents = kept_documents(tables, params.profile).where("split = 'train' and content_sha256 is not null")
+    kept = kept_documents(tables, params.profile).where("content_sha256 is not null")
+    documents = kept.where("split = 'train'")
     rows, size = documents.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
     if not rows:
-        raise CodemillError(
-            f"the policy {params.profile!r} keeps no training document, so there is nothing to train a tokenizer on (`codemill counts`)"
-        )
+        raise CodemillError(nothing_to_train_on(params.profile, kept.count()))
     sampled = sample(documents, params.sample_bytes / size, params.seed).persist()
     tables.account.read_rows, tables.account.read_bytes = sampled.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
     if not tables.account.read_rows:
@@ -95,6 +94,16 @@ def trained(tables: Tables, params: TokenizerParams) -> DataFrame:
 
     ordered = texts.coalesce(1).sortWithinPartitions("content_sha256")
     return ordered.mapInArrow(train_one, spark_schema(TOKENIZERS))
+
+
+def nothing_to_train_on(profile: str, held_out: int) -> str:
+    if not held_out:
+        return f"the policy {profile!r} keeps no document, so there is nothing to train a tokenizer on (`codemill counts` has the reasons)"
+    return (
+        f"all {held_out:,} documents that the policy {profile!r} keeps are held out of training, so there is nothing to train a tokenizer "
+        "on. Whole repositories and hosts are held out, by a draw of their names.\n"
+        "Add sources with other names, or hold out fewer: --set decide.features.held_out_rate=0 holds out nothing"
+    )
 
 
 def sample(documents: DataFrame, rate: float, seed: str) -> DataFrame:
