@@ -57,7 +57,7 @@ proof: setup zip .venv-peers/.stamp
 
 # Every benchmark, each beside its best alternative. One alone: .venv/bin/python -m benchmarks.NAME
 bench: setup .venv-peers/.stamp .venv-readers/.stamp
-	@for name in syntax ingest_git ingest_folder rerun signatures signatures_in_spark near_duplicates duplicates_scaling scoring commit_context ingest_commits commit_documents web_extraction crawl relevance tokenize_pack decontamination repository_order exports loader; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in syntax ingest_git ingest_folder rerun signatures signatures_in_spark near_duplicates duplicates_scaling scoring commit_context ingest_commits commit_documents commit_edits web_extraction crawl relevance tokenize_pack decontamination repository_order exports loader; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 # What spark-submit needs beside jobs/main.py: the packages, without what only a laptop uses.
 zip: build/codemill.zip
