@@ -46,9 +46,9 @@ def without_repeats(entries: DataFrame) -> DataFrame:
     return ranked.select(*(F.when(is_repeat, said[c]).otherwise(F.col(c)).alias(c) if c in said else F.col(c) for c in entries.columns))
 
 
-def count(tables: Tables, entries: DataFrame) -> None:
-    """Fills the account: entries, bytes of those that became files, rejects by reason."""
-    for reason, rows, size in entries.groupBy("reason").agg(F.count("*"), F.sum("size_bytes")).collect():
+def count(tables: Tables, entries: DataFrame, size_bytes: str = "size_bytes") -> None:
+    """Fills the account: entries, bytes of those that became files or pages, rejects by reason. `size_bytes` names the column of sizes."""
+    for reason, rows, size in entries.groupBy("reason").agg(F.count("*"), F.sum(size_bytes)).collect():
         tables.account.read_rows += rows
         if reason:
             tables.account.rejected[reason] = rows

@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from jobs.ingest.entries import count
 from jobs.ingest.fingerprints import Known, beginning, changed, known_sources, written
 from jobs.ingest.listing import UNREADABLE
 from jobs.ingest.page_reading import PAGE_ENTRIES, Limits, read_archives, reject
@@ -60,7 +61,7 @@ def transform(tables: Tables, params: PagesParams) -> Iterator[Write]:
         entries = staging.keep(tables.spark, without_repeats(tables, read, names), "entries")
         pages = entries.where("reason is null")
         unread = [row.archive for row in entries.where(F.col("reason") == UNREADABLE).select("archive").distinct().collect()]
-        count(tables, entries)
+        count(tables, entries, "html_bytes")
         texts = NewTexts(tables, pages.select("content_sha256", "text_task"), staging.folder("texts"), staged)
         yield AddFiles(CONTENTS, texts.write)
         texts.forget_unused()
@@ -144,16 +145,6 @@ def without_repeats(tables: Tables, entries: DataFrame, changed_archives: DataFr
         "detail": F.when(is_repeat, F.concat(F.lit("another record has the id "), "record")).otherwise(F.col("detail")),
     }
     return rows.select(*(said.get(name, F.col(name)).alias(name) for name in PAGE_ENTRIES.names))
-
-
-def count(tables: Tables, entries: DataFrame) -> None:
-    """Fills the account: records, bytes of HTML that became pages, rejects by reason."""
-    for reason, rows, size in entries.groupBy("reason").agg(F.count("*"), F.sum("html_bytes")).collect():
-        tables.account.read_rows += rows
-        if reason:
-            tables.account.rejected[reason] = rows
-        else:
-            tables.account.read_bytes += size
 
 
 def reject_rows(entries: DataFrame) -> DataFrame:
