@@ -21,6 +21,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.assemble.commit_rows import MADE, CommitsParams, Plan, made, without
 from jobs.assemble.commit_snapshots import Walk
+from jobs.assemble.documents import with_text
 from jobs.ingest.commits import bundle_of
 from jobs.runtime.job import Insert, Job, Snapshot, Write
 from jobs.runtime.staging import Staging
@@ -63,10 +64,7 @@ def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
             tables.account.read_rows += row["count"]
             if row.reason:
                 tables.account.rejected[row.reason] = row["count"]
-        size = F.octet_length("text").cast("long").alias("size_bytes")
-        empty = F.array().cast("array<string>").alias("contents")
-        whole = rows.where("reason is null")
-        yield Insert(DOCUMENTS, whole.select(F.lit("commit").alias("kind"), candidate, "layout", empty, size, "text"))
+        yield Insert(DOCUMENTS, with_text(rows.where("reason is null").withColumn("candidate", candidate), "commit"))
         contexts = rows.select(*COMMIT_CONTEXTS.names)
         # Last: it says which commits have been looked at.
         yield Insert(COMMIT_CONTEXTS, contexts) if again.isEmpty() else Snapshot(COMMIT_CONTEXTS, contexts, None)
