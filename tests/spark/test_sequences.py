@@ -230,11 +230,13 @@ def test_a_recipe_takes_members_of_the_sets_that_it_names(lakes, monkeypatch):
     monkeypatch.setitem(RECIPES, "sets", Phase("sets", 32, 0.0, (good,)))
     tables = lakes[0]
     keep(tables, TEXTS[1:50], TEXTS[40:50])
-    member = {"kind": "file", "policy": "demo", "percent": 90, "round": 1, "model": "m"}
+    member = {"kind": "file", "policy": "demo", "percent": 90, "round": 1, "models": "m", "is_member": True}
     sets = [member | {"candidate": key(t), "set": one} for n, t in enumerate(TEXTS[1:50]) for one in ("algorithms", "general") if n % 3]
     sets = [row for n, row in enumerate(sets) if n % 4 != 0]  # some are in one set alone
     sets.append(member | {"candidate": key(TEXTS[1]), "policy": "other", "set": "general"})
-    put(tables, HIGH_QUALITY, [tuple(row[name] for name in HIGH_QUALITY.names) for row in sets])
+    outside = {key(text) for text in TEXTS[1:50]} - {row["candidate"] for row in sets}
+    others = [member | {"candidate": one, "set": "general", "is_member": False} for one in outside]
+    put(tables, HIGH_QUALITY, [tuple(row[name] for name in HIGH_QUALITY.names) for row in sets + others])
     packed(tables, dataclasses.replace(PARAMS, recipe="sets"))
     pieces = [(row.split, piece.candidate) for row in tables[SEQUENCES].collect() for piece in row.pieces]
     members = {row["candidate"] for row in sets if row["policy"] == "demo"} - {key(text) for text in TEXTS[40:50]}
