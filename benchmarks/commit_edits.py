@@ -22,7 +22,8 @@ from benchmarks.histories import add_arguments, history_of
 from benchmarks.measure import report, result
 from jobs.assemble.commit_snapshots import MAX_PATCH_BYTES
 from jobs.ingest.commits import commit_row
-from jobs.sources.history import read_commits, read_patches
+from jobs.sources.commit_patches import read_patches
+from jobs.sources.history import read_commits
 from jobs.sources.quarantine import Quarantine
 from jobs.sources.snapshots import open_blobs
 from udfs.commit_layout import section

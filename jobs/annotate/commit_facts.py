@@ -15,7 +15,8 @@ from pyspark.sql import functions as F
 from jobs.ingest.commits import bundle_of
 from jobs.runtime.job import Insert, Job, Snapshot, Write, parameter, short_hash
 from jobs.runtime.tables import Tables
-from jobs.sources.history import open_bundle, read_patches
+from jobs.sources.bundles import open_bundle
+from jobs.sources.commit_patches import read_patches
 from jobs.sources.snapshots import Blobs, open_blobs
 from jobs.sources.source import SourceError
 from schemas.annotate import COMMIT_FACTS

@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from jobs.sources.history import read_patches
+from jobs.sources.commit_patches import read_patches
 from jobs.sources.quarantine import Quarantine
 from jobs.sources.snapshots import EMPTY_TREES, Blobs, TreeChange, open_blobs, tree_changes, trees_of
 from jobs.sources.source import SourceError

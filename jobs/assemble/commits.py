@@ -25,7 +25,7 @@ from jobs.ingest.commits import bundle_of
 from jobs.runtime.job import Insert, Job, Snapshot, Write
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
-from jobs.sources.history import commit_ids, open_bundle
+from jobs.sources.bundles import commit_ids, open_bundle
 from jobs.sources.snapshots import open_blobs
 from jobs.sources.source import SourceError
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS

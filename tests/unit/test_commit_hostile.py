@@ -9,7 +9,8 @@ from jobs import sources
 from jobs.assemble.commit_rows import CommitsParams, made, without
 from jobs.assemble.commit_snapshots import Walk
 from jobs.ingest.commits import commit_row
-from jobs.sources.history import commit_ids, open_bundle, read_commits
+from jobs.sources.bundles import commit_ids, open_bundle
+from jobs.sources.history import read_commits
 from jobs.sources.snapshots import open_blobs
 from tests.git_history import History
 from udfs.commit_layout import PathChange, applied, read

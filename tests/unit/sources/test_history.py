@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from jobs import sources
-from jobs.sources import history
-from jobs.sources.history import commit_ids, is_ancestor, open_bundle, read_commits, read_patches
+from jobs.sources import commit_patches, history
+from jobs.sources.bundles import commit_ids, is_ancestor, open_bundle
+from jobs.sources.commit_patches import read_patches
+from jobs.sources.history import read_commits
 from jobs.sources.source import SourceError
 from tests.git_history import History
 
@@ -135,7 +137,7 @@ def test_patches_do_not_depend_on_how_much_is_read_at_once(repository: History, 
     whole = {one: repository.git("log", *options, one).encode() for one in ids}
     with open_bundle(bundled(repository, tmp_path)) as found:
         for size in (1, 2, 7, 1000, 1 << 20):
-            monkeypatch.setattr(history, "READ_BYTES", size)
+            monkeypatch.setattr(commit_patches, "READ_BYTES", size)
             patches = dict(read_patches(found, ids, most_bytes))
             assert list(patches) == ids
             assert all(patch is None or patch.strip() == whole[one] for one, patch in patches.items())
