@@ -12,11 +12,13 @@ from jobs.sources.history import DIFF
 from jobs.sources.quarantine import Quarantine
 
 READ_BYTES = 1 << 20
+UNREADABLE, TOO_LARGE = "unreadable", "patch_too_large"  # why there is no patch: the first may change, the second is final
 _HEAD_BYTES = 100  # the line before a patch is no longer
 
 
-def read_patches(repository: Quarantine, ids: list[str], most_bytes: int) -> Iterator[tuple[str, bytes | None]]:
-    """(id, patch without context lines) in the order of `ids`; None where git cannot make it or it is longer than `most_bytes`."""
+def read_patches(repository: Quarantine, ids: list[str], most_bytes: int) -> Iterator[tuple[str, bytes | str]]:
+    """(id, patch without context lines) in the order of `ids`; in its place UNREADABLE where git cannot make it, TOO_LARGE where it is
+    longer than `most_bytes`."""
     left = list(ids)
     while left:
         read = 0
@@ -24,12 +26,12 @@ def read_patches(repository: Quarantine, ids: list[str], most_bytes: int) -> Ite
             yield found
             read += 1
         if read < len(left):
-            yield next(_patches(repository, [left[read]], most_bytes), (left[read], None))
+            yield next(_patches(repository, [left[read]], most_bytes), (left[read], UNREADABLE))
             read += 1
         left = left[read:]
 
 
-def _patches(repository: Quarantine, ids: list[str], most_bytes: int) -> Iterator[tuple[str, bytes | None]]:
+def _patches(repository: Quarantine, ids: list[str], most_bytes: int) -> Iterator[tuple[str, bytes | str]]:
     """A line of NUL, the id and NUL stands before each patch: no line of a patch begins with NUL."""
     given = "".join(f"{one}\n" for one in ids).encode()
     layout = ("--format=%x00%H%x00", "--patch", "--unified=0", "--full-index", "--binary")
@@ -64,6 +66,6 @@ def _parts(process: subprocess.Popen[bytes], separator: bytes) -> Iterator[tuple
             yield True, part
 
 
-def _patch(held: list[bytes], size: int, most_bytes: int) -> tuple[str, bytes | None]:
+def _patch(held: list[bytes], size: int, most_bytes: int) -> tuple[str, bytes | str]:
     commit, _, patch = b"".join(held).partition(b"\0")
-    return commit.decode(), patch[1:] if size - len(commit) - 1 <= most_bytes else None
+    return commit.decode(), patch[1:] if size - len(commit) - 1 <= most_bytes else TOO_LARGE

@@ -22,8 +22,8 @@ FLAWS = {
 }
 _FIELDS = ("%H", "%P", "%at", "%ct", "%an", "%ae", "%B")
 DIFF = (
-    "--diff-merges=first-parent", "--root", "--no-abbrev", "--find-renames", "--no-ext-diff", "--no-textconv", "--no-color",
-    "--no-show-signature", "--no-notes", "--no-decorate",
+    "--diff-merges=first-parent", "--root", "--no-abbrev", "--find-renames", "--find-copies", "--no-ext-diff", "--no-textconv",
+    "--no-color", "--no-show-signature", "--no-notes", "--no-decorate",
 )  # fmt: skip
 _HASH = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _NO_BLOB = re.compile(r"0+")
