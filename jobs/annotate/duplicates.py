@@ -1,6 +1,6 @@
 """Groups of near-duplicate texts.
 
-Reads   ingest/contents, annotate/signatures
+Reads   ingest/files, ingest/pages, ingest/contents, annotate/signatures
 Writes  annotate/duplicate_pairs, annotate/duplicates; a corpus annotator. What is new or gone changes the groups that it touches, and
         the result is that of a run over everything.
 """
@@ -22,7 +22,7 @@ from jobs.runtime.job import Job, Replace, Snapshot, Write, parameter, short_has
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES, SIGNATURES
-from schemas.ingest import CONTENTS
+from schemas.ingest import CONTENTS, FILES, PAGES
 from schemas.table import Table
 from udfs.minhash import SignatureParams
 
@@ -71,11 +71,8 @@ def check(params: DuplicatesParams) -> None:
 def transform(tables: Tables, params: DuplicatesParams) -> Iterator[Write]:
     made, target = version(params), params.target
     known = known_nodes(tables, params)
-    present = known.join(tables[CONTENTS].select(KEY), KEY, "left_semi")
-    tables.account.read_rows = present.count()
-    if tables.account.read_rows == known.count():
-        present = known  # nothing was deleted: the keys need not be joined again
     with Staging(tables.lake, tables.run) as staging:
+        present = referred_to(tables, known, staging)
         again = touched(tables, known, present, made, target.banding, staging)
         if again and again.nodes.isEmpty() and again.components.isEmpty():
             return
@@ -101,6 +98,15 @@ def known_nodes(tables: Tables, params: DuplicatesParams) -> DataFrame:
     """Rows (content_sha256, node, signature) of all signatures of the version to read. A text without tokens is a node of its own."""
     rows = tables[SIGNATURES].where(F.col("version") == signatures.version(params.signatures))
     return rows.select(KEY, F.coalesce("node", F.xxhash64(KEY)).alias("node"), "signature")
+
+
+def referred_to(tables: Tables, known: DataFrame, staging: Staging) -> DataFrame:
+    """The rows of `known` whose content is a file's or a page's. Ingest leaves the others: what is gone would go on joining groups."""
+    keys = tables[FILES].select(KEY).unionByName(tables[PAGES].select(KEY))
+    gone = staging.keep(tables.spark, known.select(KEY).join(keys, KEY, "left_anti"), "gone")
+    gone_count = gone.count()
+    tables.account.read_rows = known.count() - gone_count
+    return known.join(gone, KEY, "left_anti") if gone_count else known
 
 
 def compared(
@@ -144,7 +150,7 @@ def grouped(present: DataFrame, again: Touched | None, labels: DataFrame, made: 
 JOB = Job(
     "annotate.duplicates",
     "groups near-duplicate texts",
-    (CONTENTS, SIGNATURES),
+    (FILES, PAGES, CONTENTS, SIGNATURES),
     (DUPLICATE_PAIRS, DUPLICATES),
     transform,
     DuplicatesParams,

@@ -30,7 +30,7 @@ class Touched:
 def touched(tables: Tables, known: DataFrame, present: DataFrame, version: str, banding: Banding, staging: Staging) -> Touched | None:
     """None where everything has to be computed: no table, one of another version, or one whose deleted contents left no signature.
 
-    known: (content_sha256, node, signature) of every content that ever was; present: of those that are there.
+    known: (content_sha256, node, signature) of every content that ever was; present: of those that files and pages have now.
     """
     old = tables[DUPLICATES].select(KEY, "version", "node", "component_id")
     if old.isEmpty() or not old.where(F.col("version") != version).isEmpty():
