@@ -15,9 +15,10 @@ from jobs.annotate import signatures
 from jobs.annotate.candidates import Target, bucket_rows, pairs, part_count, sketch_rows
 from jobs.annotate.chains import with_centres
 from jobs.annotate.components import components
+from jobs.annotate.torn import JOB_NAME, is_torn
 from jobs.annotate.touched import KEY, Touched, touched
 from jobs.annotate.verification import true_similarities
-from jobs.runtime.errors import UsageError
+from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Job, Replace, Snapshot, Write, parameter, short_hash
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
@@ -72,8 +73,9 @@ def transform(tables: Tables, params: DuplicatesParams) -> Iterator[Write]:
     made, target = version(params), params.target
     known = known_nodes(tables, params)
     with Staging(tables.lake, tables.run) as staging:
-        present = referred_to(tables, known, staging)
-        again = touched(tables, known, present, made, target.banding, staging)
+        present = referred_to(tables, known, params, staging)
+        is_whole = tables.is_forced or is_torn(tables.lake)
+        again = None if is_whole else touched(tables, known, present, made, target.banding, staging)
         if again and again.nodes.isEmpty() and again.components.isEmpty():
             return
         verified, sketches = compared(tables, present, again, params, staging)
@@ -100,12 +102,20 @@ def known_nodes(tables: Tables, params: DuplicatesParams) -> DataFrame:
     return rows.select(KEY, F.coalesce("node", F.xxhash64(KEY)).alias("node"), "signature")
 
 
-def referred_to(tables: Tables, known: DataFrame, staging: Staging) -> DataFrame:
+def referred_to(tables: Tables, known: DataFrame, params: DuplicatesParams, staging: Staging) -> DataFrame:
     """The rows of `known` whose content is a file's or a page's. Ingest leaves the others: what is gone would go on joining groups."""
     keys = tables[FILES].select(KEY).unionByName(tables[PAGES].select(KEY))
+    known_count = known.count()
+    if not known_count and not keys.isEmpty():
+        wanted = params.signatures
+        raise CodemillError(
+            f"{JOB_NAME}: no text has a signature of {wanted.shingle_tokens} tokens and {wanted.hashes} hashes, so there is nothing to group. "
+            f"Expected what annotate.signatures makes with --shingle-tokens {wanted.shingle_tokens} --hashes {wanted.hashes}: both jobs "
+            "take the same."
+        )
     gone = staging.keep(tables.spark, known.select(KEY).join(keys, KEY, "left_anti"), "gone")
     gone_count = gone.count()
-    tables.account.read_rows = known.count() - gone_count
+    tables.account.read_rows = known_count - gone_count
     return known.join(gone, KEY, "left_anti") if gone_count else known
 
 
@@ -148,7 +158,7 @@ def grouped(present: DataFrame, again: Touched | None, labels: DataFrame, made: 
 
 
 JOB = Job(
-    "annotate.duplicates",
+    JOB_NAME,
     "groups near-duplicate texts",
     (FILES, PAGES, CONTENTS, SIGNATURES),
     (DUPLICATE_PAIRS, DUPLICATES),
@@ -156,4 +166,6 @@ JOB = Job(
     DuplicatesParams,
     version=VERSION,
     check=check,
+    is_changed=lambda lake, params: is_torn(lake),
+    identity=version,
 )

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from jobs.annotate import duplicates, signatures
 from jobs.annotate.duplicates import DuplicatesParams
+from jobs.runtime.errors import CodemillError
 from jobs.runtime.tables import Tables
 from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES, SIGNATURES
 from schemas.ingest import CONTENTS, FILES, PAGES
@@ -203,6 +204,11 @@ def test_a_run_killed_between_its_two_tables_is_made_good(fresh):
     annotate(whole)
     for table in (DUPLICATES, DUPLICATE_PAIRS):
         assert rows_of(killed, table) == rows_of(whole, table)
+    for write in duplicates.transform(killed, DuplicatesParams(threshold=0.85)):
+        killed.apply(write)
+        break
+    annotate(killed)  # as before: of the other threshold only the pairs are there
+    assert rows_of(killed, DUPLICATE_PAIRS) == rows_of(whole, DUPLICATE_PAIRS)
 
 
 def chain(length):
@@ -235,6 +241,9 @@ def test_signatures_of_another_version_are_computed_again_and_never_mixed(tables
     annotate(tables)
     assert rows_of(tables) == expected
     assert tables[SIGNATURES].count() == 2 * len(texts)
+    with pytest.raises(CodemillError, match="no text has a signature of 4 tokens and 256 hashes"):
+        annotate(tables, DuplicatesParams(hashes=256))
+    assert rows_of(tables) == expected
     annotate(tables, DuplicatesParams(threshold=0.85))
     assert {row.version for row in tables[DUPLICATES].collect()} == {duplicates.version(DuplicatesParams(threshold=0.85))}
     assert groups_of(tables, texts) == true_groups(texts, 0.85)
