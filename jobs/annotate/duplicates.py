@@ -109,9 +109,9 @@ def referred_to(tables: Tables, known: DataFrame, params: DuplicatesParams, stag
     if not known_count and not keys.isEmpty():
         wanted = params.signatures
         raise CodemillError(
-            f"{JOB_NAME}: no text has a signature of {wanted.shingle_tokens} tokens and {wanted.hashes} hashes, so there is nothing to group. "
-            f"Expected what annotate.signatures makes with --shingle-tokens {wanted.shingle_tokens} --hashes {wanted.hashes}: both jobs "
-            "take the same."
+            f"{JOB_NAME}: no text has a signature of {wanted.shingle_tokens} tokens and {wanted.hashes} hashes, so there is nothing to "
+            f"group. `codemill annotate.signatures --shingle-tokens {wanted.shingle_tokens} --hashes {wanted.hashes}` makes them; in a run "
+            "--set gives both jobs the same."
         )
     gone = staging.keep(tables.spark, known.select(KEY).join(keys, KEY, "left_anti"), "gone")
     gone_count = gone.count()
@@ -130,7 +130,7 @@ def compared(
         wanted = bucket_rows(signed.join(again.nodes, "node", "left_semi"), target.banding).select("bucket").distinct()
         rows = staging.keep(spark, bucket_rows(signed, target.banding).join(wanted, "bucket", "left_semi"), "buckets")
         meeting = signed.join(rows.select("node").distinct(), "node", "left_semi")
-    parts = part_count(tables.account.read_rows, target.banding, tables.cores)
+    parts = part_count(tables.account.read_rows, target, tables.cores)
     found = pairs(meeting, rows, target, parts)
     if again:
         found = found.join(again.nodes.withColumnRenamed("node", "a"), "a", "left_semi")
