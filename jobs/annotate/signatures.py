@@ -49,4 +49,5 @@ JOB = Job(
     SignatureParams,
     version=minhash.VERSION + shingles.VERSION,
     check=check,
+    identity=version,
 )
