@@ -60,7 +60,9 @@ class Phase:
 class Plan:
     """`micro_batch` windows go through the model at once, so it bounds memory and not the result. `save_every_s` is between saved states.
 
-    `masks_documents`: attention sees its own document alone, and positions count from the document's start.
+    `masks_documents`: attention sees its own document alone, and positions count from the document's start. `shards_model`: each of
+    several processes holds a part of weights and moments, not all. `recomputes_layers`: what a layer computed is computed again for its
+    gradients and not kept.
     """
 
     name: str
@@ -73,6 +75,8 @@ class Plan:
     masks_documents: bool = False
     attention: str = "sdpa"
     precision: str = "fp32"
+    shards_model: bool = False
+    recomputes_layers: bool = False
     seed: int = 0
     threads: int = 0
     save_every_s: float = 600.0
