@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from jobs.mix.group_files import read_group
 from jobs.mix.mixtures import mixture_of, shards_folder
-from jobs.runtime.errors import CodemillError
+from jobs.runtime.errors import CodemillError, CountsError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.lake import DataFile, Lake
@@ -117,7 +117,6 @@ def manifest_of(tables: Tables, mixture: str, written: list[Any]) -> tuple[Manif
     sha256 = first.tokenizer_sha256
     text = tables[TOKENIZERS].where(F.col("tokenizer_sha256") == sha256).select("tokenizer_json").first()[0]  # type: ignore[index]
     tokenizer = load(text)
-    assert max(row.longest for row in written) <= first.window
     splits = {}
     for split in sorted({row.split for row in written}):
         shards = sorted((row for row in written if row.split == split), key=lambda row: row.file)
@@ -127,12 +126,30 @@ def manifest_of(tables: Tables, mixture: str, written: list[Any]) -> tuple[Manif
             counts_by(rows, "language"),
             counts_by(rows, "kind"),
         )
+    check_totals(mixture, splits, max(row.longest for row in written), first.window)
     vocabulary_size, end_token = tokenizer.vocabulary_size, tokenizer.end_token
     manifest = Manifest(
         mixture, first.policy_hash, first.window, vocabulary_size, end_token, sha256, splits, first.policy, first.recipe, first.packing,
         first.kept_digest, first.sequences_hash,
     )  # fmt: skip
     return manifest, text
+
+
+def check_totals(mixture: str, splits: dict[str, Split], longest: int, window: int) -> None:
+    """Raises `CountsError` unless the shards hold what mix/manifest counted: both are read, and another run may come between."""
+    faults = [
+        f"{name}: {split.totals[unit]:,} {unit} lie in the shards, {sum(getattr(one, unit) for one in counted.values()):,} were counted"
+        for name, split in splits.items()
+        for counted in (split.languages, split.kinds)
+        for unit in ("tokens", "text_bytes")
+        if split.totals[unit] != sum(getattr(one, unit) for one in counted.values())
+    ]
+    faults += [f"a sequence has {longest:,} tokens, the window is {window:,}"] * (longest > window)
+    if faults:
+        raise CountsError(
+            f"the shards of {mixture!r} are not finished, because their sequences are not those that mix/manifest counted: another run may "
+            f"have mixed them meanwhile; `codemill mix.shards` again.\n  " + "\n  ".join(dict.fromkeys(faults))
+        )
 
 
 def counts_by(rows: list[Any], name: str) -> dict[str, LanguageCounts]:
