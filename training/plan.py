@@ -20,7 +20,7 @@ PROMPTS = ("def __init__(self", "import", "class", "if __name__ ==", "#include <
 
 @dataclass(frozen=True)
 class Phase:
-    """`shards` is the run's folder where None. `fim_rate` says how the mixture was made and changes nothing here.
+    """`shards` is the run's folder where None. `fim_rate` says how its mixture was made: shards that say otherwise are refused.
 
     Schedules: after a linear warm-up the rate is `constant`; or falls as a `cosine` to `final_share` of itself; or is constant (`wsd`)
     and falls linearly to `final_share` in the last `decay_share` of the steps. `joins_sequences` allows windows longer than the shards'

@@ -44,7 +44,7 @@ def trace(arguments: argparse.Namespace) -> int:
         policy = policy_of(lake, row["mixture"])
         for folder in other_shards(lake, row["mixture"]):
             sys.stderr.write(
-                f"codemill: {folder} has other sequences than these, under the same names: what a trainer read is told by --shards {folder}\n"
+                f"codemill: {folder} has other sequences under these names. What a trainer read is told by --shards {folder}\n"
             )
     pieces = sourced(lake, policy, row["pieces"])
     if arguments.json:

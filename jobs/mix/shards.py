@@ -1,9 +1,10 @@
 """Exports the sequences as shards: Parquet files with a manifest and the tokenizer, all that a trainer reads.
 
-Reads   mix/sequences, mix/manifest, mix/tokenizers
+Reads   mix/sequences, mix/manifest, mix/lots, mix/tokenizers
 Writes  LAKE/mix/shards/, or LAKE/mix/shards-NAME/ of another profile's mixture or one with a name of its own (jobs/mix/mixtures.py)
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from jobs.runtime.errors import CodemillError, CountsError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.lake import DataFile, Lake
-from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
+from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 from udfs.manifest import LanguageCounts, Manifest, Shard, ShardError, Split
 from udfs.shards import MANIFEST_NAME, read_manifest, write_manifest, write_shard
 from udfs.tokenizer import load
@@ -130,9 +131,15 @@ def manifest_of(tables: Tables, mixture: str, written: list[Any]) -> tuple[Manif
     vocabulary_size, end_token = tokenizer.vocabulary_size, tokenizer.end_token
     manifest = Manifest(
         mixture, first.policy_hash, first.window, vocabulary_size, end_token, sha256, splits, first.policy, first.recipe, first.packing,
-        first.kept_digest, first.sequences_hash,
+        first.kept_digest, first.sequences_hash, first.fim_rate, shares_of(tables, mixture), json.loads(first.versions),
     )  # fmt: skip
     return manifest, text
+
+
+def shares_of(tables: Tables, mixture: str) -> tuple[dict[str, Any], ...]:
+    """Rows of mix/lots without what the manifest says anyway, in order."""
+    rows = tables[LOTS].where(F.col("mixture") == mixture).drop("mixture", "recipe").collect()
+    return tuple(sorted((row.asDict() for row in rows), key=lambda row: str(row["lot"])))
 
 
 def check_totals(mixture: str, splits: dict[str, Split], longest: int, window: int) -> None:
@@ -175,7 +182,7 @@ def is_changed(lake: Lake, params: ShardsParams) -> bool:
 JOB = Job(
     "mix.shards",
     "exports sequences as shards with a manifest",
-    reads=(SEQUENCES, MANIFEST, TOKENIZERS),
+    reads=(SEQUENCES, MANIFEST, LOTS, TOKENIZERS),
     writes=(),
     transform=transform,
     params=ShardsParams,

@@ -61,7 +61,16 @@ def lake(tmp_path: Path) -> str:
     held = {"mixture": "long", "split": "train", "hash_group": 0, "position": 0, "tokens": [1] * 30, "pieces": pieces}
     rows.add("mix/sequences", sequence=name, text_bytes=54, tokens_version="v", **held)
     counted = dict.fromkeys(("document_count", "distinct_document_count", "fim_document_count", "cut_document_count", "token_count"), 1)
-    origin = {"recipe": "continued", "packing": "best_fit", "window": 32, "tokenizer_sha256": "t", "epochs": 1.0, "text_bytes": 45}
+    origin = {
+        "recipe": "continued",
+        "packing": "best_fit",
+        "window": 32,
+        "fim_rate": 0.1,
+        "versions": "{}",
+        "tokenizer_sha256": "t",
+        "epochs": 1.0,
+        "text_bytes": 45,
+    }
     rows.add(
         "mix/manifest",
         mixture="long",
