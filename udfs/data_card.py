@@ -37,10 +37,9 @@ def inside(facts: Facts) -> Iterator[str]:
 
 def recipe(facts: Facts) -> Iterator[str]:
     found = facts["recipe"]
-    middles = (
-        "" if found["fim_rate"] is None else f" Of the training documents {found['fim_rate']:.0%} were drawn to be filled in the middle."
-    )
-    yield f"Recipe `{found['name'] or 'unknown'}`, packing {found['packing'] or 'unknown'}.{middles}"
+    yield f"Recipe `{found['name'] or 'unknown'}`, packing {found['packing'] or 'unknown'}."
+    if found["fim_rate"] is not None:
+        yield f"{found['fim_rate']:.0%} of the training documents were drawn to be filled in the middle."
     mixed = [row for row in facts["mixed"] if "cut_document_count" in row]
     if mixed:
         total, cut = (sum(row[name] for row in mixed) for name in ("document_count", "cut_document_count"))
@@ -114,9 +113,9 @@ def contamination(facts: Facts) -> Iterator[str]:
     names = ("benchmark", "item_count", "ignored_count", "ngram_count", "sha256")
     yield from table(names, [tuple(row[name] for name in names) for row in facts["benchmarks"]])
     yield ""
-    yield "Texts of files and pages were compared." + " Of documents with a text of their own these were compared as they are:" * bool(
-        facts["checked"]
-    )
+    yield "Texts of files and pages were compared."
+    if facts["checked"]:
+        yield "Of documents with a text of their own these were compared as they are:"
     yield from checked(facts, "contaminated")
 
 
