@@ -266,6 +266,8 @@ def _mix(lake: LakeRows, texts: dict[str, str]) -> None:
             recipe="demo",
             packing="concatenate",
             window=WINDOW,
+            fim_rate=0.0,
+            versions="{}",
             split=split,
             kind="file",
             language=language,

@@ -61,13 +61,19 @@ def held_out(source: Source, token_bytes: np.ndarray, tokens_asked: int) -> Held
 
 
 def model_nats(model: LlamaForCausalLM, windows: Windows, batch_size: int, attention: str | None, processes: Processes) -> np.ndarray:
-    """[windows, context]: the negative log likelihood of each target, 0 where none is. Processes share the windows."""
+    """[windows, context]: the negative log likelihood of each target, 0 where none is. Processes share the windows.
+
+    All of them go as often through the model, which may lie in parts with all of them: who has no windows left takes the first ones.
+    """
     nats = torch.zeros(windows.targets.shape, dtype=torch.float64)
     model.eval()
-    with torch.inference_mode():
-        for start in range(processes.rank * batch_size, len(windows), processes.count * batch_size):
-            rows = slice(start, start + batch_size)
-            nats[rows] = token_losses(model, windows[rows], attention, processes.device).double().cpu()
+    with torch.no_grad():  # and not inference_mode, whose tensors a model in parts cannot train with afterwards
+        for start in range(0, len(windows), processes.count * batch_size):
+            mine = start + processes.rank * batch_size
+            rows = slice(mine, mine + batch_size) if mine < len(windows) else slice(0, batch_size)
+            losses = token_losses(model, windows[rows], attention, processes.device).double().cpu()
+            if mine < len(windows):
+                nats[rows] = losses
     found: np.ndarray = processes.summed(nats.to(processes.device)).cpu().numpy()
     return found
 
@@ -116,6 +122,6 @@ def completion(model: LlamaForCausalLM, tokenizer: Tokenizer, prompt: str, token
     room = min(tokens_max, model.config.max_position_embeddings - ids.shape[1])
     if room < 1:
         return ""
-    with torch.inference_mode():
+    with torch.no_grad():
         written = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=room, do_sample=False)
     return tokenizer.model.decode(written[0, ids.shape[1] :].tolist(), skip_special_tokens=True)

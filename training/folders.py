@@ -59,6 +59,11 @@ def _check(phase: Phase, folder: ShardFolder) -> None:
     if "train" not in manifest.splits or not manifest.splits["train"].totals["tokens"]:
         raise NothingToTrainOn(f"the manifest in {folder.path} lists no training tokens: nothing was kept, or everything is held out")
     joined_sequences(manifest, phase.window, phase.joins_sequences, phase.name)
+    if None not in (phase.fim_rate, manifest.fim_rate) and phase.fim_rate != manifest.fim_rate:
+        raise PlanError(
+            f"{phase.name}.fim_rate is {phase.fim_rate}; the mixture {manifest.mixture!r} in {folder.path} was filled in the middle at "
+            f"{manifest.fim_rate}. Train on another mixture, or set {phase.name}.fim_rate to what it is"
+        )
 
 
 def _read(folder: str, name: str) -> bytes:

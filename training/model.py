@@ -51,11 +51,14 @@ def load_checkpoint(folder: str) -> LlamaForCausalLM:
     return LlamaForCausalLM.from_pretrained(folder, local_files_only=True)
 
 
-def save_checkpoint(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:
-    """Writes model and tokenizer for `AutoModelForCausalLM` and `AutoTokenizer`; the folder appears whole or not at all."""
+def save_checkpoint(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path, weights: dict[str, torch.Tensor] | None = None) -> None:
+    """Writes model and tokenizer for `AutoModelForCausalLM` and `AutoTokenizer`; the folder appears whole or not at all.
+
+    `weights` are all of them where the model holds a part only.
+    """
     disable_progress_bar()
     with replaced(folder) as written:
-        model.save_pretrained(written)
+        model.save_pretrained(written, state_dict=weights)
         fast = PreTrainedTokenizerFast(
             tokenizer_object=tokenizers.Tokenizer.from_str(tokenizer.tokenizer_json),
             bos_token=tokenizer.end_token,

@@ -20,7 +20,7 @@ PROMPTS = ("def __init__(self", "import", "class", "if __name__ ==", "#include <
 
 @dataclass(frozen=True)
 class Phase:
-    """`shards` is the run's folder where None. `fim_rate` says how the mixture was made and changes nothing here.
+    """`shards` is the run's folder where None. `fim_rate` says how its mixture was made: shards that say otherwise are refused.
 
     Schedules: after a linear warm-up the rate is `constant`; or falls as a `cosine` to `final_share` of itself; or is constant (`wsd`)
     and falls linearly to `final_share` in the last `decay_share` of the steps. `joins_sequences` allows windows longer than the shards'
@@ -60,7 +60,9 @@ class Phase:
 class Plan:
     """`micro_batch` windows go through the model at once, so it bounds memory and not the result. `save_every_s` is between saved states.
 
-    `masks_documents`: attention sees its own document alone, and positions count from the document's start.
+    `masks_documents`: attention sees its own document alone, and positions count from the document's start. `shards_model`: each of
+    several processes holds a part of weights and moments, not all. `recomputes_layers`: what a layer computed is computed again for its
+    gradients and not kept.
     """
 
     name: str
@@ -73,6 +75,8 @@ class Plan:
     masks_documents: bool = False
     attention: str = "sdpa"
     precision: str = "fp32"
+    shards_model: bool = False
+    recomputes_layers: bool = False
     seed: int = 0
     threads: int = 0
     save_every_s: float = 600.0

@@ -49,6 +49,8 @@ SEED_CODER_8B = Plan(
     masks_documents=True,
     attention="flex",
     precision="bf16",
+    shards_model=True,
+    recomputes_layers=True,
 )
 PLANS = {plan.name: plan for plan in (PROBE, PILOT, SEED_CODER_8B)}
 

@@ -46,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Steps:
-    """What a step needs besides its windows. `model` is the run's, wrapped where several processes train."""
+    """What a step needs besides its windows. `model` is the run's, wrapped where several processes hold it whole."""
 
     plan: Plan
     processes: Processes
@@ -56,7 +56,8 @@ class Steps:
     @classmethod
     def of(cls, plan: Plan, processes: Processes, model: LlamaForCausalLM, fim_middle_id: int | None) -> "Steps":
         # Buffers are the rotations, the same everywhere.
-        wrapped = DistributedDataParallel(model, broadcast_buffers=False) if processes.count > 1 else model
+        is_copied = processes.count > 1 and not plan.shards_model
+        wrapped = DistributedDataParallel(model, broadcast_buffers=False) if is_copied else model
         return cls(plan, processes, wrapped, fim_middle_id)
 
 
@@ -116,7 +117,8 @@ def _step(run: Run, batch: Windows, rate: float, steps: Steps) -> torch.Tensor:
     for start in range(0, len(batch), plan.micro_batch):
         part = batch[start : start + plan.micro_batch]
         is_last = start + plan.micro_batch >= len(batch)
-        waits = steps.model.no_sync() if here.count > 1 and not is_last else nullcontext()
+        # A model in parts adds up the gradients of every micro-batch: to wait would take the room of all of them on each device.
+        waits = steps.model.no_sync() if isinstance(steps.model, DistributedDataParallel) and not is_last else nullcontext()
         with waits:
             with torch.autocast(here.device.type, torch.bfloat16, enabled=plan.precision == "bf16"):
                 losses = token_losses(steps.model, part, plan.attention if plan.masks_documents else None, here.device)

@@ -1,5 +1,6 @@
 """A run from its first step to its checkpoint: its phases in order, what each of them brought, and the record of it all."""
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -19,10 +20,10 @@ from training.model import build_model, save_checkpoint, set_positions
 from training.plan import Phase, Plan
 from training.processes import Processes, processes
 from training.record import CHECKPOINT_NAME, METRICS_NAME, HeldOutBits, TrainResult, library_versions, write_result
-from training.states import phases_of, restore, save_state
+from training.sharding import is_in_parts, placed, whole_weights
+from training.states import phases_of, restore, save_state, states_of
 from training.steps import Run, Steps, optimizers_of, train_phase
 
-_STATES_NAME = "states"
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # glibc's malloc.h
 Say = Callable[[str], None]
 
@@ -52,7 +53,7 @@ class _Trainer:
         self.plan, self.folders, self.run_id, self.out, self.here, self.say = plan, folders, run_id, out, here, say
         self.tokenizer = folders[plan.phases[0].name].tokenizer
         first = plan.phases[0]
-        model = build_model(plan.shape, self.tokenizer, first.window, first.rope_theta, plan.seed).to(here.device)
+        model = placed(build_model(plan.shape, self.tokenizer, first.window, first.rope_theta, plan.seed), plan, here)
         if plan.masks_documents and plan.attention == "flex":
             model.set_attn_implementation("flex_attention")
         self.run = Run(model, optimizers_of(model, plan))
@@ -60,9 +61,9 @@ class _Trainer:
         self.steps = Steps.of(plan, here, model, ids[2] if ids else None)
 
     def trained(self) -> TrainResult:
-        run, states = self.run, self.out / _STATES_NAME
-        positions = restore(run, states, self.run_id, self.say)
-        where = f"{self.here.count} x {self.here.device.type}"
+        run = self.run
+        positions = restore(run, states_of(self.out, self.run_id), self.plan, self.here, self.say)
+        where = f"{self.here.count} x {self.here.device.type}" + (", each with a part" if is_in_parts(self.plan, self.here) else "")
         self.say(f"{self.plan.name}: {run.model.num_parameters():,} parameters on {where}, from step {run.step}")
         for number in range(run.phase, len(self.plan.phases)):
             self._phase(self.plan.phases[number], positions)
@@ -104,8 +105,7 @@ class _Trainer:
 
     def _save(self, mine: dict[int, dict[str, int]]) -> None:
         positions = {number: position for one in self.here.gathered(mine) for number, position in one.items()}
-        if self.here.is_first:
-            save_state(self.run, positions, self.out / _STATES_NAME, self.run_id, self.plan.kept_states)
+        save_state(self.run, positions, states_of(self.out, self.run_id), self.plan, self.here)
 
     def _held_out(self, phase: Phase, joined: int) -> HeldOutBits | None:
         folder, plan = self.folders[phase.name], self.plan
@@ -154,14 +154,17 @@ class _Trainer:
             plan=asdict(plan),
             log=tuple(run.log),
         )
-        if self.here.is_first:
-            self._written(result)
+        self._written(result)
         return result
 
     def _written(self, result: TrainResult) -> None:
-        save_checkpoint(self.run.model, self.tokenizer, self.out / CHECKPOINT_NAME)
-        write_result(result, self.out)
-        shutil.rmtree(self.out / _STATES_NAME, ignore_errors=True)
+        weights = whole_weights(self.run.model) if is_in_parts(self.plan, self.here) else None
+        if self.here.is_first:
+            save_checkpoint(self.run.model, self.tokenizer, self.out / CHECKPOINT_NAME, weights)
+            write_result(result, self.out)
+            shutil.rmtree(states_of(self.out, self.run_id), ignore_errors=True)
+            with contextlib.suppress(OSError):  # states of other runs stay
+                states_of(self.out, self.run_id).parent.rmdir()
 
 
 def _keep_freed_memory() -> None:
@@ -174,10 +177,10 @@ def _keep_freed_memory() -> None:
 
 def _memory_hint(plan: Plan, said: str) -> str:
     needed = ", or another model" if plan.model != "nano" else ""
+    held = "" if plan.shards_model else "Every process holds the whole model and its optimizer: shards_model=true divides them"
     return (
         f"out of memory: {said.splitlines()[0]}. The plan {plan.name!r} sends {plan.micro_batch} windows at once through {plan.model}; "
-        f"set a smaller micro_batch (the steps stay the same), then a shorter window{needed}. "
-        "Every process holds the whole model and its optimizer"
+        f"set a smaller micro_batch (the steps stay the same), then recomputes_layers=true, a shorter window{needed}. {held}"
     )
 
 

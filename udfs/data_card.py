@@ -35,6 +35,30 @@ def inside(facts: Facts) -> Iterator[str]:
     )
 
 
+def recipe(facts: Facts) -> Iterator[str]:
+    found = facts["recipe"]
+    yield f"Recipe `{found['name'] or 'unknown'}`, packing {found['packing'] or 'unknown'}."
+    if found["fim_rate"] is not None:
+        yield f"{found['fim_rate']:.0%} of the training documents were drawn to be filled in the middle."
+    mixed = [row for row in facts["mixed"] if "cut_document_count" in row]
+    if mixed:
+        total, cut = (sum(row[name] for row in mixed) for name in ("document_count", "cut_document_count"))
+        yield f"{number(cut)} of {number(total)} documents lie in more than one sequence."
+    yield ""
+    if not found["shares"]:
+        yield "Each document was taken once: no share was asked for."
+        return
+    total = sum(row["taken_token_count"] for row in found["shares"]) or 1
+    rows = [
+        (row["lot"], row["document_count"], row["token_count"], f"{row['share']:.2%}", f"{row['taken_token_count'] / total:.2%}",
+         row["taken_token_count"], f"{row['epochs']:.3f}", f"{row['max_epochs']:g}", row["note"])
+        for row in found["shares"]
+    ]  # fmt: skip
+    yield "Shares are of training tokens. A document may be taken several times, at most as often as its limit says."
+    yield ""
+    yield from table(("share", "documents", "tokens there", "asked", "taken", "tokens taken", "epochs", "limit", "why it is missed"), rows)
+
+
 def kept(facts: Facts) -> Iterator[str]:
     yield "The mixture is taken from these. A licence is that of the occurrence that was picked, as its source gives it."
     yield ""
@@ -89,7 +113,18 @@ def contamination(facts: Facts) -> Iterator[str]:
     names = ("benchmark", "item_count", "ignored_count", "ngram_count", "sha256")
     yield from table(names, [tuple(row[name] for name in names) for row in facts["benchmarks"]])
     yield ""
-    yield "Texts of files and pages were compared, those of commits and what frames the files of a repository's document were not."
+    yield "Texts of files and pages were compared."
+    if facts["checked"]:
+        yield "Of documents with a text of their own these were compared as they are:"
+    yield from checked(facts, "contaminated")
+
+
+def checked(facts: Facts, reason: str) -> Iterator[str]:
+    """Documents that the policy keeps and the mixture leaves out."""
+    if facts["checked"]:
+        yield ""
+        rows = [(row["kind"], row["documents"], row["left_out"].get(reason, 0)) for row in facts["checked"]]
+        yield from table(("kind", "documents compared", "left out"), rows)
 
 
 def quality(facts: Facts) -> Iterator[str]:
@@ -118,13 +153,18 @@ def held_out(facts: Facts) -> Iterator[str]:
     asked = {name: value for job in facts["jobs"] for name, value in job["parameters"].items() if name.startswith("held_out")}
     if asked:
         yield f"Whole repositories are held out, by these parameters: {values_told(asked)}."
+    count = sum(row["candidates"] for row in facts["dropped"] if row["reason"] == "near_duplicate_of_held_out")
+    yield f"{number(count)} candidates were dropped because they are near-duplicates of what is held out."
+    if facts["checked"]:
+        yield "Of documents with a text of their own these were compared with it, part by part:"
+    yield from checked(facts, "near_duplicate_of_held_out")
 
 
 def reproduction(facts: Facts) -> Iterator[str]:
     yield "The jobs in the order in which they last ran, with their parameters; of a path only the end is told:"
     yield from job_lines(facts, *(job["job"] for job in facts["jobs"]))
     yield ""
-    yield from table(("library", "version"), sorted(facts["libraries"].items()))
+    yield from table(("library", "version"), sorted((facts["versions"] or facts["libraries"]).items()))
 
 
 def limits(facts: Facts) -> Iterator[str]:
@@ -194,6 +234,7 @@ def number(value: int) -> str:
 
 SECTIONS = {
     "What is inside": inside,
+    "Recipe": recipe,
     "What the policy kept, by kind and licence": kept,
     "Sources": sources,
     "Policy, and what each rule dropped": rules,

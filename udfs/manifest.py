@@ -52,7 +52,9 @@ class Manifest:
     """What the shards are made of. `policy_hash` is the policy that chose the documents; `recipe` says how they were mixed;
     `kept_digest` and `sequences_hash` are those of mix/manifest, by which today's tables can be told from those of then.
 
-    `window` is the length of the longest sequence, in tokens. What has a default was not written by earlier versions.
+    `window` is the length of the longest sequence, in tokens. `shares` are what the recipe asked for and what was taken, as mix/lots has
+    it; none where each document was taken once. `versions` are those of the libraries that made the sequences. What has a default was not
+    written by earlier versions.
     """
 
     mixture: str
@@ -67,6 +69,9 @@ class Manifest:
     packing: str = ""
     kept_digest: str = ""
     sequences_hash: str = ""
+    fim_rate: float | None = None
+    shares: tuple[dict[str, Any], ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
@@ -84,7 +89,7 @@ class Manifest:
             if record["format_version"] != FORMAT_VERSION:
                 raise ShardError(f"the manifest has format {record['format_version']}; this version of codemill reads {FORMAT_VERSION}")
             splits = {name: _split_of(split) for name, split in record.pop("splits").items()}
-            return cls(splits=splits, **record)
+            return cls(splits=splits, shares=tuple(record.pop("shares", ())), **record)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ShardError(f"this is not a manifest of shards: {type(error).__name__}: {error}") from error
 

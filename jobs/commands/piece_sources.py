@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from schemas import ALL_TABLES
 from schemas.assemble import DOCUMENTS
-from schemas.decide import KEPT
+from schemas.decide import DROPPED, KEPT
 from schemas.ingest import COMMITS, PAGES
 from schemas.lake import Lake
 from schemas.mix import MANIFEST
@@ -21,21 +21,25 @@ PARTS = next((table for table in ALL_TABLES if table.name == "assemble/repositor
 Row = dict[str, Any]
 
 
-def sourced(lake: Lake, mixture: str, pieces: list[Row]) -> list[Row]:
+def sourced(lake: Lake, policy: str, pieces: list[Row]) -> list[Row]:
     """The pieces, each with the occurrence that the policy picked, and what is known by its kind; null is what is not known.
 
     kind file: path, language, licence. kind repository: part and files. kind commit: commit, message (its first line), author_time.
-    kind page: url, host, title.
+    kind page: url, host, title. `verdict` is the policy's of today: kept, dropped, or null where it knows no such candidate any more.
     """
-    policy = policy_of(lake, mixture)
     whole = {(piece["kind"], whole_candidate(piece["kind"], piece["candidate"])) for piece in pieces}
     where = (pc.field("policy") == policy) & among("candidate", (candidate for _, candidate in whole))
-    kept = {(row["kind"], row["candidate"]): row for row in lake.read(KEPT, ["kind", "candidate", *VERDICT], where).to_pylist()}
+    verdicts = {
+        (row["kind"], row["candidate"]): {name: row[name] for name in VERDICT} | {"verdict": verdict}
+        for verdict, table in (("dropped", DROPPED), ("kept", KEPT))
+        for row in lake.read(table, ["kind", "candidate", *VERDICT], where).to_pylist()
+    }
+    unknown = dict.fromkeys([*VERDICT, "verdict"])
     by_kind = {"commit": commits, "page": pages, "repository": parts}
     found = {kind: read(lake, [piece for piece in pieces if piece["kind"] == kind]) for kind, read in by_kind.items()}
     return [
         piece
-        | {name: kept.get((piece["kind"], whole_candidate(piece["kind"], piece["candidate"])), {}).get(name) for name in VERDICT}
+        | verdicts.get((piece["kind"], whole_candidate(piece["kind"], piece["candidate"])), unknown)
         | found.get(piece["kind"], {}).get(piece["candidate"], {})
         for piece in pieces
     ]

@@ -1,17 +1,26 @@
-"""`codemill trace`: what a training sequence is made of."""
+"""`codemill trace`: what a training sequence is made of.
+
+A name says where a sequence lies, and not what it holds: a mixture that was mixed again has other sequences under the old names. What a
+trainer read stands in its shards, whose pieces name their documents and the hashes of their texts: `--shards FOLDER` tells those.
+"""
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pyarrow.compute as pc
 
 from jobs.commands.options import add_json, add_lake, add_parser, plain
-from jobs.commands.piece_sources import sourced
+from jobs.commands.options import named as named_folder
+from jobs.commands.piece_sources import policy_of, sourced
+from jobs.commands.shard_rows import sequence_in_shards
+from jobs.mix.mixtures import mixtures_there
 from jobs.runtime.errors import CodemillError
 from schemas.lake import Lake
-from schemas.mix import SEQUENCES
+from schemas.mix import MANIFEST, SEQUENCES
+from udfs.shards import read_manifest
 
 
 def add(commands: Any) -> None:
@@ -19,25 +28,48 @@ def add(commands: Any) -> None:
     found = add_parser(commands, "trace", trace, help)
     found.add_argument("sequence", metavar="SEQUENCE", help="its name, such as demo/train/00003/000012")
     add_lake(found)
+    help = "shards that it lies in, such as those that a model was trained on (default: the lake's sequences of now)"
+    found.add_argument("--shards", metavar="FOLDER", type=named_folder, help=help)
     add_json(found)
 
 
 def trace(arguments: argparse.Namespace) -> int:
     lake = Lake.at(arguments.lake)
     lake.check_format()
-    columns = ["sequence", "mixture", "pieces", "text_bytes"]
-    rows = lake.read(SEQUENCES, columns, place_of(arguments.sequence)).to_pylist()
-    if not rows:
-        raise CodemillError(f"mix/sequences has no sequence {arguments.sequence!r}; a name looks like {example(lake)}")
-    pieces = sourced(lake, rows[0]["mixture"], rows[0]["pieces"])
+    if arguments.shards:
+        manifest, row = sequence_in_shards(arguments.shards, arguments.sequence)
+        policy = manifest.policy or policy_of(lake, manifest.mixture)
+    else:
+        row = in_lake(lake, arguments.sequence)
+        policy = policy_of(lake, row["mixture"])
+        for folder in other_shards(lake, row["mixture"]):
+            sys.stderr.write(
+                f"codemill: {folder} has other sequences under these names. What a trainer read is told by --shards {folder}\n"
+            )
+    pieces = sourced(lake, policy, row["pieces"])
     if arguments.json:
-        print(json.dumps({"sequence": arguments.sequence, "text_bytes": rows[0]["text_bytes"], "pieces": pieces}))
+        print(json.dumps({"sequence": arguments.sequence, "text_bytes": row["text_bytes"], "pieces": pieces}))
         return 0
-    print(f"{arguments.sequence}: {len(pieces)} pieces, {rows[0]['text_bytes']:,} bytes of text")
+    print(f"{arguments.sequence}: {len(pieces)} pieces, {row['text_bytes']:,} bytes of text")
     for piece in pieces:
         for line in told(piece):
             print(plain(line))
     return 0
+
+
+def in_lake(lake: Lake, sequence: str) -> dict[str, Any]:
+    rows = lake.read(SEQUENCES, ["sequence", "mixture", "pieces", "text_bytes"], place_of(sequence)).to_pylist()
+    if not rows:
+        raise CodemillError(f"mix/sequences has no sequence {sequence!r}; a name looks like {example(lake)}")
+    return dict(rows[0])
+
+
+def other_shards(lake: Lake, mixture: str) -> Iterator[str]:
+    """The folder of the mixture's shards where they are not of the sequences of now."""
+    hashes = {row["sequences_hash"] for row in lake.read(MANIFEST, ["sequences_hash"], pc.field("mixture") == mixture).to_pylist()}
+    folder = mixtures_there(lake).get(mixture)
+    if folder and hashes and {read_manifest(lake.path(folder)).sequences_hash} != hashes:
+        yield lake.path(folder)
 
 
 def place_of(sequence: str) -> pc.Expression:
@@ -54,6 +86,7 @@ def told(piece: dict[str, Any]) -> Iterator[str]:
     how = ["filled in the middle"] * piece["is_fim"] + [f"epoch {piece['epoch'] + 1}"] * (piece["epoch"] > 0)
     facts = [piece["language"] or "language unknown"] if piece["kind"] == "file" else []
     facts += [f"licence {piece['licence'] or 'unknown'}", *how]
+    facts += [] if piece["verdict"] == "kept" else [f"{piece['verdict']} today" if piece["verdict"] else "no longer in the lake"]
     place = f"{piece['token_count']:>6,} tokens from {piece['token_offset']:>7,}"
     yield f"  {place}  {named(piece)}  ({', '.join(facts)})  {piece['text_hash']}"
     for file in piece.get("files", []):
@@ -68,7 +101,7 @@ def named(piece: dict[str, Any]) -> str:
         return f"repository {piece['candidate']}"
     if kind == "page":
         return f"page {piece.get('url') or piece['candidate']}" + (f": {piece['title']}" if piece.get("title") else "")
-    return f"{piece['repository']}  {piece['path']}"
+    return f"{piece['repository']}  {piece['path']}" if piece["path"] else f"file {piece['candidate']}"
 
 
 def example(lake: Lake) -> str:

@@ -15,6 +15,7 @@ from jobs.decide.policy import Policy
 from jobs.decide.profiles import PROFILES, PolicyParams
 from jobs.decide.rules import REASONS
 from jobs.mix.card_differences import differences, digest_kept
+from jobs.mix.left_out import checked_documents
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.ledger import runs
 from schemas.contamination import BENCHMARKS
@@ -50,6 +51,8 @@ def card_facts(lake: Lake, shards: str = SHARDS) -> tuple[Facts, Manifest]:
         "policy_hash": manifest.policy_hash,
         "window": manifest.window,
         "end_token": manifest.end_token,
+        "recipe": {"name": manifest.recipe, "packing": manifest.packing, "fim_rate": manifest.fim_rate, "shares": list(manifest.shares)},
+        "versions": manifest.versions,
         "splits": {name: split.totals | {"shards": len(split.shards)} for name, split in sorted(manifest.splits.items())},
         "mixed": sorted(counted, key=lambda row: (row["split"], -row["token_count"], row.get("kind", ""), row["language"])),
         "kept": kept,
@@ -59,6 +62,7 @@ def card_facts(lake: Lake, shards: str = SHARDS) -> tuple[Facts, Manifest]:
         "dropped": dropped_counts(lake, policy),
         "cuts": lake.read(CUTS, None, pc.field("policy") == policy).to_pylist(),
         "scorers": scorers(lake, policy),
+        "checked": checked_documents(lake, policy),
         "benchmarks": lake.read(BENCHMARKS).sort_by("benchmark").to_pylist(),
         "tokenizer": tokenizer(lake, manifest),
         "jobs": [{"job": run["job"], "parameters": parameters(run)} for run in ledger],

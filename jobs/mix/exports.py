@@ -9,14 +9,16 @@ Each Parquet shard is exported by one task; its manifest, and so the export, is 
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pyarrow as pa
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.mix.card import write_card
 from jobs.mix.card_facts import Facts, card_facts
 from jobs.mix.group_files import read_group
 from jobs.mix.mixtures import export_folder, export_status, mixture_of, shards_folder
-from jobs.runtime.errors import UsageError
+from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.decide import KEPT
@@ -30,7 +32,8 @@ from udfs.shards import MANIFEST_NAME, TOKENIZER_NAME, open_folder, sha256_of
 from udfs.tokenizer import load
 
 COLUMNS = ["sequence", "tokens", "pieces", "text_bytes"]
-WRITTEN = "split string, shard_export string"
+TO_EXPORT = "split string, shard string, sha256 string"
+WRITTEN = pa.schema([(name, pa.string()) for name in ("split", "shard", "shard_export", "fault")])
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,11 @@ def export_format(tables: Tables, format: str, shards_in: str, manifest: Manifes
     tokenizer_json = filesystem.open_input_file(f"{root}/{TOKENIZER_NAME}").readall().decode()
     end_id, dtype = load(tokenizer_json).end_id, FORMATS[format].dtype(manifest.vocabulary_size)
     target = Target(folder, "", "", dtype, end_id, manifest.vocabulary_size)
-    shards = [(name, shard.file) for name, split in manifest.splits.items() for shard in split.shards if shard.rows]
-    rows = tables.spark.createDataFrame(shards, "split string, shard string").repartition(max(1, len(shards)))
-    written = rows.mapInArrow(ExportShards(format, source, target), WRITTEN).collect()
-    splits = {}
-    for name in SPLITS:
-        exported = [shard_export_of(json.loads(row.shard_export)) for row in written if row.split == name]
-        splits[name] = described(format, target.of(name), tuple(sorted(exported, key=lambda shard: shard.shard)))
+    shards = shards_to_export(manifest)
+    rows = tables.spark.createDataFrame(shards, TO_EXPORT).repartition(max(1, len(shards)))
+    written = rows.mapInArrow(ExportShards(format, source, target), from_arrow_schema(WRITTEN)).collect()
+    found = exported([row.asDict() for row in written])
+    splits = {name: described(format, target.of(name), found[name]) for name in SPLITS}
     tables.account.read_rows += sum(shard.rows for split in splits.values() for shard in split.shards)
     tables.account.read_bytes += sum(shard.text_bytes for split in manifest.splits.values() for shard in split.shards)
     common = {name: getattr(manifest, name) for name in ("mixture", "policy_hash", "window", "vocabulary_size", "end_token")}
@@ -81,9 +82,27 @@ def export_format(tables: Tables, format: str, shards_in: str, manifest: Manifes
     finish(folder, export, tokenizer_json)
 
 
+def shards_to_export(manifest: Manifest) -> list[dict[str, str]]:
+    """Rows of TO_EXPORT."""
+    parts = [(name, shard) for name, split in manifest.splits.items() for shard in split.shards if shard.rows]
+    return [{"split": name, "shard": shard.file, "sha256": shard.sha256} for name, shard in parts]
+
+
+def exported(written: list[dict[str, Any]]) -> dict[str, tuple[ShardExport, ...]]:
+    """What the tasks wrote, by split, in order. Raises `CodemillError` where a shard is not the one that the manifest names."""
+    faults = sorted(row["fault"] for row in written if row["fault"])
+    if faults:
+        raise CodemillError(f"{'; '.join(faults)}. Nothing is exported of such shards: `codemill mix.shards --force` writes them anew")
+    ordered = sorted(written, key=lambda row: str(row["shard"]))
+    return {name: tuple(shard_export_of(json.loads(row["shard_export"])) for row in ordered if row["split"] == name) for name in SPLITS}
+
+
 @dataclass
 class ExportShards:
-    """Rows (split, shard) to files of a format, in a Python worker; returns what it wrote, as JSON."""
+    """Rows of TO_EXPORT to files of a format, in a Python worker; returns what it wrote, as JSON, or what is wrong with the shard.
+
+    A shard is read for its hash first: of one that was altered a reader of the export would learn nothing.
+    """
 
     format: str
     source: str
@@ -91,10 +110,21 @@ class ExportShards:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for row in (row for batch in batches for row in batch.to_pylist()):
-            number = row["shard"].removesuffix(".parquet").rpartition("-")[2]
-            rows = read_group(f"{self.source}/{row['shard']}", COLUMNS)
-            found = export_shard(self.format, self.target.of(row["split"], number), row["shard"], rows)
-            yield pa.RecordBatch.from_pylist([{"split": row["split"], "shard_export": json.dumps(asdict(found))}])
+            told = {"split": row["split"], "shard": row["shard"], "fault": self.fault(row["shard"], row["sha256"])}
+            if not told["fault"]:
+                number = row["shard"].removesuffix(".parquet").rpartition("-")[2]
+                rows = read_group(f"{self.source}/{row['shard']}", COLUMNS)
+                found = export_shard(self.format, self.target.of(row["split"], number), row["shard"], rows)
+                told["shard_export"] = json.dumps(asdict(found))
+            yield pa.RecordBatch.from_pylist([told], schema=WRITTEN)
+
+    def fault(self, shard: str, sha256: str) -> str | None:
+        filesystem, root = open_folder(self.source)
+        try:
+            actual = sha256_of(filesystem, f"{root}/{shard}")
+        except FileNotFoundError:
+            return f"{self.source}/{shard} is missing"
+        return None if actual == sha256 else f"{self.source}/{shard} is altered: its SHA-256 is {actual}, the manifest says {sha256}"
 
 
 def described(format: str, target: Target, shards: tuple[ShardExport, ...]) -> SplitExport:

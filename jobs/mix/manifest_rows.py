@@ -1,5 +1,6 @@
 """Rows of mix/manifest: what was counted in the sequences, and what ties them to what they are made of."""
 
+import json
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -8,6 +9,7 @@ from pyspark.sql import functions as F
 from jobs.mix.counts import Expected, Labels
 from jobs.mix.places import digest_sum
 from jobs.runtime.job import short_hash
+from jobs.runtime.ledger import library_versions
 from jobs.runtime.tables import Tables
 from schemas.decide import KEPT
 from schemas.mix import KEPT_ID
@@ -21,7 +23,8 @@ Row = dict[str, Any]
 
 def manifest_rows(phase: Phase, names: Row, counted: list[Row], wanted: dict[Labels, Expected]) -> list[Row]:
     """Rows of mix/manifest; `names` are what all of them share."""
-    shared = names | {"recipe": phase.name, "packing": phase.packing, "window": phase.window}
+    shared = names | {"recipe": phase.name, "packing": phase.packing, "window": phase.window, "fim_rate": phase.fim_rate}
+    shared |= {"versions": json.dumps(library_versions(), sort_keys=True)}
     there = {labels: one.there for labels, one in wanted.items()}
     epochs = [row["document_count"] / there[tuple(row[name] for name in LABELS)] for row in counted]
     return [shared | row | {"epochs": times} for row, times in zip(counted, epochs, strict=True)]

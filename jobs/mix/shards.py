@@ -1,9 +1,10 @@
 """Exports the sequences as shards: Parquet files with a manifest and the tokenizer, all that a trainer reads.
 
-Reads   mix/sequences, mix/manifest, mix/tokenizers
+Reads   mix/sequences, mix/manifest, mix/lots, mix/tokenizers
 Writes  LAKE/mix/shards/, or LAKE/mix/shards-NAME/ of another profile's mixture or one with a name of its own (jobs/mix/mixtures.py)
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +16,11 @@ from pyspark.sql import functions as F
 
 from jobs.mix.group_files import read_group
 from jobs.mix.mixtures import mixture_of, shards_folder
-from jobs.runtime.errors import CodemillError
+from jobs.runtime.errors import CodemillError, CountsError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.lake import DataFile, Lake
-from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
+from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 from udfs.manifest import LanguageCounts, Manifest, Shard, ShardError, Split
 from udfs.shards import MANIFEST_NAME, read_manifest, write_manifest, write_shard
 from udfs.tokenizer import load
@@ -117,7 +118,6 @@ def manifest_of(tables: Tables, mixture: str, written: list[Any]) -> tuple[Manif
     sha256 = first.tokenizer_sha256
     text = tables[TOKENIZERS].where(F.col("tokenizer_sha256") == sha256).select("tokenizer_json").first()[0]  # type: ignore[index]
     tokenizer = load(text)
-    assert max(row.longest for row in written) <= first.window
     splits = {}
     for split in sorted({row.split for row in written}):
         shards = sorted((row for row in written if row.split == split), key=lambda row: row.file)
@@ -127,12 +127,36 @@ def manifest_of(tables: Tables, mixture: str, written: list[Any]) -> tuple[Manif
             counts_by(rows, "language"),
             counts_by(rows, "kind"),
         )
+    check_totals(mixture, splits, max(row.longest for row in written), first.window)
     vocabulary_size, end_token = tokenizer.vocabulary_size, tokenizer.end_token
     manifest = Manifest(
         mixture, first.policy_hash, first.window, vocabulary_size, end_token, sha256, splits, first.policy, first.recipe, first.packing,
-        first.kept_digest, first.sequences_hash,
+        first.kept_digest, first.sequences_hash, first.fim_rate, shares_of(tables, mixture), json.loads(first.versions),
     )  # fmt: skip
     return manifest, text
+
+
+def shares_of(tables: Tables, mixture: str) -> tuple[dict[str, Any], ...]:
+    """Rows of mix/lots without what the manifest says anyway, in order."""
+    rows = tables[LOTS].where(F.col("mixture") == mixture).drop("mixture", "recipe").collect()
+    return tuple(sorted((row.asDict() for row in rows), key=lambda row: str(row["lot"])))
+
+
+def check_totals(mixture: str, splits: dict[str, Split], longest: int, window: int) -> None:
+    """Raises `CountsError` unless the shards hold what mix/manifest counted: both are read, and another run may come between."""
+    faults = [
+        f"{name}: {split.totals[unit]:,} {unit} lie in the shards, {sum(getattr(one, unit) for one in counted.values()):,} were counted"
+        for name, split in splits.items()
+        for counted in (split.languages, split.kinds)
+        for unit in ("tokens", "text_bytes")
+        if split.totals[unit] != sum(getattr(one, unit) for one in counted.values())
+    ]
+    faults += [f"a sequence has {longest:,} tokens, the window is {window:,}"] * (longest > window)
+    if faults:
+        raise CountsError(
+            f"the shards of {mixture!r} are not finished, because their sequences are not those that mix/manifest counted: another run may "
+            f"have mixed them meanwhile; `codemill mix.shards` again.\n  " + "\n  ".join(dict.fromkeys(faults))
+        )
 
 
 def counts_by(rows: list[Any], name: str) -> dict[str, LanguageCounts]:
@@ -158,7 +182,7 @@ def is_changed(lake: Lake, params: ShardsParams) -> bool:
 JOB = Job(
     "mix.shards",
     "exports sequences as shards with a manifest",
-    reads=(SEQUENCES, MANIFEST, TOKENIZERS),
+    reads=(SEQUENCES, MANIFEST, LOTS, TOKENIZERS),
     writes=(),
     transform=transform,
     params=ShardsParams,

@@ -38,6 +38,11 @@ def rows() -> LakeRows:
         row["licence"] = [None, "MIT", HOSTILE][number % 3]
     for row in found.rows["mix/manifest"]:
         row["tokenizer_sha256"] = hashlib.sha256(TOKENIZER_JSON.encode()).hexdigest()
+    for number, kept in enumerate(found.rows["decide/kept"][:10]):
+        check = {"kind": "commit", "candidate": f"r@{number}", "layout": "commit/2", "policy": POLICY, "split": "train", "matches": []}
+        reasons = [["contaminated"], ["contaminated", "near_duplicate_of_held_out"], []][min(number, 2)]
+        found.add("assemble/document_checks", **check, text_hash=kept["candidate"][:16], reasons=reasons)
+    found.add("assemble/document_checks", **(check | {"policy": "another", "text_hash": "0", "reasons": ["contaminated"]}))
     for row in found.rows["ledger"]:
         if row["job"] == "ingest.files":
             row["parameters"] = json.dumps({"source": ["name=/home/somebody/secret/code", "/home/somebody/other/"]})
@@ -80,6 +85,35 @@ def test_the_card_counts_what_was_kept_and_dropped(lake: Path, rows: LakeRows) -
     by_repository = Counter(row["repository"] for row in rows.rows["decide/kept"])
     assert {row["repository"]: row["candidates"] for row in facts["repositories"]} == by_repository
     assert facts["splits"]["train"]["tokens"] == sum(len(r["tokens"]) for r in rows.rows["mix/sequences"] if r["split"] == "train")
+
+
+def section(text: str, heading: str) -> str:
+    return text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+
+
+def test_the_card_counts_documents_that_were_left_out_for_what_is_in_their_texts(lake: Path) -> None:
+    facts, _ = card_facts(Lake.at(str(lake)))
+    assert facts["checked"] == [{"kind": "commit", "documents": 10, "left_out": {"contaminated": 2, "near_duplicate_of_held_out": 1}}]
+    facts["benchmarks"] = [{"benchmark": "HumanEval", "item_count": 164, "ignored_count": 0, "ngram_count": 9, "sha256": "0"}]
+    text = markdown(facts)
+    assert "| commit | 10 | 2 |" in section(text, "Decontamination")
+    assert "| commit | 10 | 1 |" in section(text, "Held out of training")
+    assert "were not" not in section(text, "Decontamination")
+
+
+def test_the_card_says_what_the_recipe_asked_for_and_what_was_taken(lake: Path) -> None:
+    facts, manifest = card_facts(Lake.at(str(lake)))
+    assert "Each document was taken once" in section(markdown(facts), "Recipe")
+    share = {"kind": "file", "document_count": 7, "token_count": 1000, "wanted_token_count": 800, "whole_epochs": 0, "rate": 0.8}
+    files = {"lot": "a | file", "share": 0.8, "max_epochs": 4.0, "epochs": 0.8, "taken_token_count": 790, "note": "-1.2% off"}
+    pages = {"lot": "page", "share": 0.2, "max_epochs": 1.0, "epochs": 0.2, "taken_token_count": 210, "note": ""}
+    shares = (share | files, share | pages)
+    facts["recipe"] = {"name": "regular", "packing": "best_fit", "fim_rate": 0.5, "shares": list(shares)}
+    text = section(markdown(facts), "Recipe")
+    assert "Recipe `regular`, packing best_fit.\n50% of the training documents were drawn to be filled in the middle." in text
+    assert r"| a \| file | 7 | 1,000 | 80.00% | 79.00% | 790 | 0.800 | 4 | -1.2% off |" in text
+    told = dataclasses.replace(manifest, fim_rate=0.5, shares=shares, versions={"tokenizers": "1"})
+    assert Manifest.from_json(told.to_json()) == told
 
 
 def test_croissants_own_library_finds_no_error_and_reads_every_sequence(lake: Path, rows: LakeRows, croissant: Reader) -> None:

@@ -74,7 +74,7 @@ def test_tokens_of_the_parts_are_by_the_mixtures_own_tokenizer_where_there_is_on
     mixed = [row | {"kind": "commit", "token_count": 10, "text_bytes": 25}, row | {"kind": "file", "token_count": 9, "text_bytes": 1}]
     blank = {"policy": "demo", "policy_hash": "", "kept_digest": "", "sequences_hash": "", "recipe": "", "packing": "", "window": 1}
     counts = dict.fromkeys(("document_count", "distinct_document_count", "fim_document_count", "cut_document_count"), 1)
-    mixed = [one | blank | counts | {"epochs": 1.0, "tokenizer_sha256": ""} for one in mixed]
+    mixed = [one | blank | counts | {"epochs": 1.0, "fim_rate": 0.0, "versions": "{}", "tokenizer_sha256": ""} for one in mixed]
     found = facts(tmp_path / "mixed", **{"mix/manifest": mixed})
     assert isinstance(found.commits, Commits) and found.commits.bytes_per_token == 2.5
     assert "A token is 2.50 bytes, as mixed" in render(found) and '<td class="n">10</td><td class="n">4</td>' in render(found)

@@ -39,6 +39,19 @@ def test_altered_shards_are_refused(shards: Path, tmp_path: Path) -> None:
         folders_of(SHORT, str(copy))
 
 
+def test_shards_that_were_filled_in_the_middle_at_another_rate_than_the_plan_says_are_refused(shards: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "shards"
+    copy.mkdir()
+    for file in shards.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    write_manifest(str(copy), replace(read_manifest(str(copy)), fim_rate=0.5), (copy / "tokenizer.json").read_text())
+    for rate in (None, 0.5):
+        folders_of(replace(SHORT, phases=(replace(REGULAR, fim_rate=rate),)), str(copy))
+    with pytest.raises(PlanError, match=r"regular\.fim_rate is 0\.1; .* filled in the middle at 0\.5"):
+        folders_of(replace(SHORT, phases=(replace(REGULAR, fim_rate=0.1),)), str(copy))
+    folders_of(replace(SHORT, phases=(replace(REGULAR, fim_rate=0.1),)), str(shards))  # an earlier version's, which does not say it
+
+
 def without(split: str, shards: Path, folder: Path) -> Path:
     """The same shards with an empty split."""
     folder.mkdir()

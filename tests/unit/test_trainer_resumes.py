@@ -45,7 +45,7 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_weights(shards: Path, tmp_pat
     )
     out, options = tmp_path / "killed", command(shards, tmp_path / "killed", plan_file(tmp_path, plan))[2:]
     process = subprocess.Popen([sys.executable, "-c", slowly, *options], stdout=subprocess.DEVNULL)
-    while not (steps := [int(path.name) for path in out.glob("states/*") if path.name.isdigit()]) or max(steps) < 14:
+    while not (steps := [int(path.name) for path in out.glob("states/*/*") if path.name.isdigit()]) or max(steps) < 14:
         assert process.poll() is None
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
@@ -80,11 +80,31 @@ def test_a_damaged_state_is_said_and_an_older_one_serves(shards: Path, tmp_path:
 
     with pytest.raises(KeyboardInterrupt):
         trained(plan, shards, tmp_path, interrupted)
-    assert sorted(path.name for path in (tmp_path / "states").iterdir()) == ["000000007", "000000008"]
-    (tmp_path / "states/000000008/weights.safetensors").write_bytes(b"half of it")
+    assert sorted(path.name for path in (tmp_path / "states").glob("*/*")) == ["000000007", "000000008"]
+    next((tmp_path / "states").glob("*/000000008/weights.safetensors")).write_bytes(b"half of it")
     lines: list[str] = []
     trained(plan, shards, tmp_path, lines.append)
     assert "000000008 cannot be read and is left out" in lines[0] and lines[1].endswith("from step 7")
+
+
+def test_states_of_an_earlier_run_with_more_steps_do_not_push_out_those_of_this_one(shards: Path, tmp_path: Path) -> None:
+    """Another plan in the same folder: its first states have smaller numbers than those of the run that was killed before it."""
+
+    def interrupted(line: str) -> None:
+        if line.startswith("continued "):
+            raise KeyboardInterrupt
+
+    earlier = replace(SHORT, save_every_s=1e-9)
+    with pytest.raises(KeyboardInterrupt):
+        trained(earlier, shards, tmp_path, interrupted)
+    lines: list[str] = []
+    changed = replace(earlier, phases=(replace(REGULAR, steps=4), replace(CONTINUED, steps=4)))
+    with pytest.raises(KeyboardInterrupt):
+        trained(changed, shards, tmp_path, interrupted)
+    trained(changed, shards, tmp_path, lines.append)
+    assert lines[0].endswith("from step 4")
+    trained(earlier, shards, tmp_path, lines.append)
+    assert any(line.endswith("from step 8") for line in lines)
 
 
 def test_a_run_stopped_after_its_last_phase_has_that_phases_positions_when_it_is_finished(
