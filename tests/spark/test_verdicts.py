@@ -6,7 +6,7 @@ from collections import Counter
 import pyarrow as pa
 import pytest
 
-from jobs.commands.what_if import scored_by, tally
+from jobs.commands.tallies import scored_by, tally
 from jobs.decide import gates, verdicts
 from jobs.decide.policy import with_changes
 from jobs.decide.profiles import PolicyParams, profile
@@ -159,9 +159,9 @@ def test_languages_have_their_own_cut_where_they_have_files_enough(tables):
     assert cuts == {"C": 25, "Java": 75, "": 50}
     expected = {number: ["low_score"] if percent < cuts.get(language, 50) else [] for number, (language, percent) in enumerate(rows)}
     assert outcome(tables) == expected
-    foreseen = tally(tables.lake, profile("demo"), with_changes(profile("demo"), {"min_score_percent": "10"}), scored_by(tables.lake, ""))[
-        "file"
-    ]
+    foreseen = tally(
+        tables.lake, profile("demo"), with_changes(profile("demo"), {"min_score_percent": "10"}), {"file": scored_by(tables.lake, "")}
+    )["file"]
     assert (foreseen[0].dropped["low_score"], foreseen[1].dropped["low_score"]) == (41, 41)  # a cut at 10 %, twice: the worst tenth
     decide(tables, ("drop_worst=none", "min_score_percent=7"))
     assert {number for number, reasons in outcome(tables).items() if reasons} == {n for n, (_, percent) in enumerate(rows) if percent < 7}
