@@ -33,7 +33,7 @@ def rows(names: tuple[str, ...] = ("a", "b")) -> LakeRows:
         if number < 4:
             text = f"@@@ commit\n{repository}\n" + "context\n" * 900 + "@@@ predict\n@@@ end\n"
             document = {"kind": "commit", "candidate": f"{repository}@{commit}", "layout": "commit/1", "contents": []}
-            lake.add("assemble/documents", **document, size_bytes=len(text), text=text)
+            lake.add("assemble/documents", **document, size_bytes=len(text), text=text, text_hash="hash")
     lake.add("annotate/commit_facts", repository="a", commit="0" * 40, version="v0", flags=["revert"])
     return lake
 

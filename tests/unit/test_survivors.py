@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.commands.what_if import Tally, settle
+from jobs.commands.tallies import Tally, settle
 from jobs.decide.policy import SURVIVOR_ORDERS, Policy
 from jobs.decide.survivors import CONTAINED, NEAR_DUPLICATE, OF_HELD_OUT, ORDERS, ranks, reasons_of
 from schemas.decide import FEATURES, OCCURRENCE
