@@ -155,7 +155,7 @@ def commit_row(repository: str, commit: Commit) -> dict[str, Any]:
         "author_hash": hashlib.sha256(commit.author_email.lower().encode()).hexdigest()[:16],
         "is_bot": is_bot(commit.author_name, commit.author_email),
         "message": commit.message,
-        "changes": [{name: getattr(change, name) for name in change.__slots__} for change in commit.changes],
+        "changes": [change._asdict() for change in commit.changes],
         "change_count": commit.change_count,
         "flaw": commit.flaw,
     }

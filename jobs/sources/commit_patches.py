@@ -8,7 +8,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 
-from jobs.sources.history import DIFF
+from jobs.sources.history import DIFF, LOG
 from jobs.sources.quarantine import Quarantine
 
 READ_BYTES = 1 << 20
@@ -34,8 +34,8 @@ def read_patches(repository: Quarantine, ids: list[str], most_bytes: int) -> Ite
 def _patches(repository: Quarantine, ids: list[str], most_bytes: int) -> Iterator[tuple[str, bytes | str]]:
     """A line of NUL, the id and NUL stands before each patch: no line of a patch begins with NUL."""
     given = "".join(f"{one}\n" for one in ids).encode()
-    layout = ("--format=%x00%H%x00", "--patch", "--unified=0", "--full-index", "--binary")
-    with repository.stream("log", "--no-walk=unsorted", "--stdin", *layout[:-1], *DIFF, stdin=given) as process:
+    layout = ("--format=%x00%H%x00", "--patch", "--unified=0", "--full-index")
+    with repository.stream(*LOG, *layout, *DIFF, stdin=given) as process:
         held: list[bytes] = []  # of the commit that is being read; no more than its head where it is too long
         size = 0
         for is_new, part in _parts(process, b"\n\0"):

@@ -7,7 +7,9 @@ git is started again after it.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import chain, repeat
+from typing import NamedTuple
 
 from jobs.sources.git import split
 from jobs.sources.paths import path_text
@@ -21,19 +23,21 @@ FLAWS = {
     "long_message": f"a message of more than {MAX_MESSAGE_BYTES:,} bytes, cut there",
 }
 _FIELDS = ("%H", "%P", "%at", "%ct", "%an", "%ae", "%B")
+# git compares no file that is larger: two of 50 MB took 0.9 GB and seconds. As `max_content_bytes`.
+LOG = ("-c", f"core.bigFileThreshold={16 << 20}", "log", "--no-walk=unsorted", "--stdin")
 DIFF = (
     "--diff-merges=first-parent", "--root", "--no-abbrev", "--find-renames", "--find-copies", "--no-ext-diff", "--no-textconv",
     "--no-color", "--no-show-signature", "--no-notes", "--no-decorate",
 )  # fmt: skip
 _HASH = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_NO_BLOB = re.compile(r"0+")
+_NO_BLOB = "0" * 40
+_STATUSES = {"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "type"}
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A path of a commit. status: added, modified, deleted, renamed, copied, mode (nothing else changed) or type.
 
-    Blobs are None where there is none on that side; lines are None where git sees a binary file.
+    Blobs are None where there is none on that side; lines are None where git sees a binary file, or one over 16 MiB.
     """
 
     status: str
@@ -68,7 +72,7 @@ class _Raw:
     """A commit while its tokens come."""
 
     head: list[bytes]
-    changes: list[Change] = field(default_factory=list)
+    changes: list[tuple[bytes, bytes | None, bytes]] = field(default_factory=list)  # head, old path, path
     change_count: int = 0
     lines: list[tuple[int | None, int | None]] = field(default_factory=list)
 
@@ -90,7 +94,7 @@ def _read(repository: Quarantine, ids: list[str]) -> Iterator[Commit]:
     """Those that git prints before it ends, or before it comes to one whose objects are broken."""
     given = "".join(f"{one}\n" for one in ids).encode()
     layout = "--format=" + "%x00".join(_FIELDS)
-    with repository.stream("log", "--no-walk=unsorted", "--stdin", "-z", "--raw", "--numstat", layout, *DIFF, stdin=given) as process:
+    with repository.stream(*LOG, "-z", "--raw", "--numstat", layout, *DIFF, stdin=given) as process:
         held: _Raw | None = None
         tokens = split(process, b"\0")
         for token in tokens:
@@ -108,17 +112,11 @@ def _read(repository: Quarantine, ids: list[str]) -> Iterator[Commit]:
 
 def _note_change(held: _Raw, head: bytes, tokens: Iterator[bytes]) -> None:
     """`:<old mode> <new mode> <old blob> <new blob> <status>`, then the path, or the old one and the new one."""
-    old_mode, new_mode, old_blob, new_blob, status = head[1:].decode().split(" ")
-    old = next(tokens, b"") if status[0] in "RC" else None
+    old = next(tokens, b"") if head.rpartition(b" ")[2][:1] in (b"R", b"C") else None
     path = next(tokens, b"")
     held.change_count += 1
-    if held.change_count > MAX_CHANGES:
-        return
-    names = {"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "type"}
-    name = "mode" if status[0] == "M" and old_blob == new_blob else names.get(status[0], status)
-    before, after = (None if _NO_BLOB.fullmatch(blob) else blob for blob in (old_blob, new_blob))
-    old_path = None if old is None else path_text(old)
-    held.changes.append(Change(name, path_text(path), old_path, old_mode, new_mode, before, after))
+    if held.change_count <= MAX_CHANGES:
+        held.changes.append((head, old, path))
 
 
 def _note_lines(held: _Raw, token: bytes, tokens: Iterator[bytes]) -> None:
@@ -131,15 +129,21 @@ def _note_lines(held: _Raw, token: bytes, tokens: Iterator[bytes]) -> None:
 
 def _commit(held: _Raw) -> Commit:
     commit_id, parents, author_time, committer_time, name, email, message = held.head
-    changes = [
-        replace(change, added_lines=added, deleted_lines=deleted)
-        for change, (added, deleted) in zip(held.changes, held.lines, strict=False)
-    ] or held.changes
+    lines = chain(held.lines, repeat((None, None)))  # none of them where git compares nothing
+    changes = tuple(_change(*change, *counts) for change, counts in zip(held.changes, lines, strict=False))
     flaw = "many_changes" if held.change_count > MAX_CHANGES else "long_message" if len(message) > MAX_MESSAGE_BYTES else None
     return Commit(
         commit_id.decode(), tuple(parents.decode().split()), _seconds(author_time), _seconds(committer_time), _text(name), _text(email),
-        _text(message[:MAX_MESSAGE_BYTES]).rstrip("\n"), tuple(changes), held.change_count, flaw,
+        _text(message[:MAX_MESSAGE_BYTES]).rstrip("\n"), changes, held.change_count, flaw,
     )  # fmt: skip
+
+
+def _change(head: bytes, old: bytes | None, path: bytes, added: int | None, deleted: int | None) -> Change:
+    old_mode, new_mode, old_blob, new_blob, status = head[1:].decode().split(" ")
+    name = "mode" if status[0] == "M" and old_blob == new_blob else _STATUSES.get(status[0], status)
+    before, after = (None if blob.startswith(_NO_BLOB) else blob for blob in (old_blob, new_blob))
+    old_path = None if old is None else path_text(old)
+    return Change(name, path_text(path), old_path, old_mode, new_mode, before, after, added, deleted)
 
 
 def _seconds(text: bytes) -> int | None:

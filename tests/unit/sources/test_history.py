@@ -138,7 +138,7 @@ def test_patches_do_not_depend_on_how_much_is_read_at_once(repository: History, 
     repository.commit("nothing")
     repository.commit("NUL at the start of lines", {"a.txt": "x" * 9000 + "\n\0\n\0\n", "b.py": "1"})
     ids = repository.git("rev-list", "--reverse", "HEAD").split()
-    options = ["-1", "--format=", "--patch", "--unified=0", "--full-index", "--binary", "--root"]
+    options = ["-1", "--format=", "--patch", "--unified=0", "--full-index", "--root"]
     whole = {one: repository.git("log", *options, one).encode() for one in ids}
     with open_bundle(bundled(repository, tmp_path)) as found:
         for size in (1, 2, 7, 1000, 1 << 20):
@@ -167,3 +167,13 @@ def test_what_is_no_bundle_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.bundle").write_bytes(content)
     with pytest.raises(SourceError, match=r"x\.bundle cannot be unpacked"), open_bundle(tmp_path / "x.bundle"):
         pass
+
+
+def test_a_file_over_16_mib_is_not_compared_and_others_of_its_commit_are(repository: History, tmp_path: Path) -> None:
+    text = b"x\n" * (9 << 20)
+    ids = [repository.commit(f"commit {n}", {"large.txt": text + b"%d\n" % n, "a.py": f"{n}\n"}) for n in range(2)]
+    with open_bundle(bundled(repository, tmp_path)) as found:
+        second = list(read_commits(found, ids))[1]
+        patch = dict(read_patches(found, ids, 1 << 20))[ids[1]]
+    assert {change.path: change.added_lines for change in second.changes} == {"a.py": 1, "large.txt": None}
+    assert isinstance(patch, bytes) and patch.endswith(b"Binary files a/large.txt and b/large.txt differ") and b"\n+1\n" in patch
