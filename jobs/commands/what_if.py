@@ -88,7 +88,8 @@ class Tally:
         found = passing.join(scored.scores, "candidate", join_type="left outer").combine_chunks()
         self.cuts = scored.cuts_of(policy, found)
         least = quality.limits(policy, self.cuts, found.column("language"))
-        reasons = quality.reasons_of(found.column("score_percent").combine_chunks(), least)
+        percent, is_seen = found.column("score_percent").combine_chunks(), pc.fill_null(found.column("is_seen").combine_chunks(), False)
+        reasons = quality.reasons_of(percent, is_seen, least)
         self.keep(found.filter(pc.is_null(reasons)))
         self.count(reasons)
 
@@ -112,7 +113,7 @@ def settle(tallies: Sequence[Tally]) -> None:
 
 @dataclass(frozen=True)
 class Scored:
-    """What a scorer says: `scores` has candidate and score_percent, `frozen` the rows of decide/cuts."""
+    """What a scorer says: `scores` has candidate, score_percent and is_seen, which is true; `frozen` the rows of decide/cuts."""
 
     scorer: str
     scores: pa.Table
@@ -174,7 +175,8 @@ def scored_by(lake: Lake, asked: str) -> Scored | None:
     if scorer is None:
         return None
     scores = lake.read(SCORES, ["content_sha256", "score_percent"], pc.field("version") == scorer)
-    return Scored(scorer, scores.rename_columns(["candidate", "score_percent"]), lake.read(CUTS), quality.oracle_of(lake, scorer))
+    scores = scores.rename_columns(["candidate", "score_percent"]).append_column("is_seen", pa.repeat(True, scores.num_rows))
+    return Scored(scorer, scores, lake.read(CUTS), quality.oracle_of(lake, scorer))
 
 
 def tally(lake: Lake, now: Policy, then: Policy, scored: Scored | None = None) -> dict[str, tuple[Tally, Tally]]:
@@ -261,7 +263,7 @@ def quality_told(policy: Policy, found: Tally, scored: Scored | None) -> str:
     limit = quality.limits(policy, found.cuts, pa.array([None], pa.string()))[0]
     own = f", languages with a cut of their own: {len(found.cuts) - 1}" if len(found.cuts) > 1 else ""
     low = found.dropped[quality.LOW_SCORE]
-    share = low / max(1, low + found.dropped[quality.NOT_SCORED] + found.kept)
+    share = low / max(1, low + found.dropped[quality.NOT_SCORED] + found.dropped[quality.NOT_FINITE] + found.kept)
     by = scored.scorer + quality.oracle_told(scored.oracle)
     return f"Scores by {by}: what if asks for {limit} %, of which {share:.1%} of the files that pass all else fall short{own}."
 

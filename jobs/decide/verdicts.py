@@ -82,14 +82,22 @@ def check_gates(tables: Tables, gates: DataFrame, policy: Policy) -> None:
 
 
 def scored(tables: Tables, gates: DataFrame, scorer: str | None) -> DataFrame:
-    """The gates' rows with what verdicts say of scores: `score_percent` null where they do not pass or have none."""
+    """The gates' rows with what verdicts say of scores: `score_percent` null where they do not pass or have none; `is_seen` where there is
+    a row of the scorer's."""
     gates = gates.withColumn("least_score_percent", F.lit(None).cast("long"))
     if scorer is None:
-        return gates.withColumns({"scorer": F.lit(None).cast("string"), "score_percent": F.lit(None).cast("long")})
+        none = {"scorer": F.lit(None).cast("string"), "score_percent": F.lit(None).cast("long"), "is_seen": F.lit(False)}
+        return gates.withColumns(none)
     scores = tables[SCORES].where(F.col("version") == scorer)
-    scores = scores.select(F.col("content_sha256").alias("candidate"), F.col("score_percent").cast("long").alias("score"))
-    percent = F.when(F.expr(PASSES), F.col("score"))
-    return gates.join(scores, "candidate", "left").withColumns({"scorer": F.lit(scorer), "score_percent": percent}).drop("score")
+    scores = scores.select(
+        F.col("content_sha256").alias("candidate"), F.col("score_percent").cast("long").alias("score"), F.lit(True).alias("is_seen")
+    )
+    said = {
+        "scorer": F.lit(scorer),
+        "score_percent": F.when(F.expr(PASSES), F.col("score")),
+        "is_seen": F.coalesce("is_seen", F.lit(False)),
+    }
+    return gates.join(scores, "candidate", "left").withColumns(said).drop("score")
 
 
 def frozen(tables: Tables, rows: DataFrame, policy: Policy, scorer: str, is_new: bool) -> tuple[pa.Table, pa.Table | None]:
@@ -101,8 +109,8 @@ def frozen(tables: Tables, rows: DataFrame, policy: Policy, scorer: str, is_new:
     mine = is_cut_of(policy, scorer)
     if there.filter(mine).num_rows and not is_new:
         return there.filter(mine), None
-    by_score = rows.where(PASSES).groupBy("language", "score_percent").count().collect()
-    waiting = sum(row["count"] for row in by_score if row.score_percent is None)
+    by_score = rows.where(PASSES).groupBy("language", "score_percent", "is_seen").count().collect()
+    waiting = sum(row["count"] for row in by_score if not row.is_seen)
     if waiting:
         raise CodemillError(
             f"{waiting:,} of {sum(row['count'] for row in by_score):,} files that pass the gates have no score by {scorer}: the cut of the "
@@ -114,7 +122,7 @@ def frozen(tables: Tables, rows: DataFrame, policy: Policy, scorer: str, is_new:
 
 def counted(by_score: list) -> Counts:  # type: ignore[type-arg]
     found: dict[str, np.ndarray] = {}
-    for row in by_score:
+    for row in (row for row in by_score if row.score_percent is not None):
         found.setdefault(row.language or "", np.zeros(101, np.int64))[row.score_percent] += row["count"]
     return found
 
@@ -127,7 +135,7 @@ def with_quality(rows: DataFrame, policy: Policy, cuts: dict[str, int]) -> DataF
             reasons, names = batch.column("reasons"), batch.schema.names
             passes = pc.and_(pc.equal(batch.column("kind"), "file"), pc.equal(pc.list_value_length(reasons), 0))
             least = pc.if_else(passes, limits(policy, cuts, batch.column("language")), None)
-            found = pc.if_else(passes, reasons_of(batch.column("score_percent"), least), None)
+            found = pc.if_else(passes, reasons_of(batch.column("score_percent"), batch.column("is_seen"), least), None)
             columns = dict(zip(names, batch.columns, strict=True)) | {"least_score_percent": least, "reasons": or_one(reasons, found)}
             yield pa.RecordBatch.from_arrays([columns[name] for name in names], schema=batch.schema)
 

@@ -74,6 +74,8 @@ def transform(tables: Tables, params: ScoreParams) -> Iterator[Write]:
     try:
         score_files(tables.lake, params, tables.say, found)
     finally:
+        if found.unusable:
+            tables.account.remark = f"{len(found.unusable):,} texts have no finite score, and are out as score_not_finite"
         tables.account.read_rows = found.wanted
         tables.account.written[SCORES.name] = found.written
     yield from ()
