@@ -34,6 +34,7 @@ from schemas.decide import GATES
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from udfs.tokenizer import PADDING
+from udfs.tokenizer import Tokenizer as OwnTokenizer
 
 MOST_BYTES = 1 << 20
 COMPARED = 100  # texts whose scores are compared before they are rounded
@@ -155,6 +156,7 @@ def lake_of(folder: str, texts: list[str]) -> Lake:
 
 
 def plain_loop(scorer: Scorer, texts: list[str], batch: int) -> np.ndarray:
+    assert isinstance(scorer.tokenizer, OwnTokenizer)  # which new_scorer trains
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer.from_str(scorer.tokenizer.tokenizer_json), pad_token=PADDING, eos_token=scorer.tokenizer.end_token
     )

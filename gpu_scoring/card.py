@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gpu_scoring.decoders import is_known_to_transformers
 from gpu_scoring.examples import Labelled
 from gpu_scoring.metrics import Measures
 from gpu_scoring.out_folder import CALIBRATION_NAME
+from gpu_scoring.scorer import Scorer
 
 if TYPE_CHECKING:
     from gpu_scoring.train import Trained, TrainParams
@@ -32,13 +34,19 @@ _SHUFFLED = """\
 **Its labels were shuffled.** It is a check that nothing can be learned from nothing, and of no other use.
 
 """
+_ALONE = """\
+`transformers.AutoModelForSequenceClassification` loads the folder too: give it the tokens that `load_scorer(...).tokens` gives, and add the
+`offset` of `scorer.json` to what it says."""
+_MADE = """\
+Transformers has no class for this decoder with such a head: `load_scorer` makes one."""
 
 
-def card(data: Labelled, params: "TrainParams", trained: "Trained", structure: str) -> str:
-    """Markdown. MODEL_HASH stands where the model's hash belongs; `structure` is what Transformers calls the kind of model."""
+def card(data: Labelled, params: "TrainParams", trained: "Trained", scorer: Scorer) -> str:
+    """Markdown. MODEL_HASH stands where the model's hash belongs."""
     random = f"random weights ({params.shape.hidden_size} wide, {params.shape.layers} layers)"
     start = f"the checkpoint `{params.checkpoint}`" if params.checkpoint else random
     texts, of_held_out, grouped, groups, text = _WORDS[data.kind]
+    structure = scorer.model.config.model_type
     warning = (_RUBRIC if data.oracle == "rubric" else "") + (_SHUFFLED if params.shuffled_labels else "")
     ratings = Counter(f"{rating:.0f}" for rating in np.floor(10 * data.train.scores + 0.5))
     rows = [("**this scorer**", trained.scorer), *trained.baselines.items()]
@@ -67,6 +75,7 @@ rating that the oracle would give.
 - Ratings, to the nearest whole: {_counts(ratings)}.
 - Started from {start}; {params.epochs} epoch(s), mean squared error on [0, 1], seed {params.seed}.
 - A text is its first {params.window:,} tokens; {trained.truncated_files:,} of the {texts} of training are longer.
+- Tokens: {scorer.reading}. {trained.unknown_share:.2%} of those of training stand for what it does not know.
 
 ## How good it is
 
@@ -98,8 +107,7 @@ from gpu_scoring.model_folder import load_scorer
 load_scorer(Path("FOLDER")).predict(["def f():\\n    return 1\\n"])  # scores on [0, 1]
 ```
 
-`transformers.AutoModelForSequenceClassification` loads the folder too: give it the first {params.window:,} tokens of a text and its
-end-of-document token, and add the `offset` of `scorer.json` to what it gives.
+{_ALONE if is_known_to_transformers(scorer.model.config) else _MADE}
 """
 
 

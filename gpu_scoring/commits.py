@@ -21,7 +21,8 @@ from gpu_scoring.keys import Keys
 from schemas.annotate import SCORES
 from schemas.lake import INSERT_ATTEMPTS, Lake, OvertakenError, filesystem_of, storage_options
 
-Scored = tuple[str, int, int, bool]  # key, whole percent, tokens, whether the text is longer than the window
+# Key, whole percent (None where the model gives no number), tokens, whether the text is longer than the window.
+Scored = tuple[str, int | None, int, bool]
 
 
 class Commits:

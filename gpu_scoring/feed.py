@@ -41,7 +41,7 @@ def token_rows(lake: Lake, scorer: Scorer, keys: Keys, where: pc.Expression) -> 
             part = batch.take(wanted[start : start + TEXTS_AT_ONCE])
             tokens = scorer.tokens(part.column("text").to_pylist())
             for key, row in zip(part.column("content_sha256").to_pylist(), tokens, strict=True):
-                yield Row(key, row, len(row) == scorer.window and int(row[-1]) != scorer.tokenizer.end_id)
+                yield Row(key, row, scorer.is_truncated(row))
         left -= len(wanted)
         if left <= 0:
             return

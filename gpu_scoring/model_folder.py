@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from transformers import AutoModelForSequenceClassification
 from transformers.utils.logging import disable_progress_bar
 
+from gpu_scoring.decoders import loaded
+from gpu_scoring.given_tokenizer import GivenTokenizer, GivenTokenizerError, given_tokenizer, json_of
 from gpu_scoring.out_folder import CARD_NAME, SCORER_NAME, TOKENIZER_NAME
-from gpu_scoring.packed import pack
 from gpu_scoring.population import KINDS
 from gpu_scoring.scorer import Scorer, ScorerError
 from udfs.folders import replaced
@@ -29,13 +28,14 @@ _ORIGIN = ("transformers_version", "_name_or_path")
 # Its frequencies depend on the longest text of a batch, once one is longer than the model was first trained on. Those of `dynamic` do so
 # beyond max_position_embeddings, where no window goes.
 _CHANGING_ROPE = "longrope"
+_LONGEST = ("max_position_embeddings", "max_seq_len")  # what configurations call the tokens that a model was made for
 
 
 def from_checkpoint(folder: Path, window: int, seed: int) -> Scorer:
     """A causal language model's decoder with a new head. Raises ScorerError for a folder without model or usable tokenizer."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _scorer(folder, window, 0.0)
+        return _scorer(folder, window, 0.0, is_scorer=False)
 
 
 def load_scorer(folder: Path) -> Scorer:
@@ -49,35 +49,43 @@ def load_scorer(folder: Path) -> Scorer:
     kind = declared.get("kind", KINDS[0])  # what was made before there were kinds is of files
     if kind not in KINDS:
         raise ScorerError(f"{folder / SCORER_NAME} says that it scores {kind!r}. Expected one of {', '.join(KINDS)}.")
-    return replace(_scorer(folder, window, offset), kind=kind)
+    return replace(_scorer(folder, window, offset, is_scorer=True), kind=kind)
 
 
-def _scorer(folder: Path, window: int, offset: float) -> Scorer:
-    tokenizer, model = _tokenizer(folder), _model(folder)
+def _scorer(folder: Path, window: int, offset: float, is_scorer: bool) -> Scorer:
+    tokenizer, model = _tokenizer(folder), loaded(folder, is_scorer)
     _check_window(folder, model.config, window)
     _check_ids(folder, model, tokenizer)
     return Scorer(model, tokenizer, window, offset, config=_decisive(folder))
 
 
-def _model(folder: Path) -> Any:
-    disable_progress_bar()
+def _tokenizer(folder: Path) -> Tokenizer | GivenTokenizer:
+    """Ours where it has the ids of the folder's own, else that of the library."""
     try:
-        model = AutoModelForSequenceClassification.from_pretrained(str(folder), num_labels=1, dtype=torch.float32, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ScorerError(f"{folder} holds no model that Transformers loads: {error}") from error
-    pack(model)
-    return model
-
-
-def _tokenizer(folder: Path) -> Tokenizer:
-    try:
-        return load((folder / TOKENIZER_NAME).read_text())
-    except (OSError, TokenizerError) as error:
+        tokenizer_json = json_of(folder, TOKENIZER_NAME)
+        try:
+            return load(tokenizer_json)
+        except TokenizerError as error:
+            faults = [line.strip().partition(";")[0] for line in str(error).splitlines()[1:]] or [str(error)]
+            return given_tokenizer(tokenizer_json, "; ".join(faults), _end_id(folder))
+    except GivenTokenizerError as error:
         raise ScorerError(f"{folder / TOKENIZER_NAME} cannot be used: {error}") from error
 
 
+def _end_id(folder: Path) -> int | None:
+    """The token that ends a text, as a model's configuration names it; the first where it names several."""
+    try:
+        declared = json.loads((folder / CONFIG_NAME).read_text())
+        found = declared.get("eos_token_id", declared.get("text_config", {}).get("eos_token_id"))
+    except (OSError, ValueError, AttributeError):
+        return None
+    found = found[0] if isinstance(found, list) and found else found
+    return found if isinstance(found, int) else None
+
+
 def _check_window(folder: Path, config: Any, window: int) -> None:
-    most = getattr(config, "max_position_embeddings", None)
+    config = config.get_text_config()
+    most = next((getattr(config, name) for name in _LONGEST if getattr(config, name, None)), None)
     declared = getattr(config, "rope_parameters", None) or {}
     for rope in (declared, *(one for one in declared.values() if isinstance(one, dict))):  # of all layers, or by their kind
         first = rope.get("original_max_position_embeddings")
@@ -90,9 +98,12 @@ def _check_window(folder: Path, config: Any, window: int) -> None:
         raise ScorerError(f"{folder} was made for {most:,} tokens; a window of {window:,} is more than that")
 
 
-def _check_ids(folder: Path, model: Any, tokenizer: Tokenizer) -> None:
+def _check_ids(folder: Path, model: Any, tokenizer: Tokenizer | GivenTokenizer) -> None:
     """That every id which a text can become has an embedding."""
-    last = max(int(np.flatnonzero(tokenizer.token_bytes)[-1]), tokenizer.end_id, tokenizer.padding_id)
+    if isinstance(tokenizer, GivenTokenizer):
+        last = tokenizer.last_id
+    else:
+        last = max(int(np.flatnonzero(tokenizer.token_bytes)[-1]), tokenizer.end_id, tokenizer.padding_id)
     held = model.get_input_embeddings().weight.shape[0]
     if last >= held:
         raise ScorerError(

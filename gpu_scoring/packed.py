@@ -1,6 +1,6 @@
-"""Attention of texts that lie one after another in one row: no padding, on a GPU and on a processor.
+"""Several texts through a decoder at once: in one row without padding, on a GPU and on a processor, or padded where that cannot be.
 
-A model that Transformers lets choose its attention takes this one by name. Every text sees itself alone: on a GPU by torch's kernel for
+A model that Transformers lets choose its attention takes the one here by name. Every text sees itself alone: on a GPU by torch's kernel for
 texts of several lengths, elsewhere text by text. Models whose attention is more than causal keep their own, and padding.
 """
 
@@ -60,6 +60,19 @@ def last_states(model: Any, rows: Sequence[np.ndarray], row_tokens: int = 1) -> 
         max_length_q=longest,
     ).last_hidden_state
     return hidden[0, torch.from_numpy(ends[1 : len(rows) + 1] - 1).to(device)]
+
+
+def padded_states(model: Any, rows: Sequence[np.ndarray], padding_id: int = 0) -> torch.Tensor:
+    """The same, of texts one below the other, each followed by padding up to the longest."""
+    lengths = torch.tensor([len(row) for row in rows])
+    ids = torch.full((len(rows), int(lengths.max())), padding_id)
+    for place, row in enumerate(rows):
+        ids[place, : len(row)] = torch.from_numpy(row.astype(np.int64))
+    device = model.get_input_embeddings().weight.device
+    # No mask: a causal decoder does not look behind a text, where the padding is, and without one attention takes its fast kernel.
+    hidden = model.base_model(input_ids=ids.to(device), use_cache=False).last_hidden_state
+    found: torch.Tensor = hidden[torch.arange(len(rows), device=device), (lengths - 1).to(device)]
+    return found
 
 
 def attention(

@@ -1,14 +1,19 @@
 """What a worker did so far, and what is left."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from gpu_scoring.feed import Row
 
 
 @dataclass
 class Summary:
     """`wanted` files pass the gates, of which `skipped` had a score. `scored` were scored now, of which this worker added `written` to the
-    table: fewer where another was faster. `unusable` are keys of texts to which the model gave no number.
+    table: fewer where another was faster. `unusable` are texts to which the model gave no number. `reading`: how texts
+    become tokens and go through the model.
     """
 
     wanted: int = 0
@@ -20,8 +25,9 @@ class Summary:
     seconds: float = 0.0
     flops: float = 0.0
     peak_flops: float = 0.0
+    reading: str = ""
     scores: np.ndarray = field(default_factory=lambda: np.zeros(101, np.int64))
-    unusable: list[str] = field(default_factory=list)
+    unusable: list["Row"] = field(default_factory=list)
 
     @property
     def peak_share(self) -> float:
@@ -33,4 +39,5 @@ def progress(found: Summary, wanted: int, price_per_hour: float) -> str:
     left_h = found.seconds / max(1, found.scored) * (wanted - found.scored) / 3600
     left = f"about {60 * left_h:.0f} min left" + (f", at a cost of {price_per_hour * left_h:,.2f}" if price_per_hour else "")
     speed = f"{found.tokens / max(found.seconds, 1e-9):,.0f} tokens/s, {found.peak_share:.0%} of the device's peak"
-    return f"{found.scored:,} of {wanted:,} files scored, {speed}; {left}"
+    without = f", {len(found.unusable):,} without a finite score" if found.unusable else ""
+    return f"{found.scored:,} of {wanted:,} files scored{without}, {speed}; {left}"

@@ -16,7 +16,8 @@ import pyarrow as pa
 import torch
 from transformers import LlamaConfig, LlamaForSequenceClassification
 
-from gpu_scoring.packed import is_packed, last_states, pack
+from gpu_scoring.given_tokenizer import GivenTokenizer
+from gpu_scoring.packed import is_packed, last_states, pack, padded_states
 from udfs.tokenizer import Tokenizer, encode, load, train
 
 ENCODE_AT_ONCE = 512  # texts
@@ -41,7 +42,7 @@ class Scorer:
     `kind`: of what it gives scores (gpu_scoring.population.KINDS)."""
 
     model: Any
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | GivenTokenizer
     window: int
     offset: float = 0.0
     row_tokens: int = 1
@@ -50,30 +51,47 @@ class Scorer:
 
     def tokens(self, texts: Sequence[str]) -> list[np.ndarray]:
         """The first `window` tokens of each text (int32)."""
+        if isinstance(self.tokenizer, GivenTokenizer):
+            return self.tokenizer.first_tokens(texts, self.window)
         found: list[np.ndarray] = []
         for start in range(0, len(texts), ENCODE_AT_ONCE):
             flat, ends = encode(self.tokenizer, pa.array(texts[start : start + ENCODE_AT_ONCE], pa.large_string()))
             found += [flat[ends[row] : min(ends[row + 1], ends[row] + self.window)] for row in range(len(ends) - 1)]
         return found
 
+    @property
+    def reading(self) -> str:
+        """How texts become tokens here, to be told."""
+        if isinstance(self.tokenizer, GivenTokenizer):
+            return f"the checkpoint's own tokenizer, by the library `tokenizers`, because {self.tokenizer.why}"
+        return f"byte-level BPE, {'compiled' if self.tokenizer.compiled is not None else 'by the library `tokenizers`'}"
+
+    @property
+    def placing(self) -> str:
+        """How texts of a batch lie, to be told."""
+        return "in one row" if is_packed(self.model) else "one below the other, padded, because the model's attention asks for it"
+
+    def is_truncated(self, row: np.ndarray) -> bool:
+        """Whether the text is longer than the window."""
+        return len(row) == self.window and int(row[-1]) != self.tokenizer.end_id
+
+    def unknown_share(self, rows: Sequence[np.ndarray]) -> float:
+        """Of all tokens, those that stand for what the tokenizer does not know."""
+        unknown_id = self.tokenizer.unknown_id if isinstance(self.tokenizer, GivenTokenizer) else None
+        if unknown_id is None:
+            return 0.0
+        return sum(int((row == unknown_id).sum()) for row in rows) / max(1, sum(map(len, rows)))
+
     def forward(self, rows: Sequence[np.ndarray]) -> torch.Tensor:
         """Scores of rows of tokens (float32, one a row, on the processor; not held to [0, 1]). On a GPU in bf16, whatever the weights."""
         head = self.model.score.weight
         with torch.autocast("cuda", torch.bfloat16, enabled=head.is_cuda):
-            last = last_states(self.model, rows, self.row_tokens) if is_packed(self.model) else self._padded(rows)
+            if is_packed(self.model):
+                last = last_states(self.model, rows, self.row_tokens)
+            else:
+                last = padded_states(self.model, rows, self.tokenizer.padding_id)
         scores: torch.Tensor = torch.nn.functional.linear(last.float(), head.float()).squeeze(-1).cpu()
         return scores + self.offset
-
-    def _padded(self, rows: Sequence[np.ndarray]) -> torch.Tensor:
-        lengths = torch.tensor([len(row) for row in rows])
-        ids = torch.full((len(rows), int(lengths.max())), self.tokenizer.padding_id)
-        for place, row in enumerate(rows):
-            ids[place, : len(row)] = torch.from_numpy(row.astype(np.int64))
-        device = self.model.score.weight.device
-        # No mask: a causal decoder does not look behind a text, where the padding is, and without one attention takes its fast kernel.
-        hidden = self.model.base_model(input_ids=ids.to(device), use_cache=False).last_hidden_state
-        found: torch.Tensor = hidden[torch.arange(len(rows), device=device), (lengths - 1).to(device)]
-        return found
 
     def batches(self, lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
         """Places of rows, one at least and within `batch_tokens`: the first that fit, or by rising length where they are padded."""

@@ -51,7 +51,8 @@ class TrainParams:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training ended in. `baselines` by name; losses are means over each tenth of all steps, on [0, 1] squared."""
+    """What training ended in. `baselines` by name; losses are means over each tenth of all steps, on [0, 1] squared. `unknown_share`: of
+    the tokens of training, those that stand for what the tokenizer does not know."""
 
     model_hash: str
     folder: str
@@ -62,6 +63,7 @@ class Trained:
     losses: list[float]
     train_files: int
     truncated_files: int
+    unknown_share: float
     seconds: float
 
 
@@ -78,6 +80,7 @@ def train_scorer(data: Labelled, params: TrainParams, out: Path, say: Say) -> Tr
     scorer = replace(started(train, params), kind=data.kind).on(device, torch.float32, params.batch_tokens)
     size = f"{scorer.model.num_parameters():,} parameters, window {scorer.window:,}, on {device}"
     say(f"{size}; {len(train):,} {data.kind}s of training, {len(data.held_out):,} held out")
+    say(f"tokens: {scorer.reading}; texts lie {scorer.placing}")
     rows = scorer.tokens(train.texts)
     losses = fit(scorer, rows, train, params, out.with_name(out.name + "." + STATE_NAME), say)
     true, texts = data.held_out.scores, data.held_out.texts
@@ -98,14 +101,15 @@ def train_scorer(data: Labelled, params: TrainParams, out: Path, say: Say) -> Tr
         "calibration": calibration(true, predicted),
         "losses": losses,
         "train_files": len(train),
-        "truncated_files": sum(len(row) == scorer.window and int(row[-1]) != scorer.tokenizer.end_id for row in rows),
+        "truncated_files": sum(map(scorer.is_truncated, rows)),
+        "unknown_share": scorer.unknown_share(rows),
     }
-    facts = {"oracle": data.oracle, "labels": data.version, "params": asdict(params)}
+    facts = {"oracle": data.oracle, "labels": data.version, "reading": scorer.reading, "params": asdict(params)}
     trained = Trained("", str(out), seconds=time.monotonic() - start, **found)
     model_hash = save(
         scorer,
         out,
-        card(data, params, trained, scorer.model.config.model_type),
+        card(data, params, trained, scorer),
         facts | {"metrics": _plain(found)},
         {CALIBRATION_NAME: calibration_png(found["calibration"])},
     )

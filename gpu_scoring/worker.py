@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.compute as pc
 import torch
 
-from gpu_scoring.commits import Commits
+from gpu_scoring.commits import Commits, Scored
 from gpu_scoring.device import flops, peak_flops
 from gpu_scoring.feed import Row, ahead, batched, token_rows
 from gpu_scoring.keys import Keys
@@ -28,7 +28,8 @@ from schemas.annotate import SCORES
 from schemas.decide import GATES
 from schemas.lake import Lake
 
-MOST_UNUSABLE = 100  # texts without a number: a model that gives as many is not asked on
+# A model that gives no number for so many texts, and for more than this share of them, is not asked on.
+MOST_UNUSABLE, MOST_UNUSABLE_SHARE = 100, 0.01
 NO_NUMBER = -1
 Say = Callable[[str], None]
 
@@ -62,7 +63,8 @@ def within(name: str, params: WorkerParams) -> pc.Expression:
 def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerParams, say: Say, found: Summary | None = None) -> Summary:
     """Scores what this worker's range of keys lacks. `version` is the scorer's hash; `found` is filled while it goes on.
 
-    Raises ScorerError where the model gave no number for a text; all other scores are in the lake then.
+    Texts for which the model gives no number come last into the table, without one. Raises ScorerError where they are too many: all scores
+    that there are are in the lake then, and these texts are not.
     """
     weights = scorer.model.score.weight
     found = Summary() if found is None else found
@@ -71,6 +73,8 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
     keys, since = keys_of(lake, version, profile, params)
     missing = keys.open_count
     found.wanted, found.skipped = len(keys), len(keys) - missing
+    found.reading = f"tokens: {scorer.reading}; texts lie {scorer.placing}"
+    say(f"{missing:,} of {len(keys):,} files have no score by {version}; {found.reading}")
     rows_of = token_rows(lake, scorer, keys, within("content_sha256", params))
     feed = ahead(batched(rows_of, scorer, params.batch_tokens))
     commits = Commits(lake, version, keys, since, params.commit_rows, params.commit_s)
@@ -79,14 +83,17 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
             for rows in feed:
                 commits.add(counted(found, scorer, rows))
                 found.seconds = time.monotonic() - start
-                if len(found.unusable) >= MOST_UNUSABLE:
-                    break
+                if is_broken(found):
+                    raise ScorerError(unusable_told(found, version, weights))
                 say(progress(found, missing, params.price_per_hour))
+            commits.add([(row.key, None, len(row.tokens), row.is_truncated) for row in found.unusable])
     finally:
         found.seconds, found.written = time.monotonic() - start, commits.written
-    if found.unusable:
-        raise ScorerError(unusable_told(found, version, weights))
     return found
+
+
+def is_broken(found: Summary) -> bool:
+    return len(found.unusable) >= max(MOST_UNUSABLE, MOST_UNUSABLE_SHARE * (found.scored + len(found.unusable)))
 
 
 def keys_of(lake: Lake, version: str, profile: str, params: WorkerParams) -> tuple[Keys, int | None]:
@@ -99,11 +106,13 @@ def keys_of(lake: Lake, version: str, profile: str, params: WorkerParams) -> tup
     return keys, since
 
 
-def counted(found: Summary, scorer: Scorer, rows: list[Row]) -> list[tuple[str, int, int, bool]]:
+def counted(found: Summary, scorer: Scorer, rows: list[Row]) -> list[Scored]:
     """What annotate/scores gets of these rows, each of them counted."""
     percents = score(scorer, rows)
-    scored = [(row.key, int(p), len(row.tokens), row.is_truncated) for row, p in zip(rows, percents, strict=True) if p != NO_NUMBER]
-    found.unusable += [row.key for row, percent in zip(rows, percents, strict=True) if percent == NO_NUMBER]
+    scored: list[Scored] = [
+        (row.key, int(p), len(row.tokens), row.is_truncated) for row, p in zip(rows, percents, strict=True) if p != NO_NUMBER
+    ]
+    found.unusable += [row for row, percent in zip(rows, percents, strict=True) if percent == NO_NUMBER]
     found.scored += len(scored)
     found.tokens += sum(tokens for _, _, tokens, _ in scored)
     found.truncated += sum(is_truncated for _, _, _, is_truncated in scored)
@@ -122,10 +131,10 @@ def score(scorer: Scorer, rows: list[Row]) -> np.ndarray:
 
 
 def unusable_told(found: Summary, version: str, weights: torch.Tensor) -> str:
-    so_far = " so far, which is where the worker stopped" if len(found.unusable) >= MOST_UNUSABLE else ""
+    named = ", ".join(row.key for row in found.unusable[:3])
     return (
         f"scorer {version}, in {str(weights.dtype).removeprefix('torch.')} on {weights.device}, gave no finite score for"
-        f" {len(found.unusable):,} texts{so_far}: {', '.join(found.unusable[:3])}{' ...' if len(found.unusable) > 3 else ''}.\n"
-        f"Expected one for each. The {found.scored:,} others are in annotate/scores. `--device cpu` computes in float32, which reaches"
-        " further; where that gives none either, train the scorer again."
+        f" {len(found.unusable):,} of {found.scored + len(found.unusable):,} texts, where the worker stopped: {named} ...\n"
+        f"Expected fewer than {MOST_UNUSABLE}, or than {MOST_UNUSABLE_SHARE:.0%}. The {found.scored:,} others are in annotate/scores."
+        " Train the scorer again, with a smaller --learning-rate."
     )

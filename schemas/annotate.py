@@ -268,12 +268,14 @@ SCORES = Table(
         Column(
             "score_percent",
             pa.int32(),
-            "0 to 100: the oracle's rating as predicted, times ten; whole, so that other devices seldom differ, and then by one",
+            "0 to 100: the oracle's rating as predicted, times ten; whole, so that other devices seldom differ, and then by one; null where"
+            " the model gives the text no finite number",
+            True,
         ),
         Column("token_count", pa.int64(), "tokens that were read, the end of the document among them"),
         Column("is_truncated", pa.bool_(), "whether the text is longer than the window: its first tokens were scored"),
     ),
     key=("content_sha256", "version"),
-    checks=(Check("score_is_in_range", "score_percent between 0 and 100"), Check("has_tokens", "token_count > 0")),
+    checks=(Check("score_is_in_range", "score_percent is null or score_percent between 0 and 100"), Check("has_tokens", "token_count > 0")),
     writer="delta-rs",
 )

@@ -65,9 +65,9 @@ def score(arguments: argparse.Namespace) -> int:
     if arguments.json:
         counts = {
             name: getattr(found, name)
-            for name in ("wanted", "skipped", "scored", "written", "tokens", "truncated", "seconds", "peak_share")
+            for name in ("wanted", "skipped", "scored", "written", "tokens", "truncated", "seconds", "peak_share", "reading")
         }
-        print(json.dumps(counts | {"version": version, "scores": found.scores.tolist()}))
+        print(json.dumps(counts | {"version": version, "scores": found.scores.tolist(), "not_finite": [row.key for row in found.unusable]}))
         return 0
     if found.scored:
         console().print(histogram(found.scores, arguments.kind))
@@ -76,7 +76,15 @@ def score(arguments: argparse.Namespace) -> int:
         f"{found.wanted:,} {arguments.kind}s of this share pass the gates: {found.skipped:,} had a score, {found.scored:,} were scored"
         f" now by {version} ({found.truncated:,} longer than the window of {window:,} tokens) in {found.seconds:.0f} s; {speed}"
     )
+    print(found.reading)
+    if found.unusable:
+        print(unusable_told(found, arguments.kind))
     return 0
+
+
+def unusable_told(found: Summary, kind: str) -> str:
+    named = ", ".join(row.key for row in found.unusable[:3]) + (" ..." if len(found.unusable) > 3 else "")
+    return f"No finite score for {len(found.unusable):,} {kind}s, which verdicts drop as score_not_finite: {named}"
 
 
 def histogram(scores: np.ndarray, kind: str) -> RichTable:

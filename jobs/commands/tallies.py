@@ -79,12 +79,13 @@ class Tally:
             self.keep(passing)
             return
         found = passing.join(scored.scores, "candidate", join_type="left outer").combine_chunks()
-        percent = found.column("score_percent").combine_chunks()
+        percent, is_seen = (found.column(name).combine_chunks() for name in ("score_percent", "is_seen"))
+        is_seen = pc.fill_null(is_seen, False)
         if scored.kind == "page":
-            reasons = page_reasons_of(percent, page_limits(policy, found.column("category").combine_chunks()))
+            reasons = page_reasons_of(percent, is_seen, page_limits(policy, found.column("category").combine_chunks()))
         else:
             self.cuts = scored.cuts_of(policy, found)
-            reasons = quality.reasons_of(percent, quality.limits(policy, self.cuts, found.column("language")))
+            reasons = quality.reasons_of(percent, is_seen, quality.limits(policy, self.cuts, found.column("language")))
         self.keep(found.filter(pc.is_null(reasons)))
         self.count(reasons)
 
@@ -108,7 +109,7 @@ def settle(tallies: Sequence[Tally]) -> None:
 
 @dataclass(frozen=True)
 class Scored:
-    """What a scorer says: `scores` has candidate and score_percent, `frozen` the rows of decide/cuts."""
+    """What a scorer says: `scores` has candidate, score_percent and is_seen, which is true; `frozen` the rows of decide/cuts."""
 
     scorer: str
     scores: pa.Table
@@ -133,7 +134,8 @@ def scored_by(lake: Lake, asked: str, kind: str = "file") -> Scored | None:
     if scorer is None:
         return None
     scores = lake.read(SCORES, ["content_sha256", "score_percent"], pc.field("version") == scorer)
-    return Scored(scorer, scores.rename_columns(["candidate", "score_percent"]), lake.read(CUTS), quality.oracle_of(lake, scorer), kind)
+    scores = scores.rename_columns(["candidate", "score_percent"]).append_column("is_seen", pa.repeat(True, scores.num_rows))
+    return Scored(scorer, scores, lake.read(CUTS), quality.oracle_of(lake, scorer), kind)
 
 
 def tally(lake: Lake, now: Policy, then: Policy, scored: Mapping[str, Scored | None] = NOBODY) -> dict[str, tuple[Tally, Tally]]:

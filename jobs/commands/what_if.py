@@ -137,7 +137,7 @@ def quality_told(policy: Policy, found: Tally, scored: Scored | None) -> str:
     limit = quality.limits(policy, found.cuts, pa.array([None], pa.string()))[0]
     own = f", languages with a cut of their own: {len(found.cuts) - 1}" if len(found.cuts) > 1 else ""
     low = found.dropped[quality.LOW_SCORE]
-    share = low / max(1, low + found.dropped[quality.NOT_SCORED] + found.kept)
+    share = low / max(1, low + found.dropped[quality.NOT_SCORED] + found.dropped[quality.NOT_FINITE] + found.kept)
     by = scored.scorer + quality.oracle_told(scored.oracle)
     return f"Scores by {by}: what if asks for {limit} %, of which {share:.1%} of the files that pass all else fall short{own}."
 

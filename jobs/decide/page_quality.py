@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from jobs.decide.page_rules import least_page_quality
 from jobs.decide.policy import Policy
-from jobs.decide.quality import NOT_SCORED, oracle_told
+from jobs.decide.quality import oracle_told, without_score
 from jobs.runtime.errors import CodemillError
 from schemas.lake import Lake
 
@@ -26,9 +26,10 @@ def page_limits(policy: Policy, categories: pa.Array) -> pa.Int64Array:
     return pa.array(np.ceil(least_page_quality(policy, categories)).astype(np.int64))
 
 
-def page_reasons_of(percent: pa.Array, least: pa.Array) -> pa.StringArray:
-    """Why pages that pass the gates are out, by their score and the least that is asked; null where they stay."""
-    return pc.if_else(pc.is_null(percent), NOT_SCORED, pc.if_else(pc.less(percent, least), LOW_PAGE_QUALITY, None))
+def page_reasons_of(percent: pa.Array, is_seen: pa.Array, least: pa.Array) -> pa.StringArray:
+    """Why pages that pass the gates are out, by their score, whether the scorer has seen them, and the least that is asked; null where they
+    stay."""
+    return pc.if_else(pc.is_null(percent), without_score(is_seen), pc.if_else(pc.less(percent, least), LOW_PAGE_QUALITY, None))
 
 
 def no_page_scorer(lake: Lake) -> CodemillError:

@@ -19,10 +19,11 @@ from schemas.annotate import SCORES
 from schemas.decide import CUTS
 from schemas.lake import SCORERS, Lake
 
-LOW_SCORE, NOT_SCORED = "low_score", "not_scored"
+LOW_SCORE, NOT_SCORED, NOT_FINITE = "low_score", "not_scored", "score_not_finite"
 REASONS = {
     LOW_SCORE: "its score is below min_score_percent, or below the cut of drop_worst",
     NOT_SCORED: "it passes all else, and the scorer has not seen it yet",
+    NOT_FINITE: "it passes all else, and the scorer has no finite number for it",
 }
 NO_SCORER = "none"
 FILE = "file"  # what a scorer is of that does not say it
@@ -154,6 +155,12 @@ def limits(policy: Policy, cuts: Mapping[str, int], language: pa.Array) -> pa.Ar
     return pa.array(by_code, pa.int64()).take(encoded.indices)
 
 
-def reasons_of(percent: pa.Array, least: pa.Array) -> pa.StringArray:
-    """Why files that pass the gates are out, by their score and the least that is asked; null where they stay."""
-    return pc.if_else(pc.is_null(percent), NOT_SCORED, pc.if_else(pc.less(percent, least), LOW_SCORE, None))
+def reasons_of(percent: pa.Array, is_seen: pa.Array, least: pa.Array) -> pa.StringArray:
+    """Why files that pass the gates are out, by their score, whether the scorer has seen them, and the least that is asked; null where
+    they stay."""
+    return pc.if_else(pc.is_null(percent), without_score(is_seen), pc.if_else(pc.less(percent, least), LOW_SCORE, None))
+
+
+def without_score(is_seen: pa.Array) -> pa.StringArray:
+    """The reason of what passes all else and has no score."""
+    return pc.if_else(is_seen, NOT_FINITE, NOT_SCORED)

@@ -94,7 +94,8 @@ def check_gates(tables: Tables, gates: DataFrame, policy: Policy) -> None:
 
 
 def scored(tables: Tables, gates: DataFrame, scorers: dict[str, str | None]) -> DataFrame:
-    """The gates' rows with what verdicts say of scores, and `page_category`; `score_percent` is null where they do not pass or have none.
+    """The gates' rows with what verdicts say of scores, and `page_category`; `score_percent` is null where they do not pass or have none,
+    `is_seen` says where there is a row of the scorer's.
 
     scorers: by kind of candidates whose scores count, None where they are not asked for.
     """
@@ -103,9 +104,12 @@ def scored(tables: Tables, gates: DataFrame, scorers: dict[str, str | None]) -> 
         scorer = F.when(F.col("kind") == kind, F.lit(version).cast("string")).otherwise(scorer)
     gates = gates.withColumns({"least_score_percent": F.lit(None).cast("long"), "scorer": scorer})
     scores = tables[SCORES].where(F.col("version").isin([version for version in scorers.values() if version]))
-    scores = scores.select(F.col("content_sha256").alias("candidate"), F.col("version").alias("scorer"), "score_percent")
+    scores = scores.select(
+        F.col("content_sha256").alias("candidate"), F.col("version").alias("scorer"), "score_percent", F.lit(True).alias("is_seen")
+    )
     percent = F.when(F.size("reasons") == 0, F.col("score_percent").cast("long"))
-    rows = gates.join(scores, ["candidate", "scorer"], "left").withColumn("score_percent", percent)
+    rows = gates.join(scores, ["candidate", "scorer"], "left")
+    rows = rows.withColumns({"score_percent": percent, "is_seen": F.coalesce("is_seen", F.lit(False))})
     if scorers["page"] is None:
         return rows.withColumn("page_category", F.lit(None).cast("string"))
     categories = tables[FEATURES].where("kind = 'page'").select("kind", "candidate", "page_category")
@@ -121,8 +125,8 @@ def frozen(tables: Tables, rows: DataFrame, policy: Policy, scorer: str, is_new:
     mine = is_cut_of(policy, scorer)
     if there.filter(mine).num_rows and not is_new:
         return there.filter(mine), None
-    by_score = rows.where(PASSES).groupBy("language", "score_percent").count().collect()
-    waiting = sum(row["count"] for row in by_score if row.score_percent is None)
+    by_score = rows.where(PASSES).groupBy("language", "score_percent", "is_seen").count().collect()
+    waiting = sum(row["count"] for row in by_score if not row.is_seen)
     if waiting:
         raise CodemillError(
             f"{waiting:,} of {sum(row['count'] for row in by_score):,} files that pass the gates have no score by {scorer}: the cut of the "
@@ -134,7 +138,7 @@ def frozen(tables: Tables, rows: DataFrame, policy: Policy, scorer: str, is_new:
 
 def counted(by_score: list) -> Counts:  # type: ignore[type-arg]
     found: dict[str, np.ndarray] = {}
-    for row in by_score:
+    for row in (row for row in by_score if row.score_percent is not None):
         found.setdefault(row.language or "", np.zeros(101, np.int64))[row.score_percent] += row["count"]
     return found
 
@@ -146,10 +150,10 @@ def with_quality(rows: DataFrame, policy: Policy, cuts: dict[str, int]) -> DataF
         for batch in batches:
             reasons, names = batch.column("reasons"), batch.schema.names
             passes = pc.and_(pc.is_valid(batch.column("scorer")), pc.equal(pc.list_value_length(reasons), 0))
-            is_page, percent = pc.equal(batch.column("kind"), "page"), batch.column("score_percent")
+            is_page, percent, is_seen = pc.equal(batch.column("kind"), "page"), batch.column("score_percent"), batch.column("is_seen")
             of_page, of_file = page_limits(policy, batch.column("page_category")), limits(policy, cuts, batch.column("language"))
             least = pc.if_else(passes, pc.if_else(is_page, of_page, of_file), None)
-            found = pc.if_else(is_page, page_reasons_of(percent, least), reasons_of(percent, least))
+            found = pc.if_else(is_page, page_reasons_of(percent, is_seen, least), reasons_of(percent, is_seen, least))
             found = pc.if_else(passes, found, None)
             columns = dict(zip(names, batch.columns, strict=True)) | {"least_score_percent": least, "reasons": or_one(reasons, found)}
             yield pa.RecordBatch.from_arrays([columns[name] for name in names], schema=batch.schema)

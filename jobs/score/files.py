@@ -83,6 +83,8 @@ def transform(tables: Tables, params: ScoreParams) -> Iterator[Write]:
         for kind, found in done.items():
             score_files(tables.lake, params, tables.say, found, kind)
     finally:
+        if unusable := sum(len(found.unusable) for found in done.values()):
+            tables.account.remark = f"{unusable:,} texts have no finite score, and are out as score_not_finite"
         tables.account.read_rows = sum(found.wanted for found in done.values())
         tables.account.written[SCORES.name] = sum(found.written for found in done.values())
     yield from ()

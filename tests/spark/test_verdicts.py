@@ -17,6 +17,7 @@ from schemas.annotate import SCORES
 from schemas.decide import CUTS, DROPPED, FEATURES, KEPT
 from schemas.spark import spark_schema
 
+NOT_FINITE = object()
 CHANGES = ("min_stars=2", "min_forks=none")
 
 
@@ -113,7 +114,8 @@ def test_without_deduplication_only_what_is_like_something_held_out_is_out_and_w
 
 
 def lake_with(tables, rows):
-    """Features of files that pass every gate, one a key, and their scores by a scorer: `rows` is (language, percent or None)."""
+    """Features of files that pass every gate, one a key, and their scores by a scorer: `rows` is (language, percent, None where it has not
+    seen the file, or NOT_FINITE)."""
     schema = spark_schema(FEATURES)
     occurrence = schema["occurrences"].dataType.elementType.names
     features, scores = [], []
@@ -123,7 +125,8 @@ def lake_with(tables, rows):
         row["occurrences"] = [tuple((known | {"error_bytes_share": 0.0}).get(name) for name in occurrence)]
         features.append(tuple(row.get(name) for name in schema.names))
         if percent is not None:
-            scores.append({"content_sha256": row["candidate"], "version": "s1", "score_percent": percent, "token_count": 1})
+            known = {"score_percent": None if percent is NOT_FINITE else percent, "token_count": 1}
+            scores.append(known | {"content_sha256": row["candidate"], "version": "s1"})
     tables.spark.createDataFrame(features, schema).write.format("delta").mode("overwrite").save(tables.lake.spark_path(FEATURES.name))
     found = [row | {"is_truncated": False} for row in scores]
     tables.lake.insert(SCORES, pa.Table.from_pylist(found, schema=SCORES.arrow_schema))
@@ -149,6 +152,18 @@ def test_a_cut_is_frozen_and_new_files_are_judged_by_it(tables):
     assert sum(reasons == ["low_score"] for reasons in outcome(tables).values()) == 10
     (cut,) = tables.lake.read(CUTS).to_pylist()
     assert (cut["min_score_percent"], cut["file_count"], cut["below_count"]) == (47, 40, 10)  # two more at 44, 45 and 46, from before
+
+
+def test_a_file_without_a_finite_score_is_out_and_keeps_nothing_waiting(tables):
+    lake_with(tables, [("C", percent) for percent in range(40, 60)] + [("C", NOT_FINITE), ("Java", NOT_FINITE)])
+    changed = with_changes(profile("demo"), {"drop_worst": "0.25"})
+    foreseen = tally(tables.lake, profile("demo"), changed, scored_by(tables.lake, ""))["file"][1]
+    decide(tables, ("drop_worst=0.25",))
+    expected = {number: ["low_score"] if number < 5 else [] for number in range(20)} | {20: ["score_not_finite"], 21: ["score_not_finite"]}
+    assert outcome(tables) == expected
+    assert (foreseen.kept, foreseen.dropped) == (15, {"low_score": 5, "score_not_finite": 2})
+    (cut,) = tables.lake.read(CUTS).to_pylist()
+    assert (cut["min_score_percent"], cut["file_count"], cut["below_count"]) == (45, 20, 5)
 
 
 def test_languages_have_their_own_cut_where_they_have_files_enough(tables):

@@ -74,8 +74,11 @@ def test_a_page_is_out_by_its_score_as_it_would_be_by_the_models_rating(category
         BY_SCORER, {"min_page_quality_percent": "30", **({f"min_page_quality.{category}": repr(least)} if category else {})}
     )
     limits = page_limits(policy, pa.array([category], pa.string()))
-    reasons = page_reasons_of(pa.array([percent, None], pa.int64()), pa.concat_arrays([limits, limits])).to_pylist()
-    assert reasons == ["low_page_quality" if percent < (least if category else 30) else None, "not_scored"]
+    is_seen = pa.array([True, False, True])
+    reasons = page_reasons_of(pa.array([percent, None, None], pa.int64()), is_seen, pa.concat_arrays([limits] * 3)).to_pylist()
+        pa.array([percent, None], pa.int64()), pa.array([True, False]), pa.concat_arrays([limits, limits])
+    ).to_pylist()
+    assert reasons == ["low_page_quality" if percent < (least if category else 30) else None, "not_scored", "score_not_finite"]
 
 
 def test_gates_do_not_depend_on_limits_that_a_scorer_is_asked():

@@ -35,8 +35,8 @@ def test_the_stricter_of_limit_and_cut_is_asked_and_unknown_languages_have_that_
 
 
 def test_a_score_is_low_below_the_limit_and_none_is_a_reason_of_its_own():
-    found = reasons_of(pa.array([29, 30, None], pa.int64()), pa.array([30, 30, 30]))
-    assert found.to_pylist() == ["low_score", None, "not_scored"]
+    found = reasons_of(pa.array([29, 30, None, None], pa.int64()), pa.array([True, True, False, True]), pa.array([30] * 4))
+    assert found.to_pylist() == ["low_score", None, "not_scored", "score_not_finite"]
 
 
 def test_a_language_with_few_files_has_no_cut_of_its_own():

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
@@ -15,6 +16,7 @@ from deltalake import write_deltalake
 
 from gpu_scoring import worker
 from gpu_scoring.device import batch_tokens_of
+from gpu_scoring.feed import Row
 from gpu_scoring.model_folder import save
 from gpu_scoring.progress import Summary
 from gpu_scoring.scorer import Scorer, ScorerError, Shape, new_scorer
@@ -85,13 +87,25 @@ def test_contents_are_read_once_and_not_at_all_where_nothing_is_missing(lake: La
     assert read.count(CONTENTS.name) == 1 and (again.scored, again.skipped) == (0, 40)
 
 
-def test_texts_without_a_number_are_named_and_all_others_have_their_score(tmp_path: Path, scorer: Scorer) -> None:
-    lake, found = lake_of(tmp_path / "lake", GOOD + BAD), Summary()
-    said = r"(?s)gave no finite score for 3 texts: [0-9a-f]{64}.*The 40 others are in annotate/scores"
-    with pytest.raises(ScorerError, match=said) as caught:
-        run(lake, scorer, "v", "demo", PARAMS, quiet, found)
-    assert all(key(text) in str(caught.value) for text in BAD)
-    assert scored(lake) == {key(text) for text in GOOD} and found.written == found.scores.sum() == 40
+def test_texts_without_a_number_have_a_row_without_one_and_are_not_asked_again(tmp_path: Path, scorer: Scorer, capsys) -> None:
+    lake = lake_of(tmp_path / "lake", GOOD + BAD)
+    save(scorer, tmp_path / "scorer", "", {}, {})
+    command = ["score", "--lake", lake.root, "--model", str(tmp_path / "scorer"), "--quiet", "--threads", "1"]
+    assert main(command) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No finite score for 3 files, which verdicts drop as score_not_finite" in said and "40 were scored now" in said
+    percents = {row["content_sha256"]: row["score_percent"] for row in lake.read(SCORES).to_pylist()}
+    assert {name for name, percent in percents.items() if percent is None} == {key(text) for text in BAD} and len(percents) == 43
+    assert all(name in said for name in map(key, BAD))
+    assert main([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["skipped"], told["scored"], told["not_finite"]) == (43, 0, [])
+
+
+def test_few_among_many_do_not_make_a_model_broken(lake: Lake, scorer: Scorer) -> None:
+    row = Row("k", np.zeros(1, np.int32), False)
+    assert worker.is_broken(Summary(scored=9_800, unusable=[row] * 100))
+    assert not worker.is_broken(Summary(scored=20_000, unusable=[row] * 150)) and not worker.is_broken(Summary(unusable=[row] * 99))
 
 
 def test_a_model_without_numbers_is_not_asked_to_the_end(lake: Lake, scorer: Scorer, monkeypatch) -> None:
@@ -99,9 +113,9 @@ def test_a_model_without_numbers_is_not_asked_to_the_end(lake: Lake, scorer: Sco
     with torch.no_grad():
         scorer.model.score.weight.fill_(torch.inf)
     found = Summary()
-    with pytest.raises(ScorerError, match="so far, which is where the worker stopped"):
+    with pytest.raises(ScorerError, match=r"no finite score for \d+ of \d+ texts, where the worker stopped: [0-9a-f]{64}"):
         run(lake, scorer, "v", "demo", PARAMS, quiet, found)
-    assert 10 <= len(found.unusable) < 30
+    assert 10 <= len(found.unusable) < 30 and not scored(lake)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, RuntimeError])
