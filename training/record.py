@@ -13,7 +13,7 @@ from training.plan import Plan
 
 METRICS_NAME = "metrics.json"
 CHECKPOINT_NAME = "checkpoint"
-VERSION = 4  # raised where the same plan would give other numbers
+VERSION = 5  # raised where the same plan would give other numbers
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.decide import high_quality_rounds
+from jobs.decide.held_out_draws import check_unseen
 from jobs.decide.high_quality_population import population
 from jobs.decide.high_quality_rounds import Round, Rounds, card_json, predicted, train_rounds
 from jobs.decide.high_quality_seeds import members
@@ -32,6 +33,7 @@ from schemas.spark import spark_schema
 from udfs import docstrings, imported_packages, notebooks, quality_classifier, rubric
 
 RUBRIC = "rubric"
+SEEN = "Train its classifiers anew (--set decide.high_quality.retrain=true)"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def transform(tables: Tables, params: HighQualityParams) -> Iterator[Write]:
             yield Replace(HIGH_QUALITY, tables.spark.createDataFrame([], spark_schema(HIGH_QUALITY)), "policy", params.profile)
         return
     there = models_there(tables, params.profile)
+    if any(frozen(one, params, scorer, there) for one in sets):
+        check_unseen(tables.lake, JOB.name, HIGH_QUALITY_MODELS.name, SEEN, profile=params.profile)
     with Staging(tables.lake, tables.run) as staging:
         keep = partial(staging.keep, tables.spark)
         is_teaching = any(not frozen(one, params, scorer, there) for one in sets)
