@@ -74,7 +74,7 @@ def add_common(found: argparse.ArgumentParser, has_settings: bool = True) -> Non
             "a scorer's folder: what passes the gates is scored, and the policy's worst are dropped; or the version of one that has scored"
         )
         found.add_argument("--scorer", default="", metavar="FOLDER", help=help)
-        found.add_argument("--recipe", default="", metavar="NAME", help="how to mix (jobs/mix/recipes.py; `codemill mixture` tries them)")
+        found.add_argument("--recipe", default="", metavar="NAME|FILE.py", help="how to mix; `codemill mixture` tries it")
         help = "a name for the mixture, to mix, export and train on it beside the profile's; default: the profile's"
         found.add_argument("--mixture", default="", metavar="NAME", help=help)
         help = (
