@@ -160,7 +160,7 @@ class _Trainer:
     def _written(self, result: TrainResult) -> None:
         weights = whole_weights(self.run.model) if is_in_parts(self.plan, self.here) else None
         if self.here.is_first:
-            save_checkpoint(self.run.model, self.tokenizer, self.out / CHECKPOINT_NAME, weights)
+            save_checkpoint(self.run.model, self.tokenizer, self.out / CHECKPOINT_NAME, self.run_id, weights)
             write_result(result, self.out)
             shutil.rmtree(states_of(self.out, self.run_id), ignore_errors=True)
             with contextlib.suppress(OSError):  # states of other runs stay
