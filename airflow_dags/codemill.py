@@ -97,6 +97,13 @@ PARAMS = {
         description="Folder of a scorer, as the workers see it. Where it is not there yet, the task waits for it. "
         "Without one nothing is scored, and quality is not judged.",
     ),
+    "page_scorer": Param(
+        None,
+        type=["null", "string"],
+        pattern=PLACE,
+        description="Folder of a scorer of pages, as the workers and Spark's driver see it: the same task scores pages by it, and they are "
+        "rated so. Without one the models of pages rate them.",
+    ),
     "scorer_version": Param(
         None,
         type=["null", "string"],
@@ -152,12 +159,23 @@ def arguments(job: Mapping[str, Any]) -> Callable[[Any], list[str]]:
             return given + [part for benchmark in params["benchmarks"] for part in ("--benchmark", benchmark)]
         if job["name"] in OF_MIXTURE:
             return given + mixing(job["name"], params)
-        if job["engine"] == "worker" and params["scorer"]:
-            return [*given, "--model", params["scorer"], "--wait-s", str(WAIT_S)]
-        scorer = params["scorer_version"] or params["scorer"]
-        return [*given, "--scorer", scorer] if job["name"] == "decide.verdicts" and scorer else given
+        return given + scoring(job, params)
 
     return of_run
+
+
+def scoring(job: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
+    """What the worker, and the jobs that decide on both sides of it, are told of scorers."""
+    scorer, page_scorer = params["scorer_version"] or params["scorer"], params["page_scorer"]
+    if job["engine"] == "worker":
+        models = ["--model", params["scorer"]] if params["scorer"] else []
+        models += ["--page-model", page_scorer] if page_scorer else []
+        return [*models, "--wait-s", str(WAIT_S)] if models else []
+    given = ["--policy", "page_quality=scorer"] if page_scorer and job["name"] in ("decide.gates", "decide.verdicts") else []
+    if job["name"] == "decide.verdicts":
+        given += ["--scorer", scorer] if scorer else []
+        given += ["--page-scorer", page_scorer] if page_scorer else []
+    return given
 
 
 def mixing(job: str, params: Mapping[str, Any]) -> list[str]:

@@ -21,7 +21,9 @@ from jobs.assemble.commit_rows import CommitsParams, made, without
 from jobs.assemble.commit_snapshots import Walk
 from jobs.assemble.commits import steps
 from jobs.ingest.commits import commit_row
-from jobs.sources.history import commit_ids, open_bundle, read_commits, read_patches
+from jobs.sources.bundles import commit_ids, open_bundle
+from jobs.sources.commit_patches import read_patches
+from jobs.sources.history import read_commits
 from jobs.sources.quarantine import Quarantine
 from jobs.sources.snapshots import open_blobs
 

@@ -22,7 +22,8 @@ from benchmarks.histories import add_arguments, history_of
 from benchmarks.measure import report, result
 from jobs.assemble.commit_snapshots import MAX_PATCH_BYTES
 from jobs.ingest.commits import commit_row
-from jobs.sources.history import read_commits, read_patches
+from jobs.sources.commit_patches import read_patches
+from jobs.sources.history import read_commits
 from jobs.sources.quarantine import Quarantine
 from jobs.sources.snapshots import open_blobs
 from udfs.commit_layout import section
@@ -70,7 +71,7 @@ def changed_files(repository: Quarantine, ids: list[str]) -> Iterator[Changed]:
     commits = [commit_row("r", one) for one in read_commits(repository, ids)]
     with open_blobs(repository) as blobs:
         for commit, (_, patch) in zip(commits, read_patches(repository, ids, MAX_PATCH_BYTES), strict=True):
-            patches = list(file_patches(patch or b""))
+            patches = list(file_patches(patch if isinstance(patch, bytes) else b""))
             if len(commit["parents"]) != 1 or len(patches) != len(commit["changes"]):
                 continue
             for change, one in zip(commit["changes"], patches, strict=True):

@@ -24,7 +24,8 @@ from benchmarks.commit_documents import measured
 from benchmarks.measure import report, result, tree_cpu_s
 from jobs import sources
 from jobs.ingest.commits import commit_row
-from jobs.sources.history import commit_ids, open_bundle, read_commits
+from jobs.sources.bundles import commit_ids, open_bundle
+from jobs.sources.history import read_commits
 
 WORDS = [f"{first}{second}ing" for first in ("parse", "read", "find", "hold", "turn") for second in "abcdefghijklmnopqrstuvwxyz"]
 RANGE, DOCUMENTS = 5000, 300

@@ -28,13 +28,14 @@ import pyarrow as pa
 from deltalake import WriterProperties, write_deltalake
 
 from benchmarks.code import distinct_texts
+from benchmarks.lakes import files_of
 from benchmarks.measure import report, result, tree_cpu_s
 from jobs.annotate import duplicates, signatures
 from jobs.annotate.duplicates import DuplicatesParams
 from jobs.runtime.session import JAVA_OPTIONS, start_session
 from jobs.runtime.tables import Tables
 from schemas.annotate import DUPLICATE_PAIRS
-from schemas.ingest import CONTENTS
+from schemas.ingest import CONTENTS, FILES
 from schemas.lake import Lake
 from udfs.minhash import SignatureParams
 
@@ -115,6 +116,7 @@ def write_contents(folder: str, found: Iterator[str], size: int) -> None:
         ).select(CONTENTS.names)
         properties = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=2000)
         write_deltalake(lake.path(CONTENTS.name), rows, mode="append", writer_properties=properties)
+        write_deltalake(lake.path(FILES.name), files_of(rows.column("content_sha256").combine_chunks()), mode="append")
         written += held
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.distribution_patches import NoSourcesError, made
 from jobs import sources
-from jobs.sources.history import commit_ids, open_bundle
+from jobs.sources.bundles import commit_ids, open_bundle
 from jobs.sources.quarantine import Quarantine
 
 PROJECT = Path(__file__).parents[1]

@@ -14,9 +14,20 @@ if TYPE_CHECKING:
 
 _RUBRIC = """\
 **Its labels are those of the rubric, which counts and does not judge.** That it learned them proves that the way from labels to scores
-works. It says nothing about the quality of code, and its scores should select nothing that matters.
+works. It says nothing about the quality of code or of pages, and its scores should select nothing that matters.
 
 """
+# What is written of a kind: its texts, where they are held out, what they are grouped by, one and many, what their text is.
+_WORDS = {
+    "file": ("files", "files of held-out repositories", "language", "Languages", "A text is the file."),
+    "page": (
+        "pages",
+        "pages on held-out hosts",
+        "kind of site",
+        "Kinds of sites",
+        "A text is what was extracted of the page, without its address and title, which the oracle saw too.",
+    ),
+}
 _SHUFFLED = """\
 **Its labels were shuffled.** It is a check that nothing can be learned from nothing, and of no other use.
 
@@ -27,6 +38,7 @@ def card(data: Labelled, params: "TrainParams", trained: "Trained", structure: s
     """Markdown. MODEL_HASH stands where the model's hash belongs; `structure` is what Transformers calls the kind of model."""
     random = f"random weights ({params.shape.hidden_size} wide, {params.shape.layers} layers)"
     start = f"the checkpoint `{params.checkpoint}`" if params.checkpoint else random
+    texts, of_held_out, grouped, groups, text = _WORDS[data.kind]
     warning = (_RUBRIC if data.oracle == "rubric" else "") + (_SHUFFLED if params.shuffled_labels else "")
     ratings = Counter(f"{rating:.0f}" for rating in np.floor(10 * data.train.scores + 0.5))
     rows = [("**this scorer**", trained.scorer), *trained.baselines.items()]
@@ -41,29 +53,31 @@ def card(data: Labelled, params: "TrainParams", trained: "Trained", structure: s
     return f"""\
 # Quality scorer MODEL_HASH
 
+It scores {texts} and nothing else: a lake refuses to score another kind by it. {text}
+
 A decoder (`{structure}`, as Transformers calls it) with a regression head. It gives a text a score from 0 to 1; times ten it is the
 rating that the oracle would give.
 
 {warning}## Trained on
 
-- {trained.train_files:,} files rated by the oracle `{data.oracle}`; {len(data.held_out):,} files of held-out repositories were never
-  trained on. {data.left_out:,} rated files were left out, which do not pass the gates any more.
+- {trained.train_files:,} {texts} rated by the oracle `{data.oracle}`; {len(data.held_out):,} {of_held_out} were never
+  trained on. {data.left_out:,} rated {texts} were left out, which do not pass the gates, or not any more.
 - Labels of version `{data.version}`: a hash of the oracle, of the version of its prompt or rules, and of how much of a text it is shown.
-- Languages: {_counts(Counter(data.train.languages))}.
+- {groups}: {_counts(Counter(data.train.languages))}.
 - Ratings, to the nearest whole: {_counts(ratings)}.
 - Started from {start}; {params.epochs} epoch(s), mean squared error on [0, 1], seed {params.seed}.
-- A text is its first {params.window:,} tokens; {trained.truncated_files:,} of the files of training are longer.
+- A text is its first {params.window:,} tokens; {trained.truncated_files:,} of the {texts} of training are longer.
 
 ## How good it is
 
-On the held-out files, errors on the oracle's scale of 0 to 10. MAE is the mean absolute error, with its 95 % interval over resampled
-files; cMAE is averaged per rating first, because ratings are far from uniform.
+On the held-out {texts}, errors on the oracle's scale of 0 to 10. MAE is the mean absolute error, with its 95 % interval over resampled
+{texts}; cMAE is averaged per rating first, because ratings are far from uniform.
 
-| | files | MAE | interval | cMAE | Spearman |
+| | {texts} | MAE | interval | cMAE | Spearman |
 |---|---:|---:|---:|---:|---:|
 {errors}
 
-| language | files | MAE | mean error |
+| {grouped} | {texts} | MAE | mean error |
 |---|---:|---:|---:|
 {languages}
 
@@ -71,7 +85,7 @@ Where it predicts so much, the oracle's mean is so much:
 
 ![Calibration]({CALIBRATION_NAME})
 
-| predicted | files | mean prediction | mean rating |
+| predicted | {texts} | mean prediction | mean rating |
 |---:|---:|---:|---:|
 {bins}
 

@@ -1,4 +1,4 @@
-"""What a scorer is trained and measured on: labelled texts, and which of them are of held-out repositories."""
+"""What a scorer is trained and measured on: labelled texts, and which of them are of held-out repositories, or on held-out hosts."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gpu_scoring.population import passes
+from gpu_scoring.population import KINDS, passes
 from schemas.annotate import LABELS
 from schemas.decide import FEATURES, GATES
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 
 MOST_SCORE = 10.0
+UNKNOWN = False, "(not judged)"  # whether it is held out, and of what kind its site is
+HELD_OUT = {
+    "file": "repositories (`--set decide.features.held_out_rate=0.1` for a new lake)",
+    "page": "hosts (held_out_rate of annotate.page_models and of decide.features, for a new lake)",
+}
 
 
 class ExamplesError(Exception):
@@ -21,7 +26,7 @@ class ExamplesError(Exception):
 
 @dataclass(frozen=True)
 class Examples:
-    """Labelled texts in the order of their keys. `scores` are on [0, 1]."""
+    """Labelled texts in the order of their keys. `languages` of pages are kinds of sites. `scores` are on [0, 1]."""
 
     keys: list[str]
     languages: list[str]
@@ -40,62 +45,66 @@ class Examples:
 
 @dataclass(frozen=True)
 class Labelled:
-    """`oracle` and `version` are those of the labels; `held_out` are texts that occur in a held-out repository. `left_out` counts rated
-    texts that do not pass the gates any more."""
+    """`oracle` and `version` are those of the labels; `held_out` are texts that occur in a held-out repository, or on a held-out host.
+    `left_out` counts rated texts that do not pass the gates, or not any more. `kind` is that of gpu_scoring.population.KINDS."""
 
     oracle: str
     version: str
     train: Examples
     held_out: Examples
     left_out: int = 0
+    kind: str = KINDS[0]
 
 
-def labelled(lake: Lake, version: str | None = None, profile: str = "demo") -> Labelled:
-    """The ratings of one oracle's first turn, with their texts, of files that pass the gates of a policy as they are now.
+def labelled(lake: Lake, version: str | None = None, profile: str = "demo", kind: str = KINDS[0]) -> Labelled:
+    """The ratings of one oracle's first turn, with their texts, of candidates of a kind that pass the gates of a policy as they are now.
 
     As they are now, for what was rated when it passed may be the near copy of a file that has been held out since. Raises ExamplesError
     where there are none, or several oracles to choose from.
     """
-    rows = lake.read(LABELS, ["content_sha256", "language", "version", "oracle", "score"], _wanted(version))
+    rows = lake.read(LABELS, ["content_sha256", "language", "version", "oracle", "score"], _wanted(version, kind))
     versions = {(row["version"], row["oracle"]) for row in rows.select(["version", "oracle"]).to_pylist()}
     if len(versions) != 1:
-        raise ExamplesError(_which(lake, versions, version))
+        raise ExamplesError(_which(lake, versions, version, kind))
     ((version, oracle),) = versions
     rows = rows.sort_by([("content_sha256", "ascending"), ("language", "ascending")])
     rated = pa.array(rows.column("content_sha256").combine_chunks().unique())
-    keys = lake.read(GATES, ["candidate"], passes(profile) & pc.field("candidate").isin(rated)).column("candidate").combine_chunks()
+    keys = lake.read(GATES, ["candidate"], passes(profile, kind) & pc.field("candidate").isin(rated)).column("candidate").combine_chunks()
     texts = _texts(lake, keys)
-    held = _held_out(lake, keys)
+    facts = _facts(lake, keys, kind)
     rows = rows.filter(pc.is_in(rows.column("content_sha256"), value_set=pa.array(texts, pa.string())))
     names = rows.column("content_sha256").to_pylist()
     whole = Examples(
         names,
-        rows.column("language").to_pylist(),
+        [facts.get(name, UNKNOWN)[1] for name in names] if kind == "page" else rows.column("language").to_pylist(),
         [texts[name] for name in names],
         np.asarray(rows.column("score"), np.float64) / MOST_SCORE,
     )
-    is_held_out = np.array([name in held for name in names], bool)
+    is_held_out = np.array([facts.get(name, UNKNOWN)[0] for name in names], bool)
     train, held_out = whole.take(np.flatnonzero(~is_held_out)), whole.take(np.flatnonzero(is_held_out))
-    found = Labelled(oracle, version, train, held_out, len(rated) - len(keys))
+    found = Labelled(oracle, version, train, held_out, len(rated) - len(keys), kind)
     for name, part in (("of training", found.train), ("held-out", found.held_out)):
         if len(part) < 2:
             raise ExamplesError(
-                f"{len(part)} labelled files are {name}, {len(whole)} in all; {found.left_out} others do not pass the gates of the profile"
-                f" {profile}. Expected some of both: label more files, or hold out more"
-                " repositories (`--set decide.features.held_out_rate=0.1` for a new lake)."
+                f"{len(part)} labelled {kind}s are {name}, {len(whole)} in all; {found.left_out} others do not pass the gates of the"
+                f" profile {profile}. Expected some of both: label more {kind}s, or hold out more {HELD_OUT[kind]}."
             )
     return found
 
 
-def _wanted(version: str | None) -> pc.Expression:
-    where = (pc.field("status") == "rated") & (pc.field("turn") == 0) & (pc.field("kind") == "file")
+def _wanted(version: str | None, kind: str) -> pc.Expression:
+    where = (pc.field("status") == "rated") & (pc.field("turn") == 0) & (pc.field("kind") == kind)
     return where if version is None else where & (pc.field("version") == version)
 
 
-def _which(lake: Lake, versions: set[tuple[str, str]], asked: str | None) -> str:
+def _which(lake: Lake, versions: set[tuple[str, str]], asked: str | None, kind: str) -> str:
     if not versions:
         named = f" of version {asked}" if asked else ""
-        return f"{lake.path(LABELS.name)} holds no rating{named}. Expected what `codemill label --lake {lake.root} --count N` makes."
+        of_kind, option = ("", "") if kind == KINDS[0] else (f" of a {kind}", f" --kind {kind}")
+        return (
+            f"{lake.path(LABELS.name)} holds no rating{of_kind}{named}. Expected what"
+            f" `codemill label{option} --lake {lake.root} --count N` makes."
+        )
     listed = ", ".join(f"{version} ({oracle})" for version, oracle in sorted(versions))
     return f"{lake.path(LABELS.name)} holds ratings of several oracles: {listed}. Name one: --labels VERSION."
 
@@ -107,6 +116,8 @@ def _texts(lake: Lake, keys: pa.Array) -> dict[str, str]:
     return found
 
 
-def _held_out(lake: Lake, keys: pa.Array) -> set[str]:
-    where = (pc.field("kind") == "file") & pc.field("is_held_out") & pc.field("candidate").isin(keys)
-    return set(lake.read(FEATURES, ["candidate"], where).column("candidate").to_pylist())
+def _facts(lake: Lake, keys: pa.Array, kind: str) -> dict[str, tuple[bool, str]]:
+    """By key whether it is held out, and of a page the kind of its site."""
+    where = (pc.field("kind") == kind) & pc.field("candidate").isin(keys)
+    rows = lake.read(FEATURES, ["candidate", "is_held_out", "page_category"], where).to_pylist()
+    return {row["candidate"]: (row["is_held_out"], row["page_category"] or UNKNOWN[1]) for row in rows}

@@ -1,11 +1,12 @@
 """The folder of a scorer: read, written whole, and known by a hash.
 
-It is one of Transformers (`AutoModelForSequenceClassification` loads it), with `tokenizer.json`, `scorer.json` (window, offset, hash) and a
-card. A folder is refused where its parts do not fit each other: on a GPU a token without embedding would end the process.
+It is one of Transformers (`AutoModelForSequenceClassification` loads it), with `tokenizer.json`, `scorer.json` (window, offset, kind, hash)
+and a card. A folder is refused where its parts do not fit each other: on a GPU a token without embedding would end the process.
 """
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from gpu_scoring.out_folder import CARD_NAME, SCORER_NAME, TOKENIZER_NAME
 from gpu_scoring.packed import pack
+from gpu_scoring.population import KINDS
 from gpu_scoring.scorer import Scorer, ScorerError
 from udfs.folders import replaced
 from udfs.tokenizer import Tokenizer, TokenizerError, load
@@ -44,7 +46,10 @@ def load_scorer(folder: Path) -> Scorer:
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"{SCORER_NAME} has no {error}" if isinstance(error, KeyError) else error
         raise ScorerError(f"{folder} is no scorer: {what}. Expected what `codemill train-scorer --out FOLDER` makes.") from error
-    return _scorer(folder, window, offset)
+    kind = declared.get("kind", KINDS[0])  # what was made before there were kinds is of files
+    if kind not in KINDS:
+        raise ScorerError(f"{folder / SCORER_NAME} says that it scores {kind!r}. Expected one of {', '.join(KINDS)}.")
+    return replace(_scorer(folder, window, offset), kind=kind)
 
 
 def _scorer(folder: Path, window: int, offset: float) -> Scorer:
@@ -105,7 +110,7 @@ def save(scorer: Scorer, folder: Path, card: str, facts: dict[str, Any], picture
     with replaced(folder) as written:
         scorer.model.save_pretrained(written)
         model_hash = _hash(scorer, _decisive(written))
-        declared = {"window": scorer.window, "offset": scorer.offset, "model_hash": model_hash} | facts
+        declared = {"window": scorer.window, "offset": scorer.offset, "kind": scorer.kind, "model_hash": model_hash} | facts
         (written / TOKENIZER_NAME).write_text(scorer.tokenizer.tokenizer_json)
         (written / SCORER_NAME).write_text(json.dumps(declared, indent=2, sort_keys=True) + "\n")
         (written / CARD_NAME).write_text(card.replace("MODEL_HASH", model_hash))
@@ -115,12 +120,13 @@ def save(scorer: Scorer, folder: Path, card: str, facts: dict[str, Any], picture
 
 
 def hash_of(scorer: Scorer) -> str:
-    """Of weights, configuration, tokenizer, window and offset: what decides a score."""
+    """Of weights, configuration, tokenizer, window and offset: what decides a score; and of the kind of candidates where it is no file."""
     return _hash(scorer, scorer.config)
 
 
 def _hash(scorer: Scorer, config: str) -> str:
-    digest = hashlib.sha256(f"{scorer.window} {scorer.offset} {scorer.tokenizer.sha256} {config}".encode())
+    kind = "" if scorer.kind == KINDS[0] else f" {scorer.kind}"
+    digest = hashlib.sha256(f"{scorer.window} {scorer.offset} {scorer.tokenizer.sha256} {config}{kind}".encode())
     for name, weight in sorted(scorer.model.state_dict().items()):
         digest.update(name.encode())
         digest.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())

@@ -37,7 +37,8 @@ class Shape:
 
 @dataclass(frozen=True)
 class Scorer:
-    """`row_tokens`: to a multiple of which a row of texts is filled. `config`: what the model's folder says of it, where it has one."""
+    """`row_tokens`: to a multiple of which a row of texts is filled. `config`: what the model's folder says of it, where it has one.
+    `kind`: of what it gives scores (gpu_scoring.population.KINDS)."""
 
     model: Any
     tokenizer: Tokenizer
@@ -45,6 +46,7 @@ class Scorer:
     offset: float = 0.0
     row_tokens: int = 1
     config: str = ""
+    kind: str = "file"
 
     def tokens(self, texts: Sequence[str]) -> list[np.ndarray]:
         """The first `window` tokens of each text (int32)."""

@@ -75,9 +75,9 @@ def train_scorer(data: Labelled, params: TrainParams, out: Path, say: Say) -> Tr
     torch.use_deterministic_algorithms(True)
     device = chosen(params.device)
     train = shuffled(data.train, params.seed) if params.shuffled_labels else data.train
-    scorer = started(train, params).on(device, torch.float32, params.batch_tokens)
+    scorer = replace(started(train, params), kind=data.kind).on(device, torch.float32, params.batch_tokens)
     size = f"{scorer.model.num_parameters():,} parameters, window {scorer.window:,}, on {device}"
-    say(f"{size}; {len(train):,} files of training, {len(data.held_out):,} held out")
+    say(f"{size}; {len(train):,} {data.kind}s of training, {len(data.held_out):,} held out")
     rows = scorer.tokens(train.texts)
     losses = fit(scorer, rows, train, params, out.with_name(out.name + "." + STATE_NAME), say)
     true, texts = data.held_out.scores, data.held_out.texts

@@ -1,4 +1,4 @@
-"""The worker: scores of all files that pass the gates of a policy, by a scorer, without Spark.
+"""The worker: scores of all files, or of all texts of pages, that pass the gates of a policy, by a scorer, without Spark.
 
 Reads   decide/gates, ingest/contents
 Writes  annotate/scores
@@ -35,7 +35,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class WorkerParams:
-    """`share` of `shares`: which range of keys is this worker's. Commits come after so many rows or seconds, whichever is first."""
+    """`share` of `shares`: which range of keys is this worker's, of candidates of the `kind`. Commits come after so many rows or seconds,
+    whichever is first.
+    """
 
     share: int = 0
     shares: int = 1
@@ -43,6 +45,7 @@ class WorkerParams:
     commit_rows: int = 2000
     commit_s: float = 30.0
     price_per_hour: float = 0.0
+    kind: str = "file"
 
 
 def key_range(share: int, shares: int) -> tuple[str, str]:
@@ -88,7 +91,7 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
 
 def keys_of(lake: Lake, version: str, profile: str, params: WorkerParams) -> tuple[Keys, int | None]:
     """The keys of the range that pass the gates, open where they have no score by `version` in that version of annotate/scores."""
-    passing = lake.scan(GATES, ["candidate"], passes(profile) & within("candidate", params))
+    passing = lake.scan(GATES, ["candidate"], passes(profile, params.kind) & within("candidate", params))
     keys = Keys(batch.column("candidate") for batch in passing)
     since = lake.version(SCORES)
     for batch in lake.scan(SCORES, ["content_sha256"], (pc.field("version") == version) & within("content_sha256", params)):

@@ -19,7 +19,7 @@ from schemas.annotate import (
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, NOTEBOOKS, REPOSITORY_CONTEXTS, REPOSITORY_PARTS
 from schemas.contamination import BENCHMARK_ITEMS, BENCHMARKS, CONTAMINATION
 from schemas.decide import CUTS, DROPPED, FEATURES, GATES, HIGH_QUALITY, HIGH_QUALITY_MODELS, KEPT
-from schemas.document_checks import DOCUMENT_CHECKS
+from schemas.document_checks import DOCUMENT_CHECKS, DOCUMENT_LOOKS
 from schemas.ingest import COMMITS, CONTENTS, FILES, FINGERPRINTS, HISTORIES, PAGES, REJECTS, REPOSITORIES
 from schemas.ledger import LEDGER
 from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
@@ -62,6 +62,7 @@ ALL_TABLES = (
     NOTEBOOKS,
     REPOSITORY_CONTEXTS,
     REPOSITORY_PARTS,
+    DOCUMENT_LOOKS,
     DOCUMENT_CHECKS,
     TOKENIZERS,
     SEQUENCES,

@@ -6,7 +6,7 @@ from schemas.table import Column, Table
 
 DOCUMENTS = Table(
     name="assemble/documents",
-    meaning="what becomes training text: references to texts, or a text. A function of candidate and layout alone, not of a policy",
+    meaning="what becomes training text: references to texts, or a text. A function of candidate, layout and made_of",
     columns=(
         Column("kind", pa.string(), "as in decide/kept"),
         Column("candidate", pa.string(), "as in decide/kept; of a part of a repository: `repository#part`"),
@@ -14,6 +14,8 @@ DOCUMENTS = Table(
         Column("contents", pa.list_(pa.string()), "content_sha256 of its texts, in order; empty where it is a text of its own"),
         Column("size_bytes", pa.int64(), "of all its texts"),
         Column("text", pa.string(), "of a commit, a notebook, or a part of a repository; null where it is made of contents", True),
+        Column("text_hash", pa.string(), "first 16 digits of the SHA-256 of the text, wherever it lies"),
+        Column("made_of", pa.string(), "of a part of a repository: hash of which files stand in it, in order; null of others", True),
     ),
     key=("kind", "candidate", "layout"),
 )
@@ -28,7 +30,8 @@ COMMIT_CONTEXTS = Table(
         Column(
             "reason",
             pa.string(),
-            "why there is no document: too_long, not_text, submodule, cannot_be_applied, too_many_files or unreadable; null where there is",
+            "why there is no document: too_long, patch_too_large (16 MiB), not_text (or a file over 1 MiB), submodule, cannot_be_applied, "
+            "too_many_files or unreadable; null where there is",
             True,
         ),
         Column("snapshot_files", pa.int64(), "text files of the snapshot before the commit that a search looks through"),

@@ -152,15 +152,16 @@ DROPPED = Table(
 
 HIGH_QUALITY = Table(
     name="decide/high_quality",
-    meaning="which kept files are in which high-quality set: a row is membership",
+    meaning="what the classifiers of the high-quality sets say of each kept file that a set may have",
     columns=(
         Column("kind", pa.string(), "as in decide/kept; file"),
         Column("candidate", pa.string(), "as in decide/kept"),
         Column("policy", pa.string(), "the profile's name"),
         Column("set", pa.string(), "a name of jobs.decide.high_quality_sets"),
         Column("percent", pa.int64(), "how like the set's positives it is, by the model of the last round"),
-        Column("round", pa.int64(), "the first round whose model found it"),
-        Column("model", pa.string(), "hash of the last round's model"),
+        Column("is_member", pa.bool_(), "whether that is enough, and the file is in the set"),
+        Column("round", pa.int64(), "the first round whose model found it; null where none did", True),
+        Column("models", pa.string(), "hash of the set's rule and of the models of its rounds"),
     ),
     key=("kind", "candidate", "policy", "set"),
     checks=(Check("percent_is_in_range", "percent between 0 and 100"),),

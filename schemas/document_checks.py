@@ -1,9 +1,33 @@
-"""The table of the phase assemble that says what documents with a text of their own share with benchmarks and with what is held out."""
+"""The tables of the phase assemble that say what documents with a text of their own share with benchmarks and with what is held out."""
 
 import pyarrow as pa
 
 from schemas.contamination import MATCH
 from schemas.table import Check, Column, Table
+
+SECTION = pa.struct(
+    [
+        pa.field("section", pa.string(), False),
+        pa.field("node", pa.int64(), False),  # as in annotate/signatures
+        pa.field("signature", pa.binary(), False),  # as in annotate/signatures
+    ]
+)
+
+DOCUMENT_LOOKS = Table(
+    name="assemble/document_looks",
+    meaning="what was seen of each document with a text of its own, whatever the policy: a text is read once",
+    columns=(
+        Column("kind", pa.string(), "as in assemble/documents"),
+        Column("candidate", pa.string(), "as in assemble/documents"),
+        Column("layout", pa.string(), "as in assemble/documents"),
+        Column("text_hash", pa.string(), "as in assemble/documents, of the text that was looked at"),
+        Column("version", pa.string(), "hash of the code, of the parameters of signatures, and of the benchmarks"),
+        Column("matches", pa.list_(MATCH), "as in annotate/contamination, of the whole document"),
+        Column("match_count", pa.int64(), "words where an n-gram of a benchmark begins; null where no benchmark is named", True),
+        Column("sections", pa.list_(SECTION), "those that are long enough to be compared, with their signatures"),
+    ),
+    key=("kind", "candidate", "layout"),
+)
 
 DOCUMENT_CHECKS = Table(
     name="assemble/document_checks",

@@ -98,7 +98,7 @@ COMMITS = Table(
         Column(
             "changes",
             pa.list_(CHANGE),
-            "status: added, modified, deleted, renamed, copied, mode or type; lines are null where a file is binary",
+            "status: added, modified, deleted, renamed, copied, mode or type; lines are null where a file is binary or over 16 MiB",
         ),
         Column("change_count", pa.int64(), "paths that changed, however many are listed"),
         Column("flaw", pa.string(), "unreadable, many_changes or long_message: what is not as it was in git", True),

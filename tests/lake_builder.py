@@ -235,7 +235,7 @@ def _mix(lake: LakeRows, texts: dict[str, str]) -> None:
     for row in sorted(lake.rows["decide/kept"], key=lambda row: row["candidate"]):
         text = texts[row["candidate"]].encode()
         document = {"kind": "file", "candidate": row["candidate"], "layout": "plain", "contents": [row["candidate"]]}
-        lake.add("assemble/documents", **document, size_bytes=len(text))
+        lake.add("assemble/documents", **document, size_bytes=len(text), text_hash=row["candidate"][:16])
         tokens[row["split"]] += [*text, 256]
         for name, count in (("documents", 1), ("tokens", len(text) + 1), ("bytes", len(text))):
             by_language[row["split"], row["language"] or "none", name] += count

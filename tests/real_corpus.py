@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.code import text_files
+from benchmarks.lakes import files_of
 from jobs.runtime.tables import Tables
 from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES
-from schemas.ingest import CONTENTS
+from schemas.ingest import CONTENTS, FILES
 
 MOST_BYTES = 256 << 10
 
@@ -33,7 +34,7 @@ def real_texts(files: int) -> dict[str, str]:
 
 
 def put(tables: Tables, texts: dict[str, str]) -> None:
-    """Appends texts by key to the lake's contents."""
+    """Appends texts by key to the lake's contents, each a file."""
     rows = pa.table(
         {
             "content_sha256": pa.array(texts),
@@ -44,6 +45,8 @@ def put(tables: Tables, texts: dict[str, str]) -> None:
     for start in range(0, len(rows), 2000):  # no more in one message to the JVM
         part = tables.spark.createDataFrame(rows.slice(start, 2000)).select(*CONTENTS.names)
         part.coalesce(1).write.format("delta").mode("append").save(tables.lake.spark_path(CONTENTS.name))
+        files = tables.spark.createDataFrame(files_of(pa.array(list(texts)[start : start + 2000])))
+        files.coalesce(1).write.format("delta").mode("append").save(tables.lake.spark_path(FILES.name))
 
 
 def edges_and_groups(tables: Tables, texts: dict[str, str]) -> tuple[list[tuple[int, int]], np.ndarray]:

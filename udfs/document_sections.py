@@ -10,6 +10,7 @@ from udfs import commit_layout, repository_layout
 from udfs.commit_layout import LayoutError, PathChange
 from udfs.notebooks import SUFFIX, NotebookError, is_notebook, read_notebook
 
+VERSION = 1
 WHOLE = "document"  # name of the section that is the document
 _ESCAPES = re.compile(r'\\[nrt"]')
 

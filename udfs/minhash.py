@@ -23,6 +23,7 @@ VERSION = 1
 _FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _ROUND_STEP = np.uint64(0x9E3779B97F4A7C15)
 _MANTISSA_BITS = 25
+SEEN = 32  # of so many shingles a hash, at random, one in 10**11 sets leaves a coordinate empty; a power of two
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,9 @@ def matrix(column: pa.Array) -> np.ndarray:
 
 
 @compiled
-def sketch(shingles: Any, hashes: Any, least: Any, out: Any) -> None:
-    """The signature of a text that has shingles, to `out` (uint32). `least`: room for `hashes` uint64."""
+def sketch(shingles: Any, hashes: Any, least: Any, seen: Any, out: Any) -> None:
+    """The signature of a text that has shingles, to `out` (uint32). `shingles` may be overwritten. Room for the work: `least`, `hashes`
+    uint64, and `seen`, SEEN * `hashes` uint64."""
     for j in range(hashes):
         least[j] = _FULL
     shift = np.uint64(64)
@@ -92,22 +94,23 @@ def sketch(shingles: Any, hashes: Any, least: Any, out: Any) -> None:
     while size > 1:
         size >>= 1
         shift -= np.uint64(1)
+    count = len(shingles)
     for turn in range(2 * hashes):
         above = np.uint64(turn) << np.uint64(55)
         if turn == 0:
-            for i in range(len(shingles)):
+            for i in range(count):
                 value = (shingles[i] << np.uint64(8)) >> np.uint64(9)
                 place = shingles[i] >> shift
                 least[place] = min(least[place], value)
         elif turn < hashes:
             step = np.uint64(turn) * _ROUND_STEP
-            for i in range(len(shingles)):
+            for i in range(count):
                 value = mix(shingles[i] + step)
                 place = value >> shift
                 least[place] = min(least[place], above | ((value << np.uint64(8)) >> np.uint64(9)))
         elif least[turn - hashes] == _FULL:
             step = np.uint64(turn) * _ROUND_STEP
-            for i in range(len(shingles)):
+            for i in range(count):
                 value = mix(shingles[i] + step)
                 least[turn - hashes] = min(least[turn - hashes], above | ((value << np.uint64(8)) >> np.uint64(9)))
         is_whole = True
@@ -115,8 +118,30 @@ def sketch(shingles: Any, hashes: Any, least: Any, out: Any) -> None:
             is_whole &= least[j] != _FULL
         if is_whole:
             break
+        if turn == 0 and count > len(seen):  # what is so long and leaves a coordinate empty is the same again and again
+            count = _once(shingles, seen)
     for j in range(hashes):
         out[j] = _as_32_bits(least[j])
+
+
+@compiled
+def _once(shingles: Any, seen: Any) -> Any:
+    """Moves the distinct shingles to the front and returns how many there are; from where they fill half of `seen`, repetitions stay."""
+    seen[:] = 0
+    mask = np.uint64(len(seen) - 1)
+    count = 0
+    for i in range(len(shingles)):
+        value = shingles[i]
+        if 2 * count < len(seen):
+            place = value & mask
+            while seen[place] != 0 and seen[place] != value:
+                place = (place + np.uint64(1)) & mask
+            if seen[place] != 0:
+                continue
+            seen[place] = value
+        shingles[count] = value
+        count += 1
+    return count
 
 
 @compiled
@@ -137,14 +162,14 @@ def _as_32_bits(value: Any) -> Any:
 def _signatures(data: Any, offsets: Any, width: Any, hashes: Any, kind: Any, value: Any, factor: Any, longest: Any) -> Any:
     rows = len(offsets) - 1
     tokens = np.empty(longest + 1, np.uint64)
-    least = np.empty(hashes, np.uint64)
+    least, seen = np.empty(hashes, np.uint64), np.empty(SEEN * hashes, np.uint64)
     found = np.zeros((rows, hashes), np.uint32)
     counts = np.zeros(rows, np.int64)
     for row in range(rows):
         count = tokens_of(data[offsets[row] : offsets[row + 1]], kind, value, factor, tokens)
         counts[row] = shingles_of(tokens[:count], width, tokens)
         if count > 0:
-            sketch(tokens[: counts[row]], hashes, least, found[row])
+            sketch(tokens[: counts[row]], hashes, least, seen, found[row])
     return found, counts
 
 

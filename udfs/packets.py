@@ -15,6 +15,7 @@ from udfs.shingles import mix_values, text_buffers
 
 PACKED = pa.schema([("part", pa.int32()), ("records", pa.binary())])
 PACK_BYTES = 16 << 20  # held by who packs
+DISTINCT_BYTES = 4 << 20  # held at least before they are made distinct
 SORT_BYTES = 48 << 20  # held by who sorts: more goes to a temporary file
 
 Records = np.ndarray[Any, np.dtype[np.void]]
@@ -56,6 +57,30 @@ def unpacked(batches: Iterable[pa.RecordBatch], kind: np.dtype) -> Iterator[Reco
         if batch.num_rows:
             data, offsets = text_buffers(batch.column("records"))
             yield data[offsets[0] : offsets[-1]].view(kind)
+
+
+class Distinct:
+    """Records of which one of each key is held, however many come."""
+
+    def __init__(self, kind: np.dtype, key: str) -> None:
+        self.kind, self._key = kind, key
+        self._known: Records = np.empty(0, kind)
+        self._new: list[Records] = []
+        self._new_bytes = 0
+
+    def add(self, records: Records) -> None:
+        self._new.append(records)
+        self._new_bytes += records.nbytes
+        if self._new_bytes >= max(DISTINCT_BYTES, self._known.nbytes):
+            self.records()
+
+    def records(self) -> Records:
+        """By their keys, ascending."""
+        if self._new:
+            found = np.concatenate([self._known, *self._new])
+            self._known = found[np.unique(found[self._key], return_index=True)[1]]
+            self._new, self._new_bytes = [], 0
+        return self._known
 
 
 def in_order(arrays: Iterable[Records], first: str, second: str, most_bytes: int = SORT_BYTES) -> Iterator[Records]:

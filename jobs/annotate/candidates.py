@@ -20,7 +20,7 @@ from udfs import buckets
 from udfs.bands import Banding, chosen
 from udfs.bands import buckets as buckets_of
 from udfs.minhash import matrix, standard_error
-from udfs.packets import Records, in_order, packed, unpacked
+from udfs.packets import Distinct, Records, in_order, packed, unpacked
 
 PART_BYTES = 64 << 20
 MET_ROWS = 50_000  # of a clump with their sketches, made at a time
@@ -63,13 +63,19 @@ def bucket_rows(signatures: DataFrame, banding: Banding) -> DataFrame:
 
 
 def bucket_batches(batches: Iterable[pa.RecordBatch], banding: Banding) -> Iterator[pa.RecordBatch]:
-    """Batches (bucket, node) of batches (node, signature)."""
-    for batch in batches:
+    """Batches (bucket, node) of batches (node, signature), of each of these a node once."""
+    for batch in map(one_of_each, batches):
         for start in range(0, batch.num_rows, _BATCH_ROWS):
             part = batch.slice(start, _BATCH_ROWS)
             found = buckets_of(matrix(part.column("signature")), banding)
             node = np.repeat(np.asarray(part.column("node")), banding.bands)
             yield pa.RecordBatch.from_arrays([pa.array(found.ravel()), pa.array(node)], names=["bucket", "node"])
+
+
+def one_of_each(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """One row of every node: contents of one signature may be a third of all, and say the same of it."""
+    _, first = np.unique(np.asarray(batch.column("node")), return_index=True)
+    return batch if len(first) == batch.num_rows else batch.take(pa.array(first))
 
 
 def sketch_rows(signatures: DataFrame) -> DataFrame:
@@ -85,9 +91,10 @@ def sketch_rows(signatures: DataFrame) -> DataFrame:
     return signatures.select("node", "signature").mapInArrow(run, "node long, sketch binary").dropDuplicates(["node"])
 
 
-def part_count(nodes: int, banding: Banding, cores: int) -> int:
-    """Enough parts that none holds more than about PART_BYTES, but for a bucket that is larger itself."""
-    return max(2 * cores, -(-nodes * banding.bands * buckets.IN_BUCKET.itemsize // PART_BYTES))
+def part_count(nodes: int, target: Target, cores: int) -> int:
+    """Enough parts that none holds more than about PART_BYTES of rows or of sketches, but for a bucket that is larger itself."""
+    node_bytes = max(target.banding.bands * buckets.IN_BUCKET.itemsize, buckets.sketched_nodes(target.hashes).itemsize)
+    return max(2 * cores, -(-nodes * node_bytes // PART_BYTES))
 
 
 def pairs(signatures: DataFrame, rows: DataFrame | None, target: Target, parts: int) -> DataFrame:
@@ -137,7 +144,7 @@ def _clumps(batches: Iterable[pa.RecordBatch]) -> Iterator[Records]:
 
 
 def _sketches(batches: Iterable[pa.RecordBatch]) -> Iterator[Records]:
-    for batch in batches:
+    for batch in map(one_of_each, batches):
         if batch.num_rows:
             sketch = buckets.sketches(matrix(batch.column("signature")))
             found = np.empty(batch.num_rows, buckets.sketched_nodes(sketch.shape[1]))
@@ -148,12 +155,13 @@ def _sketches(batches: Iterable[pa.RecordBatch]) -> Iterator[Records]:
 def _met(batches: Iterable[pa.RecordBatch], hashes: int) -> Iterator[Records]:
     """A part's clumps with the sketches of their nodes. It holds the part: a node is in a clump a band at most, so none is large."""
     clumps: list[Records] = []
-    nodes: list[Records] = [np.empty(0, buckets.sketched_nodes(hashes))]
+    nodes = Distinct(buckets.sketched_nodes(hashes), "node")
     for batch in batches:
         is_sketch = batch.column("is_sketch")
-        nodes += unpacked([batch.filter(is_sketch)], buckets.sketched_nodes(hashes))
+        for found in unpacked([batch.filter(is_sketch)], nodes.kind):
+            nodes.add(found)
         clumps += unpacked([batch.filter(pc.invert(is_sketch))], buckets.IN_CLUMP)
-    known = np.concatenate(nodes)
+    known = nodes.records()
     cut = (part for rows in clumps for part in np.array_split(rows, -(-len(rows) // MET_ROWS)))
     return buckets.with_sketches(cut, known)
 

@@ -15,7 +15,8 @@ from pyspark.sql import functions as F
 from jobs.ingest.commits import bundle_of
 from jobs.runtime.job import Insert, Job, Snapshot, Write, parameter, short_hash
 from jobs.runtime.tables import Tables
-from jobs.sources.history import open_bundle, read_patches
+from jobs.sources.bundles import open_bundle
+from jobs.sources.commit_patches import TOO_LARGE, UNREADABLE, read_patches
 from jobs.sources.snapshots import Blobs, open_blobs
 from jobs.sources.source import SourceError
 from schemas.annotate import COMMIT_FACTS
@@ -87,12 +88,12 @@ def facts(lake: Lake, rows: list[dict[str, Any]], max_patch_bytes: int) -> pa.Re
             for commit, patch in read_patches(repository, list(left), max_patch_bytes):
                 row = left.pop(commit)
                 found.append(facts_of(row, patch))
-                if patch and not found[-1]["flags"] and patches.may_be_formatting(list(patches.file_patches(patch))):
+                if isinstance(patch, bytes) and not found[-1]["flags"] and patches.may_be_formatting(list(patches.file_patches(patch))):
                     asked[len(found) - 1] = versions_of(row, blobs)
             for place in same_trees(asked):
                 found[place]["flags"] = ["formatting_only"]
     except SourceError:
-        found += [facts_of(row, None) for row in left.values()]
+        found += [facts_of(row, UNREADABLE) for row in left.values()]
     return pa.RecordBatch.from_pylist(found, schema=COMMIT_FACTS.arrow_schema)
 
 
@@ -108,15 +109,18 @@ def versions_of(row: dict[str, Any], blobs: Blobs) -> list[FileVersions]:
     return found
 
 
-def facts_of(row: dict[str, Any], patch: bytes | None) -> dict[str, Any]:
+def facts_of(row: dict[str, Any], patch: bytes | str) -> dict[str, Any]:
+    """A row of COMMIT_FACTS. `patch`: as of `read_patches`."""
     changes = [ChangedPath(**{name: change[name] for name in _FIELDS}) for change in row["changes"]]
-    files = list(patches.file_patches(patch or b""))
+    text = patch if isinstance(patch, bytes) else b""
+    files = list(patches.file_patches(text))
     flags = set(flags_of_facts(len(row["parents"]), row["is_bot"], row["message"], changes, row["change_count"]))
-    if patch is None or row["flaw"] == "unreadable":
+    flags |= {"secret"} if has_secret(row["message"].encode()) or has_secret(text) else set()
+    flags |= {"oversized"} if patch == TOO_LARGE else set()
+    if patch == UNREADABLE or row["flaw"] == "unreadable":
         flags.add("unreadable")
-    else:
-        flags |= {"formatting_only"} if patches.changes_only_space(files) else set()
-        flags |= {"secret"} if has_secret(patch) else set()
+    elif patches.changes_only_space(files):
+        flags.add("formatting_only")
     assert flags <= FLAGS.keys()
     return {
         "repository": row["repository"],
@@ -124,7 +128,7 @@ def facts_of(row: dict[str, Any], patch: bytes | None) -> dict[str, Any]:
         "version": row["version"],
         "flags": sorted(flags),
         "patch_hash": patches.identity(files),
-        "patch_bytes": None if patch is None else len(patch),
+        "patch_bytes": len(patch) if isinstance(patch, bytes) else None,
     }
 
 

@@ -1,6 +1,6 @@
 """Groups of near-duplicate texts.
 
-Reads   ingest/contents, annotate/signatures
+Reads   ingest/files, ingest/pages, ingest/contents, annotate/signatures
 Writes  annotate/duplicate_pairs, annotate/duplicates; a corpus annotator. What is new or gone changes the groups that it touches, and
         the result is that of a run over everything.
 """
@@ -15,14 +15,15 @@ from jobs.annotate import signatures
 from jobs.annotate.candidates import Target, bucket_rows, pairs, part_count, sketch_rows
 from jobs.annotate.chains import with_centres
 from jobs.annotate.components import components
+from jobs.annotate.torn import JOB_NAME, is_torn
 from jobs.annotate.touched import KEY, Touched, touched
 from jobs.annotate.verification import true_similarities
-from jobs.runtime.errors import UsageError
+from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Job, Replace, Snapshot, Write, parameter, short_hash
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES, SIGNATURES
-from schemas.ingest import CONTENTS
+from schemas.ingest import CONTENTS, FILES, PAGES
 from schemas.table import Table
 from udfs.minhash import SignatureParams
 
@@ -71,12 +72,10 @@ def check(params: DuplicatesParams) -> None:
 def transform(tables: Tables, params: DuplicatesParams) -> Iterator[Write]:
     made, target = version(params), params.target
     known = known_nodes(tables, params)
-    present = known.join(tables[CONTENTS].select(KEY), KEY, "left_semi")
-    tables.account.read_rows = present.count()
-    if tables.account.read_rows == known.count():
-        present = known  # nothing was deleted: the keys need not be joined again
     with Staging(tables.lake, tables.run) as staging:
-        again = touched(tables, known, present, made, target.banding, staging)
+        present = referred_to(tables, known, params, staging)
+        is_whole = tables.is_forced or is_torn(tables.lake)
+        again = None if is_whole else touched(tables, known, present, made, target.banding, staging)
         if again and again.nodes.isEmpty() and again.components.isEmpty():
             return
         verified, sketches = compared(tables, present, again, params, staging)
@@ -103,6 +102,23 @@ def known_nodes(tables: Tables, params: DuplicatesParams) -> DataFrame:
     return rows.select(KEY, F.coalesce("node", F.xxhash64(KEY)).alias("node"), "signature")
 
 
+def referred_to(tables: Tables, known: DataFrame, params: DuplicatesParams, staging: Staging) -> DataFrame:
+    """The rows of `known` whose content is a file's or a page's. Ingest leaves the others: what is gone would go on joining groups."""
+    keys = tables[FILES].select(KEY).unionByName(tables[PAGES].select(KEY))
+    known_count = known.count()
+    if not known_count and not keys.isEmpty():
+        wanted = params.signatures
+        raise CodemillError(
+            f"{JOB_NAME}: no text has a signature of {wanted.shingle_tokens} tokens and {wanted.hashes} hashes, so there is nothing to "
+            f"group. `codemill annotate.signatures --shingle-tokens {wanted.shingle_tokens} --hashes {wanted.hashes}` makes them; in a run "
+            "--set gives both jobs the same."
+        )
+    gone = staging.keep(tables.spark, known.select(KEY).join(keys, KEY, "left_anti"), "gone")
+    gone_count = gone.count()
+    tables.account.read_rows = known_count - gone_count
+    return known.join(gone, KEY, "left_anti") if gone_count else known
+
+
 def compared(
     tables: Tables, present: DataFrame, again: Touched | None, params: DuplicatesParams, staging: Staging
 ) -> tuple[DataFrame, DataFrame]:
@@ -114,7 +130,7 @@ def compared(
         wanted = bucket_rows(signed.join(again.nodes, "node", "left_semi"), target.banding).select("bucket").distinct()
         rows = staging.keep(spark, bucket_rows(signed, target.banding).join(wanted, "bucket", "left_semi"), "buckets")
         meeting = signed.join(rows.select("node").distinct(), "node", "left_semi")
-    parts = part_count(tables.account.read_rows, target.banding, tables.cores)
+    parts = part_count(tables.account.read_rows, target, tables.cores)
     found = pairs(meeting, rows, target, parts)
     if again:
         found = found.join(again.nodes.withColumnRenamed("node", "a"), "a", "left_semi")
@@ -142,12 +158,14 @@ def grouped(present: DataFrame, again: Touched | None, labels: DataFrame, made: 
 
 
 JOB = Job(
-    "annotate.duplicates",
+    JOB_NAME,
     "groups near-duplicate texts",
-    (CONTENTS, SIGNATURES),
+    (FILES, PAGES, CONTENTS, SIGNATURES),
     (DUPLICATE_PAIRS, DUPLICATES),
     transform,
     DuplicatesParams,
     version=VERSION,
     check=check,
+    is_changed=lambda lake, params: is_torn(lake),
+    identity=version,
 )

@@ -64,7 +64,7 @@ def transform(tables: Tables, params: RepositoryDuplicatesParams) -> Iterator[Wr
         nodes = keep(nodes, "nodes")
         sets = keep(held.select("repository", "group_id").distinct().join(nodes, "repository").drop("repository"), "sets")
         signed = repositories.join(nodes.select("repository"), "repository").select("node", "signature")
-        parts = part_count(tables.account.read_rows, params.target.banding, tables.cores)
+        parts = part_count(tables.account.read_rows, params.target, tables.cores)
         candidates = alike(signed, params.target, parts).unionByName(contained(sets, params.least_containment))
         pairs = keep(measured(compared(candidates, sets, nodes), params), "pairs")
         edges = pairs.where("is_duplicate").select(F.least("smaller", "larger").alias("a"), F.greatest("smaller", "larger").alias("b"))

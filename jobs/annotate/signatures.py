@@ -13,7 +13,6 @@ from jobs.annotate.annotated_files import annotate_into_files
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import Job, Write, parameters_json, short_hash
 from jobs.runtime.tables import Tables
-from jobs.runtime.texts import located
 from schemas.annotate import SIGNATURES
 from schemas.ingest import CONTENTS
 from udfs import minhash, shingles
@@ -33,7 +32,7 @@ def check(params: SignatureParams) -> None:
 
 def transform(tables: Tables, params: SignatureParams) -> Iterator[Write]:
     facts = partial(signatures_of, params=params)
-    yield from annotate_into_files(tables, located(tables[CONTENTS]), SIGNATURES, version(params), facts)
+    yield from annotate_into_files(tables, CONTENTS, SIGNATURES, version(params), facts)
 
 
 def signatures_of(batch: pa.RecordBatch, params: SignatureParams) -> pa.RecordBatch:
@@ -49,4 +48,5 @@ JOB = Job(
     SignatureParams,
     version=minhash.VERSION + shingles.VERSION,
     check=check,
+    identity=version,
 )

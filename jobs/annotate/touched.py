@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from jobs.annotate.candidates import bucket_rows
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
-from schemas.annotate import DUPLICATES
+from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES
 from udfs.bands import Banding
 
 KEY = "content_sha256"
@@ -28,12 +28,13 @@ class Touched:
 
 
 def touched(tables: Tables, known: DataFrame, present: DataFrame, version: str, banding: Banding, staging: Staging) -> Touched | None:
-    """None where everything has to be computed: no table, one of another version, or one whose deleted contents left no signature.
+    """None where everything has to be computed: no table, one of another version (the pairs of a killed run may be), or one whose deleted
+    contents left no signature.
 
-    known: (content_sha256, node, signature) of every content that ever was; present: of those that are there.
+    known: (content_sha256, node, signature) of every content that ever was; present: of those that files and pages have now.
     """
-    old = tables[DUPLICATES].select(KEY, "version", "node", "component_id")
-    if old.isEmpty() or not old.where(F.col("version") != version).isEmpty():
+    old = tables[DUPLICATES].select(KEY, "node", "component_id")
+    if old.isEmpty() or any(not tables[table].where(F.col("version") != version).isEmpty() for table in (DUPLICATE_PAIRS, DUPLICATES)):
         return None
     spark = tables.spark
     came = staging.keep(spark, present.join(old, KEY, "left_anti").select(KEY, "node"), "came")

@@ -62,7 +62,7 @@ def queries(message: str) -> dict[str, list[str]]:
     return {"message": terms(message), "subject": terms(message.lstrip().partition("\n")[0])}
 
 
-def made(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | None, plan: Plan) -> dict[str, Any]:
+def made(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | str, plan: Plan) -> dict[str, Any]:
     """A row of MADE."""
     changed = {change["old_path"] or change["path"] for change in commit["changes"]}
     asked = queries(commit["message"])
@@ -106,13 +106,13 @@ def with_text(snapshot: Snapshot, path: str) -> tuple[str, str] | None:
     return None if text is None else (path, text)
 
 
-def path_changes(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | None) -> tuple[PathChange, ...]:
-    """What a commit changes, each path once, in order of their names. Raises `NotWritableError`.
+def path_changes(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | str) -> tuple[PathChange, ...]:
+    """What a commit changes, each path once, in order of their names; `patch` as of `read_patches`. Raises `NotWritableError`.
 
     Every change is applied to the snapshot and compared with the blob that the commit has: what is written can be done.
     """
-    if patch is None:
-        raise NotWritableError("unreadable")
+    if isinstance(patch, str):
+        raise NotWritableError(patch)
     if any(MODULE in (change["old_mode"], change["new_mode"]) for change in commit["changes"]):
         raise NotWritableError("submodule")
     ordered = list(file_patches(patch))

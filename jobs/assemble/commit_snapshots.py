@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from jobs.sources.history import read_patches
+from jobs.sources.commit_patches import read_patches
 from jobs.sources.quarantine import Quarantine
 from jobs.sources.snapshots import EMPTY_TREES, Blobs, TreeChange, open_blobs, tree_changes, trees_of
 from jobs.sources.source import SourceError
@@ -128,7 +128,7 @@ class Walk:
         self._snapshot = Snapshot(self._blobs, self._most_entries)
         self._tree = EMPTY_TREES[self._repository.hash_name]
 
-    def over(self, commits: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Snapshot | str, bytes | None]]:
+    def over(self, commits: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Snapshot | str, bytes | str]]:
         """Each commit with the snapshot before it, which is the same object every time, or the reason why there is none; and its patch.
 
         After a snapshot that cannot be made the next is read whole, so that each commit's fate is its own.
@@ -171,7 +171,7 @@ class Walk:
         return list(zip([self._tree, *asked], asked, strict=False))
 
 
-def walk(repository: Quarantine, commits: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Any, bytes | None]]:
+def walk(repository: Quarantine, commits: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Any, bytes | str]]:
     """All of them, in one range, from objects that can be read."""
     with open_blobs(repository) as blobs:
         yield from Walk(repository, blobs).over(commits)

@@ -1,7 +1,8 @@
 """Makes documents of the commits that a policy keeps: the message and the snapshot before it, then what changes.
 
 Reads   decide/kept, ingest/commits, ingest/repositories, the bundles of LAKE/ingest/bundles/
-Writes  assemble/documents, then assemble/commit_contexts; what could not be read is tried again whenever the job runs
+Writes  assemble/documents, then assemble/commit_contexts; what could not be read is tried again whenever the job runs,
+        and so is a document that is gone
 
 The commits of a history, parents first, are cut into ranges. A task walks one and carries the snapshot along: the paths, and an index of
 the files' terms. From one commit's parent to the next one's only what differs is read. Nothing that the commit brings is in its context.
@@ -21,11 +22,12 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.assemble.commit_rows import MADE, CommitsParams, Plan, made, without
 from jobs.assemble.commit_snapshots import Walk
+from jobs.assemble.documents import with_text
 from jobs.ingest.commits import bundle_of
 from jobs.runtime.job import Insert, Job, Snapshot, Write
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
-from jobs.sources.history import commit_ids, open_bundle
+from jobs.sources.bundles import commit_ids, open_bundle
 from jobs.sources.snapshots import open_blobs
 from jobs.sources.source import SourceError
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
@@ -47,8 +49,7 @@ def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
     candidate = F.concat("repository", F.lit("@"), "commit").alias("candidate")
     commits = tables[COMMITS].select("repository", "commit", "parents", "message", "changes", candidate)
     todo = commits.join(kept, "candidate", "left_semi").withColumn("layout", F.lit(plan.layout))
-    unread = tables[COMMIT_CONTEXTS].where("reason = 'unreadable'").select(*COMMIT_CONTEXTS.key)
-    again = todo.join(unread, list(COMMIT_CONTEXTS.key), "left_semi")
+    again = todo.join(to_make_again(tables), list(COMMIT_CONTEXTS.key), "left_semi")
     todo = tables.missing(todo, COMMIT_CONTEXTS).unionByName(again)
     histories = tables[REPOSITORIES].where("history is not null").select("repository", "history", F.col("commit").alias("tip"))
     with Staging(tables.lake, tables.run) as staging:
@@ -63,13 +64,20 @@ def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
             tables.account.read_rows += row["count"]
             if row.reason:
                 tables.account.rejected[row.reason] = row["count"]
-        size = F.octet_length("text").cast("long").alias("size_bytes")
-        empty = F.array().cast("array<string>").alias("contents")
-        whole = rows.where("reason is null")
-        yield Insert(DOCUMENTS, whole.select(F.lit("commit").alias("kind"), candidate, "layout", empty, size, "text"))
+        yield Insert(DOCUMENTS, with_text(rows.where("reason is null").withColumn("candidate", candidate), "commit"))
         contexts = rows.select(*COMMIT_CONTEXTS.names)
         # Last: it says which commits have been looked at.
         yield Insert(COMMIT_CONTEXTS, contexts) if again.isEmpty() else Snapshot(COMMIT_CONTEXTS, contexts, None)
+
+
+def to_make_again(tables: Tables) -> DataFrame:
+    """Keys of COMMIT_CONTEXTS of commits that could not be read, or whose document was made and is not there."""
+    contexts = tables[COMMIT_CONTEXTS]
+    candidate = F.concat("repository", F.lit("@"), "commit").alias("candidate")
+    made = contexts.where("reason is null").select(*COMMIT_CONTEXTS.key, candidate)
+    texts = tables[DOCUMENTS].where("kind = 'commit'").select("candidate", "layout")
+    lost = made.join(texts, ["candidate", "layout"], "left_anti").select(*COMMIT_CONTEXTS.key)
+    return contexts.where("reason = 'unreadable'").select(*COMMIT_CONTEXTS.key).unionByName(lost)
 
 
 def placed(tables: Tables, ids: DataFrame, range_commits: int) -> DataFrame:

@@ -2,7 +2,7 @@
 
 Reads   decide/kept, decide/dropped, decide/features, assemble/documents, annotate/signatures, annotate/benchmarks,
         annotate/benchmark_items
-Writes  assemble/document_checks; the rows of the policy's name are replaced
+Writes  assemble/document_looks: a text is read where it has no row of now; assemble/document_checks: the policy's rows are replaced
 
 A commit shows old versions of files, its message and its changes; a notebook is another text than its JSON. They are held against the
 benchmarks that the lake remembers, and section by section against every text of what is held out: contents by the signatures there are,
@@ -23,27 +23,31 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jobs.annotate import contamination, signatures
 from jobs.annotate.duplicates import DuplicatesParams
 from jobs.assemble.held_out_likeness import likeness
-from jobs.assemble.looked_documents import DOCUMENT, LEAST_SHINGLES, LOOKED, looked
+from jobs.assemble.looked_documents import LEAST_SHINGLES, LOOKED, looked
 from jobs.decide.profiles import PolicyParams
 from jobs.decide.survivors import OF_HELD_OUT
-from jobs.runtime.errors import CodemillError
-from jobs.runtime.job import Job, Replace, Write, parameter
+from jobs.runtime.errors import CodemillError, CountsError
+from jobs.runtime.job import Change, Job, Replace, Write, parameter, short_hash
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from schemas.annotate import SIGNATURES
 from schemas.assemble import DOCUMENTS
 from schemas.contamination import BENCHMARK_ITEMS, BENCHMARKS
 from schemas.decide import DROPPED, FEATURES, KEPT
-from schemas.document_checks import DOCUMENT_CHECKS
+from schemas.document_checks import DOCUMENT_CHECKS, DOCUMENT_LOOKS
 from schemas.lake import Lake
-from udfs import ngrams, words
-from udfs.contamination import wanted_of
+from udfs import document_sections, ngrams, words
+from udfs.commit_layout import LAYOUT as COMMIT_LAYOUT
+from udfs.contamination import Benchmark, wanted_of
 from udfs.minhash import SignatureParams
 from udfs.notebooks import LAYOUT as NOTEBOOK_LAYOUT
 from udfs.notebooks import SUFFIX
+from udfs.repository_layout import LAYOUT as REPOSITORY_LAYOUT
 
 CONTAMINATED = "contaminated"
-HASH_DIGITS = 16
+KEY = list(DOCUMENT_LOOKS.key)
+LOOK = [*KEY, "text_hash", "version"]
+DOCUMENT = [*KEY, "split", "text_hash"]
 
 
 @dataclass(frozen=True)
@@ -65,28 +69,41 @@ def transform(tables: Tables, params: DocumentChecksParams) -> Iterator[Write]:
     benchmarks = contamination.remembered(tables.lake)
     look = partial(looked, wanted=wanted_of(benchmarks)[0] if benchmarks else None, params=params.duplicates.signatures)
     with Staging(tables.lake, tables.run) as staging:
-        rows = own_texts(tables, params.profile).mapInArrow(look, from_arrow_schema(LOOKED))
-        rows = staging.keep(tables.spark, rows, "looked")
-        documents, found = rows.where("section is null"), rows.where("section is not null")
-        tables.account.read_rows = documents.count()
+        kept = staging.keep(tables.spark, own_texts(tables, params.profile, looks_version(params, benchmarks)), "kept")
+        tables.account.read_rows = kept.count()
+        new = kept.join(tables[DOCUMENT_LOOKS].select(*LOOK), LOOK, "left_anti").select(*LOOK)
+        new = staging.keep(tables.spark, new, "new")
+        texts = new.join(tables[DOCUMENTS].select(*KEY, "text"), KEY)
+        gone = tables[DOCUMENT_LOOKS].select(*KEY).join(tables[DOCUMENTS].select(*KEY), KEY, "left_anti")
+        yield Change(DOCUMENT_LOOKS, texts.mapInArrow(look, from_arrow_schema(LOOKED)), new.select(*KEY), gone)
+        seen = kept.join(tables[DOCUMENT_LOOKS], LOOK)
+        documents = seen.drop("sections", "version")
+        found = seen.select(*DOCUMENT, F.explode("sections").alias("one")).select(*DOCUMENT, "one.*")
         alike = sections_like(tables, found, params).unionByName(repositories_like(tables, documents, params.profile))
         most = F.max_by(F.struct("section", "held_out", "similarity"), F.struct("similarity", "section", "held_out")).alias("most")
         alike = alike.groupBy("kind", "candidate", "layout").agg(most).select("kind", "candidate", "layout", "most.*")
-        judged = documents.drop("section").join(alike, ["kind", "candidate", "layout"], "left")
+        judged = documents.join(alike, ["kind", "candidate", "layout"], "left")
         judged = judged.withColumns({"policy": F.lit(params.profile), "reasons": reasons(params.resolved().drop_contaminated)})
         judged = staging.keep(tables.spark, judged.select(*DOCUMENT_CHECKS.names), "judged")
+        if (count := judged.count()) != tables.account.read_rows:
+            raise CountsError(f"{tables.account.read_rows:,} documents have a text of their own, but {count:,} were looked at")
         for row in judged.select("kind", F.explode("reasons").alias("reason")).groupBy("kind", "reason").count().collect():
             tables.account.dropped[f"{row.kind} {row.reason}"] = row["count"]
         yield Replace(DOCUMENT_CHECKS, judged, "policy", params.profile)
 
 
-def own_texts(tables: Tables, profile: str) -> DataFrame:
-    """Rows (kind, candidate, layout, split, text_hash, text) of the documents of what is kept that have a text."""
+def looks_version(params: DocumentChecksParams, benchmarks: list[Benchmark]) -> str:
+    """Where it is the same, the same text looks the same."""
+    parts = (COMMIT_LAYOUT, REPOSITORY_LAYOUT, NOTEBOOK_LAYOUT, str(document_sections.VERSION), str(LEAST_SHINGLES))
+    return short_hash(*parts, signatures.version(params.duplicates.signatures), contamination.version(benchmarks) if benchmarks else "")
+
+
+def own_texts(tables: Tables, profile: str, version: str) -> DataFrame:
+    """Rows (kind, candidate, layout, split, text_hash, version) of the documents of what is kept that have a text of their own."""
     kept = tables[KEPT].where(F.col("policy") == profile).select("kind", F.col("candidate").alias("kept"), "split")
     whole = F.when(F.col("kind") == "repository", F.regexp_replace("candidate", "#[^#]*$", "")).otherwise(F.col("candidate"))
-    documents = tables[DOCUMENTS].where("text is not null").withColumn("kept", whole)
-    text_hash = F.substring(F.sha2(F.col("text"), 256), 1, HASH_DIGITS).alias("text_hash")
-    return documents.join(kept, ["kind", "kept"]).select(*DOCUMENT[:-1], text_hash, "text")
+    documents = tables[DOCUMENTS].where(F.size("contents") == 0).withColumn("kept", whole)
+    return documents.join(kept, ["kind", "kept"]).select(*DOCUMENT, F.lit(version).alias("version"))
 
 
 def sections_like(tables: Tables, found: DataFrame, params: DocumentChecksParams) -> DataFrame:
@@ -154,7 +171,7 @@ JOB = Job(
     "assemble.document_checks",
     "looks for benchmarks and for what is held out in documents with a text of their own",
     reads=(KEPT, DROPPED, FEATURES, DOCUMENTS, SIGNATURES, BENCHMARKS, BENCHMARK_ITEMS),
-    writes=(DOCUMENT_CHECKS,),
+    writes=(DOCUMENT_LOOKS, DOCUMENT_CHECKS),
     transform=transform,
     params=DocumentChecksParams,
     version=2 + words.VERSION + ngrams.VERSION,

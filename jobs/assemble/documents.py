@@ -7,7 +7,7 @@ Writes  assemble/documents; rows are added, never changed: a document is a funct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.runtime.job import Insert, Job, Write, parameter
@@ -19,6 +19,7 @@ from udfs.notebooks import SUFFIX
 
 FILE_LAYOUT = "file/1"
 PAGE_LAYOUT = "page/1"
+HASH_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,19 @@ def layout_of() -> Column:
     return F.when(F.col("kind") == "page", PAGE_LAYOUT).when(is_notebook(), NOTEBOOK_LAYOUT).otherwise(FILE_LAYOUT)
 
 
+def with_text(rows: DataFrame, kind: str) -> DataFrame:
+    """Rows of assemble/documents of rows with candidate, layout and text, and with made_of where the kind has it."""
+    found = {
+        "kind": F.lit(kind),
+        "contents": F.array().cast("array<string>"),
+        "size_bytes": F.octet_length("text").cast("long"),
+        "text_hash": F.substring(F.sha2("text", 256), 1, HASH_DIGITS),
+    }
+    if "made_of" not in rows.columns:
+        found["made_of"] = F.lit(None).cast("string")
+    return rows.withColumns(found).select(*DOCUMENTS.names)
+
+
 def transform(tables: Tables, params: DocumentsParams) -> Iterator[Write]:
     kept = tables[KEPT].where((F.col("policy") == params.profile) & F.col("kind").isin("file", "page") & ~is_notebook())
     tables.account.read_rows, tables.account.read_bytes = kept.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
@@ -48,6 +62,8 @@ def transform(tables: Tables, params: DocumentsParams) -> Iterator[Write]:
             F.array("candidate").alias("contents"),
             "size_bytes",
             F.lit(None).cast("string").alias("text"),
+            F.substring("candidate", 1, HASH_DIGITS).alias("text_hash"),
+            F.lit(None).cast("string").alias("made_of"),
         ),
     )
 

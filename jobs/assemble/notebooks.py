@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from jobs.assemble.documents import is_notebook
+from jobs.assemble.documents import is_notebook, with_text
 from jobs.decide.survivors import NEAR_DUPLICATE
 from jobs.runtime.job import Insert, Job, Write, parameter
 from jobs.runtime.staging import Staging
@@ -50,7 +50,8 @@ def transform(tables: Tables, params: NotebooksParams) -> Iterator[Write]:
     with Staging(tables.lake, tables.run) as staging:
         made = staging.keep(tables.spark, read(tables, missing), "notebooks")
         tables.account.dropped = {row.reason: row["count"] for row in made.where("reason is not null").groupBy("reason").count().collect()}
-        yield Insert(DOCUMENTS, documents(made))
+        texts = made.where(F.col("text").isNotNull()).withColumn("candidate", F.col("content_sha256"))
+        yield Insert(DOCUMENTS, with_text(texts, "file"))
         yield Insert(NOTEBOOKS, made.select(*NOTEBOOKS.names))
 
 
@@ -75,17 +76,6 @@ def facts_of(text: str) -> dict[str, Any]:
         return {"reason": error.reason}
     names = [field.name for field in MADE if field.name not in ("content_sha256", "layout", "reason")]
     return {name: getattr(notebook, name) for name in names}
-
-
-def documents(made: DataFrame) -> DataFrame:
-    return made.where(F.col("text").isNotNull()).select(
-        F.lit("file").alias("kind"),
-        F.col("content_sha256").alias("candidate"),
-        "layout",
-        F.array().cast("array<string>").alias("contents"),
-        F.octet_length("text").cast("long").alias("size_bytes"),
-        "text",
-    )
 
 
 def idle(lake: Lake, params: NotebooksParams) -> str | None:

@@ -1,8 +1,8 @@
 """Makes documents of the repositories that a policy keeps: their files with paths, what is imported before what imports it.
 
 Reads   decide/kept, decide/dropped, ingest/files, annotate/imports, ingest/contents, assemble/notebooks and their documents
-Writes  assemble/repository_contexts, assemble/repository_parts, assemble/documents; the rows of the layout are replaced, those that older
-        code wrote for the same choices are removed
+Writes  assemble/repository_contexts, assemble/repository_parts: the rows of the layout are replaced; assemble/documents: those whose files
+        are others now, and no text of another is read. Rows that older code wrote for the same choices are removed
 
 A repository's files are those whose contents the policy keeps, wherever the occurrence lies that it picked, and those that are out for
 nothing but a kept near-duplicate elsewhere: without them the repository had holes. Their split must be the repository's. A notebook stands
@@ -19,10 +19,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.annotate import imports as annotate_imports
+from jobs.assemble.documents import HASH_DIGITS, with_text
 from jobs.assemble.repository_rows import MADE, RepositoriesParams, ordered
 from jobs.decide.survivors import NEAR_DUPLICATE
 from jobs.runtime.errors import CountsError
-from jobs.runtime.job import Job, Replace, Write
+from jobs.runtime.job import Change, Job, Replace, Write
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import located, map_texts, task_count
@@ -35,8 +36,9 @@ from udfs.notebooks import LAYOUT as NOTEBOOK_LAYOUT
 from udfs.notebooks import SUFFIX, is_notebook, read_notebook
 from udfs.repository_layout import FileText, piece_of, written
 
-TEXTS = pa.schema([("candidate", pa.string()), ("position", pa.int64()), ("files", pa.int64()), ("text", pa.string())])
-DOCUMENT = pa.schema([("candidate", pa.string()), ("size_bytes", pa.int64()), ("text", pa.string())])
+DOCUMENT = pa.schema([("candidate", pa.string()), ("layout", pa.string()), ("made_of", pa.string()), ("text", pa.string())])
+TEXTS = pa.schema([*DOCUMENT, ("position", pa.int64()), ("files", pa.int64())])
+KEY = list(DOCUMENTS.key)
 
 
 def transform(tables: Tables, params: RepositoriesParams) -> Iterator[Write]:
@@ -52,9 +54,11 @@ def transform(tables: Tables, params: RepositoriesParams) -> Iterator[Write]:
         check_counts(tables, repositories.count(), contexts)
         yield Replace(REPOSITORY_CONTEXTS, contexts.select(*REPOSITORY_CONTEXTS.names), "layout", params.layout)
         yield Replace(REPOSITORY_PARTS, parts.select(*REPOSITORY_PARTS.names), "layout", params.layout)
-        made_documents = documents(tables, parts)
-        kind, empty = F.lit("repository").alias("kind"), F.array().cast("array<string>").alias("contents")
-        yield Replace(DOCUMENTS, made_documents.select(kind, "candidate", layout, empty, "size_bytes", "text"), "layout", params.layout)
+        wanted = staging.keep(tables.spark, places_of(parts), "wanted")
+        there = tables[DOCUMENTS].where((F.col("kind") == "repository") & (F.col("layout") == params.layout)).select(*KEY, "made_of")
+        new = staging.keep(tables.spark, wanted.join(there, [*KEY, "made_of"], "left_anti"), "new")
+        gone = there.join(wanted, KEY, "left_anti").select(*KEY)
+        yield Change(DOCUMENTS, documents(tables, new, parts), new.select(*KEY), gone)
         for old in outdated(tables, params):
             for table in (DOCUMENTS, REPOSITORY_PARTS, REPOSITORY_CONTEXTS):  # the last names what there is to remove
                 yield Replace(table, tables.spark.createDataFrame([], spark_schema(table)), "layout", old)
@@ -102,18 +106,29 @@ def check_counts(tables: Tables, repositories: int, contexts: DataFrame) -> None
         raise CountsError(f"{repositories} repositories are kept, but {total} were ordered")
 
 
-def documents(tables: Tables, parts: DataFrame) -> DataFrame:
-    """Rows of DOCUMENT. Texts are shuffled once, by document."""
-    candidate = F.concat("repository", F.lit("#"), "part").alias("candidate")
-    files = parts.groupBy("repository", "part").agg(F.count("*").alias("files"), F.sum("size_bytes").alias("bytes"))
-    size = files.agg(F.coalesce(F.sum("bytes"), F.lit(0))).first()[0]  # type: ignore[index]
-    wanted = parts.join(files, ["repository", "part"])
-    wanted = wanted.select(candidate, "position", "files", "path", "content_sha256", "piece", "pieces")
+def places_of(parts: DataFrame) -> DataFrame:
+    """Of each document its key, `repository` and `part`, how many files and bytes stand in it, and the hash of what they are, in order."""
+    place = F.struct("position", "path", "content_sha256", "piece", "pieces")
+    made_of = F.sha2(F.to_json(F.array_sort(F.collect_list(place))), 256)
+    return parts.groupBy("repository", "part", "layout").agg(
+        F.lit("repository").alias("kind"),
+        F.concat("repository", F.lit("#"), "part").alias("candidate"),
+        F.count("*").alias("files"),
+        F.sum("size_bytes").alias("bytes"),
+        F.substring(made_of, 1, HASH_DIGITS).alias("made_of"),
+    )
+
+
+def documents(tables: Tables, new: DataFrame, parts: DataFrame) -> DataFrame:
+    """Rows of assemble/documents, for rows of `places_of`. Texts are shuffled once, by document."""
+    size = new.agg(F.coalesce(F.sum("bytes"), F.lit(0))).first()[0]  # type: ignore[index]
+    wanted = parts.join(new.select("repository", "part", "candidate", "made_of", "files"), ["repository", "part"])
+    wanted = wanted.select("candidate", "layout", "made_of", "position", "files", "path", "content_sha256", "piece", "pieces")
     wanted = wanted.join(located(tables[CONTENTS]), "content_sha256")
     tasks = task_count(size, tables.cores)
     texts = map_texts(wanted, written_batch, from_arrow_schema(TEXTS), tasks)
     grouped = texts.repartition(tasks, "candidate").sortWithinPartitions("candidate", "position")
-    return grouped.mapInArrow(put_together, from_arrow_schema(DOCUMENT))
+    return with_text(grouped.mapInArrow(put_together, from_arrow_schema(DOCUMENT)), "repository")
 
 
 def written_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -124,7 +139,8 @@ def written_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
         if row["pieces"] > 1:
             text = piece_of(text.encode(), row["piece"], row["pieces"]).decode()
         texts.append(written(FileText(row["path"], text, row["piece"], row["pieces"])))
-    return pa.RecordBatch.from_arrays([*(batch.column(name) for name in TEXTS.names[:-1]), pa.array(texts, pa.string())], schema=TEXTS)
+    columns = [pa.array(texts, pa.string()) if name == "text" else batch.column(name) for name in TEXTS.names]
+    return pa.RecordBatch.from_arrays(columns, schema=TEXTS)
 
 
 def put_together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -136,9 +152,7 @@ def put_together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
                 raise CountsError(f"the document {row['candidate']} has a file at {row['position']}; expected one at {len(held)}")
             held.append(row["text"])
             if len(held) == row["files"]:
-                text = "".join(held)
-                one = {"candidate": row["candidate"], "size_bytes": len(text.encode()), "text": text}
-                yield pa.RecordBatch.from_pylist([one], schema=DOCUMENT)
+                yield pa.RecordBatch.from_pylist([row | {"text": "".join(held)}], schema=DOCUMENT)
                 held = []
     if held:
         raise CountsError(f"a document ends after {len(held)} files, before its last")

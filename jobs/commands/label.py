@@ -255,7 +255,9 @@ def show(found: Summary, subject: Subject, judge: Judge | None, arguments: argpa
     else:
         out.print("The rubric counts; it does not judge. A scorer that learns it proves that the way works, and nothing about quality.")
     if subject is PAGES_ASKED:
-        out.print(f"`codemill annotate.page_models --labels {found.version}` learns from these labels.")
+        out.print(
+            f"`codemill annotate.page_models --labels {found.version}` learns from these labels, `codemill train-scorer --kind page` too."
+        )
     if found.left:
         why = found.stopped or "the run ended early"
         out.print(f"{found.left:,} {subject.kind}s are left: {why}. The same command continues with them.")

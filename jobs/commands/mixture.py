@@ -88,7 +88,7 @@ def stocks(tables: LakeTables, profile: str, phase: Phase) -> list[Stock]:
             where policy = {literal(profile)} and cardinality(reasons) > 0"""
     if tables.has(HIGH_QUALITY):
         sets = f"""select kind, candidate, ',' || string_agg("set", ',') || ',' as sets from decide_high_quality
-            where policy = {literal(profile)} group by kind, candidate"""
+            where is_member and policy = {literal(profile)} group by kind, candidate"""
     rows = tables.rows(f"""
         with documents as (
             select kind, candidate, max(size_bytes) as size_bytes,

@@ -7,10 +7,14 @@ import pyarrow.compute as pc
 
 from jobs.commands.near_duplicates import group_of, group_told
 from jobs.commands.verdict_lines import verdicts_told
+from jobs.decide.page_quality import judge_told
+from jobs.decide.quality import oracle_of
 from schemas.assemble import DOCUMENTS
-from schemas.decide import DROPPED, KEPT
+from schemas.decide import DROPPED, FEATURES, KEPT
 from schemas.ingest import PAGES
 from schemas.lake import Lake
+
+JUDGED = ("page_category", "relevance_percent", "relevance_least_percent", "page_quality_percent")
 
 
 def page_stories(lake: Lake, what: str) -> list[dict[str, Any]]:
@@ -24,12 +28,18 @@ def page_stories(lake: Lake, what: str) -> list[dict[str, Any]]:
 
 def _verdicts(lake: Lake, key: str) -> dict[str, Any]:
     is_candidate = (pc.field("kind") == "page") & (pc.field("candidate") == key)
+    features = lake.read(FEATURES, list(JUDGED), is_candidate).to_pylist()
     return {
+        "judged": features[0] if features else None,
         "near_duplicates": group_of(lake, key),
         "documents": lake.read(DOCUMENTS, None, is_candidate).to_pylist(),
-        "kept": lake.read(KEPT, None, is_candidate).to_pylist(),
-        "dropped": lake.read(DROPPED, None, is_candidate).to_pylist(),
+        "kept": [_with_oracle(lake, row) for row in lake.read(KEPT, None, is_candidate).to_pylist()],
+        "dropped": [_with_oracle(lake, row) for row in lake.read(DROPPED, None, is_candidate).to_pylist()],
     }
+
+
+def _with_oracle(lake: Lake, verdict: dict[str, Any]) -> dict[str, Any]:
+    return verdict | {"oracle": oracle_of(lake, verdict["scorer"])}
 
 
 def page_told(found: dict[str, Any]) -> list[str]:
@@ -42,4 +52,24 @@ def page_told(found: dict[str, Any]) -> list[str]:
     code = f"{found['code_block_count']:,} blocks of code{names}, {found['code_bytes']:,} bytes of code"
     lines.append(f"  {found['word_count']:,} words, {found['link_word_count']:,} of them inside links; {code}")
     lines.append(group_told(found["near_duplicates"]))
-    return lines + verdicts_told(found["kept"], found["dropped"])
+    lines += judged_told(found["judged"]) if found["judged"] else []
+    lines += verdicts_told(found["kept"], found["dropped"])
+    return lines + [line for row in (*found["kept"], *found["dropped"]) for line in rated_told(row, found["judged"])]
+
+
+def judged_told(found: dict[str, Any]) -> list[str]:
+    """What the models of pages say, which have seen every page."""
+    if found["relevance_percent"] is None:
+        return ["  no models of pages have judged it"]
+    least = f" (at least {found['relevance_least_percent']} % without code tags)"
+    kind = f"kind of site: {found['page_category'] or 'unknown'}"
+    return [f"  by the models of pages: {kind}; about code {found['relevance_percent']} %{least}; rated {found['page_quality_percent']} %"]
+
+
+def rated_told(verdict: dict[str, Any], judged: dict[str, Any] | None) -> list[str]:
+    """Whose rating counted for a verdict. What does not pass all else has no score."""
+    by = f"  policy {verdict['policy']} has pages rated by {judge_told(verdict['scorer'], verdict['oracle'])}"
+    if verdict["score_percent"] is None:
+        return [by]
+    of = f" of {judged['page_category']}" if judged and judged["page_category"] else ""
+    return [f"{by}: {verdict['score_percent']} %; at least {verdict['least_score_percent']} % was asked{of}"]

@@ -1,6 +1,5 @@
 """Where the pieces of training sequences come from: what the lake knows of each document, by kind."""
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -92,9 +91,9 @@ def parts(lake: Lake, pieces: list[Row]) -> dict[str, Row]:
         return {}
     found: dict[str, Row] = {}
     hashes = {piece["candidate"]: piece["text_hash"] for piece in pieces}
-    documents = lake.read(DOCUMENTS, ["candidate", "layout", "text"], (pc.field("kind") == "repository") & among("candidate", hashes))
+    documents = lake.read(DOCUMENTS, ["candidate", "layout", "text_hash"], (pc.field("kind") == "repository") & among("candidate", hashes))
     for row in documents.to_pylist():
-        if hashlib.sha256((row["text"] or "").encode()).hexdigest().startswith(hashes[row["candidate"]]):
+        if row["text_hash"] == hashes[row["candidate"]]:
             repository, _, part = row["candidate"].rpartition("#")
             found[row["candidate"]] = {"part": part, "files": files_of(lake, repository, part, row["layout"])}
     return found

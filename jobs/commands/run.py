@@ -74,6 +74,8 @@ def add_common(found: argparse.ArgumentParser, has_settings: bool = True) -> Non
             "a scorer's folder: what passes the gates is scored, and the policy's worst are dropped; or the version of one that has scored"
         )
         found.add_argument("--scorer", default="", metavar="FOLDER", help=help)
+        help = "the same for pages: a scorer of pages rates them in the place of the models of pages (the policy's page_quality=scorer)"
+        found.add_argument("--page-scorer", default="", metavar="FOLDER", help=help)
         found.add_argument("--recipe", default="", metavar="NAME|FILE.py", help="how to mix; `codemill mixture` tries it")
         help = "a name for the mixture, to mix, export and train on it beside the profile's; default: the profile's"
         found.add_argument("--mixture", default="", metavar="NAME", help=help)
@@ -170,13 +172,22 @@ def execute(arguments: argparse.Namespace, jobs: Sequence[Job], changes: dict[st
 
 def set_for_all(jobs: Sequence[Job], changes: dict[str, dict[str, Any]], arguments: argparse.Namespace) -> None:
     """Adds the options of a run that are parameters of several of its jobs."""
-    scorer = arguments.scorer
-    is_folder = os.sep in scorer or declared_version(scorer) is not None
-    values = {"policy": tuple(arguments.policy), "scorer": scorer, "model": scorer if is_folder else ""}
+    scorer, page_scorer = arguments.scorer, arguments.page_scorer
+    values = {"policy": policy_changes(arguments), "scorer": scorer, "model": scorer if is_folder(scorer) else ""}
+    values |= {"page_scorer": page_scorer, "page_model": page_scorer if is_folder(page_scorer) else ""}
     values |= {"benchmark": tuple(arguments.benchmark), "mixture": arguments.mixture, "recipe": arguments.recipe}
     for job in jobs:
         for name in {field.name for field in dataclasses.fields(job.params)} & {name for name, value in values.items() if value}:
             changes.setdefault(job.name, {}).setdefault(name, values[name])
+
+
+def policy_changes(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Those of --policy; who names a scorer of pages has pages rated by it."""
+    return (*(["page_quality=scorer"] if arguments.page_scorer else []), *arguments.policy)
+
+
+def is_folder(scorer: str) -> bool:
+    return os.sep in scorer or declared_version(scorer) is not None
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:

@@ -11,24 +11,25 @@ from rich.table import Table as RichTable
 from gpu_scoring.progress import Summary
 from jobs.commands.options import add_json, add_lake, add_parser, console, progress
 from jobs.decide.profiles import PROFILES
+from jobs.decide.quality import FILE
 from jobs.runtime.job import check_limits
 from jobs.runtime.ledger import recorded
-from jobs.score.files import BATCH_TOKENS_HELP, COMMIT_ROWS_HELP, JOB, ScoreParams, score_files
+from jobs.score.files import BATCH_TOKENS_HELP, COMMIT_ROWS_HELP, JOB, PAGE, ScoreParams, score_files
 from schemas.annotate import SCORES
 from schemas.lake import Lake
 
 
 def add(commands: Any) -> None:
-    found = add_parser(
-        commands, "score", score, "give every file that passes the gates a score by a scorer; what has one by this scorer is skipped"
-    )
+    found = add_parser(commands, "score", score, "give what passes the gates a score by a scorer; what has one by this scorer is skipped")
     add_lake(found)
     found.add_argument("--model", required=True, metavar="FOLDER", help="what `codemill train-scorer --out FOLDER` made")
+    found.set_defaults(page_model="")
+    found.add_argument("--kind", default=FILE, choices=(FILE, PAGE), help="what is scored: files (default), or pages by a scorer of pages")
     found.add_argument(
         "--profile",
         default="demo",
         choices=sorted(PROFILES),
-        help="whose files are scored: those that pass the gates of this policy (default: demo)",
+        help="whose files or pages are scored: those that pass the gates of this policy (default: demo)",
     )
     found.add_argument(
         "--share", default="1/1", metavar="I/N", help="one of N workers that share the work by key, such as 2/4 (default: 1/1)"
@@ -49,6 +50,8 @@ def add(commands: Any) -> None:
 def score(arguments: argparse.Namespace) -> int:
     names = [field.name for field in dataclasses.fields(ScoreParams)]
     params = ScoreParams(**{name: getattr(arguments, name) for name in names})
+    if arguments.kind == PAGE:
+        params = dataclasses.replace(params, model="", page_model=params.model)
     check_limits(JOB.name, params)
     params.checked()
     lake = Lake.at(arguments.lake)
@@ -56,7 +59,7 @@ def score(arguments: argparse.Namespace) -> int:
     found = Summary()
     with recorded(lake, JOB.name, dataclasses.asdict(params)) as row:
         try:
-            version, window = score_files(lake, params, progress(arguments.quiet), found)
+            version, window = score_files(lake, params, progress(arguments.quiet), found, arguments.kind)
         finally:
             row.account.read_rows, row.written = found.wanted, {SCORES.name: found.written}
     if arguments.json:
@@ -67,17 +70,17 @@ def score(arguments: argparse.Namespace) -> int:
         print(json.dumps(counts | {"version": version, "scores": found.scores.tolist()}))
         return 0
     if found.scored:
-        console().print(histogram(found.scores))
+        console().print(histogram(found.scores, arguments.kind))
     speed = f"{found.tokens / max(found.seconds, 1e-9):,.0f} tokens/s, {found.peak_share:.0%} of the device's peak"
     print(
-        f"{found.wanted:,} files of this share pass the gates: {found.skipped:,} had a score, {found.scored:,} were scored now by {version}"
-        f" ({found.truncated:,} longer than the window of {window:,} tokens) in {found.seconds:.0f} s; {speed}"
+        f"{found.wanted:,} {arguments.kind}s of this share pass the gates: {found.skipped:,} had a score, {found.scored:,} were scored"
+        f" now by {version} ({found.truncated:,} longer than the window of {window:,} tokens) in {found.seconds:.0f} s; {speed}"
     )
     return 0
 
 
-def histogram(scores: np.ndarray) -> RichTable:
-    table = RichTable("score", "files", "")
+def histogram(scores: np.ndarray, kind: str) -> RichTable:
+    table = RichTable("score", f"{kind}s", "")
     table.columns[1].justify = "right"
     counts = [int(scores[10 * tenth : 10 * tenth + (11 if tenth == 9 else 10)].sum()) for tenth in range(10)]
     for tenth, count in enumerate(counts):

@@ -11,6 +11,7 @@ from rich.table import Table as RichTable
 
 from gpu_scoring.examples import ExamplesError, labelled
 from gpu_scoring.out_folder import OutFolderError, check_out
+from gpu_scoring.population import KINDS
 from jobs.commands.options import add_json, add_lake, add_parser, check_least, console
 from jobs.decide.profiles import PROFILES
 from jobs.runtime.errors import CodemillError, UsageError
@@ -22,13 +23,17 @@ JOB_NAME = "train.scorer"  # in the ledger
 
 def add(commands: Any) -> None:
     found = add_parser(
-        commands, "train-scorer", train, "train a scorer on the lake's labels; measured on held-out repositories beside baselines"
+        commands,
+        "train-scorer",
+        train,
+        "train a scorer on the lake's labels; measured on held-out repositories, or hosts, beside baselines",
     )
     add_lake(found)
     found.add_argument("--out", required=True, metavar="FOLDER", help="the model's folder, with its card")
     found.add_argument("--labels", metavar="VERSION", help="whose ratings (needed where several oracles rated)")
+    found.add_argument("--kind", default=KINDS[0], choices=KINDS, help="of what it is a scorer: of files (default), or of pages")
     found.add_argument(
-        "--profile", default="demo", choices=sorted(PROFILES), help="whose gates rated files must pass, as they are now (default: demo)"
+        "--profile", default="demo", choices=sorted(PROFILES), help="whose gates rated texts must pass, as they are now (default: demo)"
     )
     found.add_argument(
         "--from", dest="checkpoint", default="", metavar="FOLDER", help="a causal language model to start from (default: random weights)"
@@ -55,7 +60,7 @@ def train(arguments: argparse.Namespace) -> int:
     lake = Lake.at(arguments.lake)
     lake.check_format()
     try:
-        data = labelled(lake, arguments.labels, arguments.profile)
+        data = labelled(lake, arguments.labels, arguments.profile, arguments.kind)
     except ExamplesError as error:
         raise CodemillError(str(error)) from error
     # Here and not above: other commands should not wait for torch.
@@ -75,11 +80,12 @@ def train(arguments: argparse.Namespace) -> int:
         if not arguments.quiet:
             sys.stderr.write(f"codemill: {line}\n")
 
-    asked = dataclasses.asdict(params) | {"out": arguments.out, "labels": data.version, "oracle": data.oracle, "profile": arguments.profile}
+    asked = dataclasses.asdict(params) | {"out": arguments.out, "labels": data.version, "oracle": data.oracle}
+    asked |= {"profile": arguments.profile, "kind": arguments.kind}
     try:
         with recorded(lake, JOB_NAME, asked) as row:
             if data.left_out:
-                say(f"{data.left_out:,} rated files are left out: they do not pass the gates of the profile {arguments.profile} any more")
+                say(f"{data.left_out:,} rated {data.kind}s are left out: they do not pass the gates of the profile {arguments.profile} now")
             found = train_scorer(data, params, Path(arguments.out), say)
             row.account.read_rows = len(data.train) + len(data.held_out)
     except ScorerError as error:
@@ -87,14 +93,14 @@ def train(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(dataclasses.asdict(found)))
         return 0
-    table = RichTable("held-out files", "files", "MAE", "95 %", "cMAE", "Spearman")
+    table = RichTable(f"held-out {data.kind}s", f"{data.kind}s", "MAE", "95 %", "cMAE", "Spearman")
     for column in table.columns[1:]:
         column.justify = "right"
     for name, one in (("scorer", found.scorer), *found.baselines.items()):
         rank = "-" if one.spearman is None else f"{one.spearman:.3f}"
         table.add_row(name, f"{one.files:,}", f"{one.mae:.2f}", f"{one.mae_low:.2f} to {one.mae_high:.2f}", f"{one.cmae:.2f}", rank)
     console().print(table)
-    print(f"{found.train_files:,} files rated by {data.oracle}, {found.seconds:.0f} s. Errors are on the oracle's scale, 0 to 10.")
+    print(f"{found.train_files:,} {data.kind}s rated by {data.oracle}, {found.seconds:.0f} s. Errors are on the oracle's scale, 0 to 10.")
     if data.oracle == "rubric":
         print("The rubric counts; it does not judge. That it is learned proves that the way works, and nothing about quality.")
     print(f"model {found.model_hash}: {arguments.out}, with its card")

@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 
 from jobs.commands.lots import lots_of, lots_told
 from jobs.commands.options import console
+from jobs.decide.page_quality import judge_told
 from jobs.decide.quality import LOW_SCORE, oracle_of, oracle_told
 from jobs.mix.mixtures import mixture_of
 from jobs.runtime.ledger import JobRun
@@ -88,6 +89,21 @@ def print_languages(out: Console, lake: Lake, profile: str, mixture: str) -> Non
         highlight=False,
     )
     out.print(quality_told(lake, is_file, kept, dropped), highlight=False)
+    if told := pages_told(lake, profile):
+        out.print(told, highlight=False)
+
+
+def pages_told(lake: Lake, profile: str) -> str | None:
+    """What became of the texts of pages, and who rated them; None where there are none."""
+    is_page = (pc.field("kind") == "page") & (pc.field("policy") == profile)
+    kept, dropped = (lake.read(table, ["scorer"], is_page) for table in (KEPT, DROPPED))
+    if not kept.num_rows + dropped.num_rows:
+        return None
+    scorer = next((one for table in (kept, dropped) for one in pc.unique(table.column("scorer")).to_pylist() if one), None)
+    return (
+        f"{kept.num_rows + dropped.num_rows:,} distinct texts of pages = {kept.num_rows:,} kept + {dropped.num_rows:,} dropped; rated by"
+        f" {judge_told(scorer, oracle_of(lake, scorer))}."
+    )
 
 
 def quality_told(lake: Lake, is_file: pc.Expression, kept: pa.Table, dropped: pa.Table) -> str:

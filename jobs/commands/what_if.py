@@ -2,9 +2,7 @@
 
 import argparse
 import json
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,121 +12,17 @@ from rich.table import Table as RichTable
 
 from jobs.commands import run
 from jobs.commands.options import add_lake, add_parser, console
+from jobs.commands.tallies import Scored, Tally, scored_by, tally
 from jobs.decide import quality
+from jobs.decide.page_quality import is_scored, judge_told
 from jobs.decide.policy import Policy, with_changes
 from jobs.decide.profiles import PolicyParams
-from jobs.decide.rules import flat_occurrences, judge
-from jobs.decide.survivors import GROUPS_OF, containers, ranks, reasons_of
 from jobs.pipeline import JOBS
-from jobs.runtime.errors import CodemillError, UsageError
-from schemas.annotate import SCORES
-from schemas.decide import CUTS, FEATURES
+from jobs.runtime.errors import UsageError
 from schemas.lake import Lake
 from schemas.mix import MANIFEST
 
-KINDS = ("file", "repository", "commit", "page")
 OTHERS = (("repository", "repositories"), ("commit", "commits"), ("page", "pages"))
-PASSING = ["candidate", "language", "size"]
-
-
-@dataclass
-class Tally:
-    """What a policy does to all candidates of a kind: documents and bytes kept by language, drops by reason."""
-
-    candidates: int = 0
-    documents: Counter[str] = field(default_factory=Counter)
-    size_bytes: Counter[str] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)
-    competing: list[pa.Table] = field(default_factory=list)
-    passing: list[pa.Table] = field(default_factory=list)
-    cuts: dict[str, int] = field(default_factory=dict)
-
-    def add(self, policy: Policy, features: pa.RecordBatch) -> None:
-        verdicts = judge(policy, features)
-        picked = flat_occurrences(features).take(pa.array(verdicts.picked))
-        rank = ranks(policy, features, picked, verdicts.is_kept)
-        language = pc.fill_null(pc.struct_field(picked, "language"), "none")
-        columns = {"candidate": features.column("candidate"), "language": language, "size": features.column("size_bytes")}
-        columns |= {"group": features.column("duplicate_group"), "rank": rank, "container": containers(policy, features)}
-        rows = pa.table(columns).filter(pa.array(verdicts.is_kept))
-        is_competing = pc.is_valid(rows.column("rank"))
-        self.competing.append(rows.filter(is_competing))
-        self.passing.append(rows.filter(pc.invert(is_competing)).select(PASSING))
-        for item in pc.value_counts(verdicts.reasons.flatten()).to_pylist():
-            self.dropped[item["values"]] += item["counts"]
-        self.candidates += features.num_rows
-
-    def keep(self, rows: pa.Table) -> None:
-        for row in rows.group_by("language").aggregate([("size", "sum"), ("size", "count")]).to_pylist():
-            self.documents[row["language"]] += row["size_count"]
-            self.size_bytes[row["language"]] += row["size_sum"]
-
-    def settle(self, best: pa.Table) -> None:
-        """Of every group of near-duplicates the best passes, unless it is contained. `best` has `group` and `rank_min`."""
-        if not self.competing:
-            return
-        members = pa.concat_tables(self.competing)
-        groups = best.column("group").combine_chunks()
-        ranks_of = {
-            name: best.column("rank_min").take(pc.index_in(members.column(name), value_set=groups)) for name in ("group", "container")
-        }
-        reasons = reasons_of(members.column("rank"), ranks_of["group"], ranks_of["container"])
-        self.passing.append(members.filter(pc.is_null(reasons)).select(PASSING))
-        self.count(reasons)
-
-    def judge_quality(self, policy: Policy, scored: "Scored | None") -> None:
-        """Keeps what passes, less what is too poor. When all groups are settled; `scored` None where no scorer is asked."""
-        passing = pa.concat_tables(self.passing) if self.passing else None
-        self.passing = []
-        if passing is None:
-            return
-        if scored is None or not quality.is_asked(policy):
-            self.keep(passing)
-            return
-        found = passing.join(scored.scores, "candidate", join_type="left outer").combine_chunks()
-        self.cuts = scored.cuts_of(policy, found)
-        least = quality.limits(policy, self.cuts, found.column("language"))
-        reasons = quality.reasons_of(found.column("score_percent").combine_chunks(), least)
-        self.keep(found.filter(pc.is_null(reasons)))
-        self.count(reasons)
-
-    def count(self, reasons: pa.Array) -> None:
-        for item in pc.value_counts(reasons.drop_null()).to_pylist():
-            self.dropped[item["values"]] += item["counts"]
-
-    @property
-    def kept(self) -> int:
-        return sum(self.documents.values())
-
-
-def settle(tallies: Sequence[Tally]) -> None:
-    """Settles the groups of kinds that share them. When all candidates have been added."""
-    competing = [table for one in tallies for table in one.competing]
-    if competing:
-        best = pa.concat_tables(competing).group_by("group").aggregate([("rank", "min")])
-        for one in tallies:
-            one.settle(best)
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What a scorer says: `scores` has candidate and score_percent, `frozen` the rows of decide/cuts."""
-
-    scorer: str
-    scores: pa.Table
-    frozen: pa.Table
-    oracle: str | None = None
-
-    def cuts_of(self, policy: Policy, passing: pa.Table) -> dict[str, int]:
-        """The frozen cut where there is one, else the one that would be computed of what passes and has a score."""
-        cuts = self.frozen.filter(quality.is_cut_of(policy, self.scorer))
-        if not cuts.num_rows:
-            counts: dict[str, np.ndarray] = {}
-            by_score = passing.filter(pc.is_valid(passing.column("score_percent"))).group_by(["language", "score_percent"])
-            for row in by_score.aggregate([([], "count_all")]).to_pylist():
-                counts.setdefault(row["language"], np.zeros(101, np.int64))[row["score_percent"]] += row["count_all"]
-            cuts = quality.new_cuts(policy, self.scorer, counts)
-        return quality.cut_by_language(cuts)
 
 
 def add(commands: Any) -> None:
@@ -146,15 +40,19 @@ def decide(arguments: argparse.Namespace) -> int:
         return run.run_phase(arguments)
     lake = Lake.at(arguments.lake)
     lake.check_format()
-    now = PolicyParams(arguments.profile, tuple(arguments.policy)).resolved()
+    now = PolicyParams(arguments.profile, run.policy_changes(arguments)).resolved()
     then = with_changes(now, changes_of(arguments.what_if))
-    scored = scored_by(lake, arguments.scorer) if quality.is_asked(now) or quality.is_asked(then) else None
+    scored = {
+        "file": scored_by(lake, arguments.scorer) if quality.is_asked(now) or quality.is_asked(then) else None,
+        "page": scored_by(lake, arguments.page_scorer, "page") if is_scored(now) or is_scored(then) else None,
+    }
     tallies = tally(lake, now, then, scored)
     rates = bytes_per_token(lake, arguments.profile)
     if arguments.json:
         found = as_json(now, then, *tallies["file"], rates)
-        found["scorer"] = scored and scored.scorer
+        found["scorer"] = scored["file"] and scored["file"].scorer
         others = {name: as_json(now, then, *tallies[kind], {}) for kind, name in OTHERS}
+        others["pages"]["scorer"] = scored["page"] and scored["page"].scorer
         print(json.dumps(found | others))
     else:
         show(now, then, tallies, rates, scored)
@@ -167,34 +65,6 @@ def changes_of(texts: list[str]) -> dict[str, str]:
         if "=" not in text:
             raise UsageError(f"--what-if {text}: expected FIELD=VALUE, such as max_error_share=0.05")
     return dict(text.split("=", 1) for text in given)  # type: ignore[misc]
-
-
-def scored_by(lake: Lake, asked: str) -> Scored | None:
-    scorer = quality.chosen_scorer(quality.scorers(lake), asked)
-    if scorer is None:
-        return None
-    scores = lake.read(SCORES, ["content_sha256", "score_percent"], pc.field("version") == scorer)
-    return Scored(scorer, scores.rename_columns(["candidate", "score_percent"]), lake.read(CUTS), quality.oracle_of(lake, scorer))
-
-
-def tally(lake: Lake, now: Policy, then: Policy, scored: Scored | None = None) -> dict[str, tuple[Tally, Tally]]:
-    """Judges every candidate by both policies, in one pass over the features, batch by batch; by kind."""
-    found = {kind: (Tally(), Tally()) for kind in KINDS}
-    for batch in lake.scan(FEATURES):
-        for kind, tallies in found.items():
-            of_kind = batch.filter(pc.equal(batch.column("kind"), kind))
-            for policy, one in zip((now, then), tallies, strict=True):
-                if of_kind.num_rows:
-                    one.add(policy, of_kind)
-    for kinds in {GROUPS_OF[kind] for kind in KINDS}:
-        for side in (0, 1):
-            settle([found[kind][side] for kind in KINDS if GROUPS_OF[kind] == kinds])
-    for kind, tallies in found.items():
-        for policy, one in zip((now, then), tallies, strict=True):
-            one.judge_quality(policy, scored if kind == "file" else None)
-    if not any(now_then[0].candidates for now_then in found.values()):
-        raise CodemillError(f"{lake.path(FEATURES.name)} holds no candidate; `codemill decide --lake {lake.root}` fills it")
-    return found
 
 
 def bytes_per_token(lake: Lake, mixture: str) -> dict[str, float]:
@@ -228,7 +98,9 @@ def as_json(now: Policy, then: Policy, before: Tally, after: Tally, rates: dict[
     return {"profile": now.name, "candidates": before.candidates, "now": one(now, before), "what_if": one(then, after)}
 
 
-def show(now: Policy, then: Policy, tallies: dict[str, tuple[Tally, Tally]], rates: dict[str, float], scored: Scored | None) -> None:
+def show(
+    now: Policy, then: Policy, tallies: dict[str, tuple[Tally, Tally]], rates: dict[str, float], scored: Mapping[str, Scored | None]
+) -> None:
     out = console()
     before, after = tallies["file"]
     changed = [f"{key} {old} → {new}" for key, old, new in differences(now, then)]
@@ -250,7 +122,11 @@ def show(now: Policy, then: Policy, tallies: dict[str, tuple[Tally, Tally]], rat
     for kind, name in OTHERS:
         if tallies[kind][0].candidates:
             out.print(reasons_table(name, *tallies[kind]))
-    out.print(quality_told(then, after, scored), highlight=False)
+    out.print(quality_told(then, after, scored["file"]), highlight=False)
+    if tallies["page"][0].candidates:
+        of_pages = scored["page"] if is_scored(then) else None
+        by = judge_told(of_pages.scorer, of_pages.oracle) if of_pages else judge_told(None)
+        out.print(f"What if has pages rated by {by}.", highlight=False)
     origin = "as counted by mix" if rates else "3.5 bytes a token, until mix has counted"
     out.print(f"{before.candidates:,} distinct texts; one counts once for each of its reasons; tokens {origin}. Nothing was written.")
 

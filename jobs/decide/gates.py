@@ -58,9 +58,9 @@ def with_survivors(rows: DataFrame) -> DataFrame:
     container = best.select("groups", F.col("duplicate_group").alias("container_group"), F.col("best").alias("container_best"))
     rows = rows.join(best, ["groups", "duplicate_group"], "left").join(container, ["groups", "container_group"], "left")
     loses = F.col("rank").isNotNull() & (F.col("rank") != F.col("best"))
-    is_contained = (
-        F.col("rank").isNotNull() & F.col("container_best").isNotNull() & (F.left("container_best", F.lit(1)) <= F.left("rank", F.lit(1)))
-    )
+    split, container_split = (F.left(name, F.lit(1)) for name in ("rank", "container_best"))
+    names_nobody = F.col("container_best").endswith(KEY_AFTER)  # where the policy does not deduplicate
+    is_contained = F.col("rank").isNotNull() & F.when(names_nobody, container_split < split).otherwise(container_split <= split)
     winner = F.when(loses, F.col("best")).when(is_contained, F.col("container_best"))
     leaks = winner.startswith("0") & F.col("rank").startswith("1")
     reason = F.array(F.when(leaks, OF_HELD_OUT).when(loses, NEAR_DUPLICATE).otherwise(CONTAINED))

@@ -3,6 +3,7 @@
 Reads   decide/kept, decide/features, ingest/contents
 Writes  decide/high_quality_models, where a set has none for its rule yet; decide/high_quality: rows of the policy's name are replaced
 
+Of the sets that have their models only texts are read of which these have said nothing yet.
 Scores are those of the verdicts. Where no scorer was asked, the rubric stands in and rates a sample drawn by key: enough to run the whole
 way, and no judgement. Held-out repositories teach nothing; besides them a share of the others is kept to measure each round with.
 """
@@ -20,6 +21,7 @@ from pyspark.sql import functions as F
 
 from jobs.decide import high_quality_rounds
 from jobs.decide.held_out_draws import check_unseen
+from jobs.decide.high_quality_known import known_and_unread
 from jobs.decide.high_quality_population import population
 from jobs.decide.high_quality_rounds import Round, Rounds, card_json, predicted, train_rounds
 from jobs.decide.high_quality_seeds import members
@@ -66,25 +68,29 @@ def transform(tables: Tables, params: HighQualityParams) -> Iterator[Write]:
             yield Replace(HIGH_QUALITY, tables.spark.createDataFrame([], spark_schema(HIGH_QUALITY)), "policy", params.profile)
         return
     there = models_there(tables, params.profile)
-    if any(frozen(one, params, scorer, there) for one in sets):
+    held = {one: frozen(one, params, scorer, there) for one in sets}
+    if any(held.values()):
         check_unseen(tables.lake, JOB.name, HIGH_QUALITY_MODELS.name, SEEN, profile=params.profile)
+    known, unread = known_and_unread(tables, params.profile, {one: models_hash(rows) for one, rows in held.items()})
     with Staging(tables.lake, tables.run) as staging:
         keep = partial(staging.keep, tables.spark)
-        is_teaching = any(not frozen(one, params, scorer, there) for one in sets)
-        rows = keep(population(tables, params.profile, params.rated_files, params.validation_rate, is_teaching), "population")
+        unread = keep(unread, "unread")
+        is_teaching = not all(held.values())
+        rows = keep(population(tables, params.profile, unread, params.rated_files, params.validation_rate, is_teaching), "population")
         made = {one.name: make(rows, one, params, scorer, there, keep) for one in sets}
         changed = {name: models for name, (models, _) in made.items() if models != there.get(name)}
         if changed:
-            held = [row for models in (there | changed).values() for row in models]
+            models_rows = [row for models in (there | changed).values() for row in models]
             yield Replace(
-                HIGH_QUALITY_MODELS, tables.spark.createDataFrame(held, spark_schema(HIGH_QUALITY_MODELS)), "policy", params.profile
+                HIGH_QUALITY_MODELS, tables.spark.createDataFrame(models_rows, spark_schema(HIGH_QUALITY_MODELS)), "policy", params.profile
             )
         tables.account.dropped = {f"{name}: {models[0]['reason']}": 1 for name, (models, said) in made.items() if said is None}
-        found = [memberships(said, name, models, params) for name, (models, said) in made.items() if said is not None]
-        empty = tables.spark.createDataFrame([], spark_schema(HIGH_QUALITY))
-        for one in found:
-            empty = empty.unionByName(one)
-        yield Replace(HIGH_QUALITY, empty, "policy", params.profile)
+        found = known
+        for name, (models, said) in made.items():
+            if said is not None:
+                new = said_rows(said, name, models, params)
+                found = found.unionByName(new.join(known, list(HIGH_QUALITY.key), "left_anti"))
+        yield Replace(HIGH_QUALITY, found, "policy", params.profile)
 
 
 def scorer_of(tables: Tables, profile: str) -> str | None:
@@ -146,16 +152,22 @@ def model_row(params: HighQualityParams, name: str, rule_hash: str, round: Round
     }
 
 
-def memberships(said: DataFrame, name: str, models: list[dict[str, Any]], params: HighQualityParams) -> DataFrame:
+def models_hash(models: list[dict[str, Any]]) -> str | None:
+    """None where there is no model."""
+    return short_hash(models[-1]["rule_hash"], *(row["model_hash"] for row in models)) if models else None
+
+
+def said_rows(said: DataFrame, name: str, models: list[dict[str, Any]], params: HighQualityParams) -> DataFrame:
     """Rows of decide/high_quality."""
-    return said.where(F.col("percent") >= params.least_percent).select(
+    return said.select(
         F.lit("file").alias("kind"),
         "candidate",
         F.lit(params.profile).alias("policy"),
         F.lit(name).alias("set"),
         "percent",
+        (F.col("percent") >= params.least_percent).alias("is_member"),
         "round",
-        F.lit(models[-1]["model_hash"]).alias("model"),
+        F.lit(models_hash(models)).alias("models"),
     )
 
 

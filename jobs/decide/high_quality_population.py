@@ -64,13 +64,17 @@ class Shown:
     comment_share: float | None
 
 
-def population(tables: Tables, profile: str, rated_files: int, validation_rate: float, is_teaching: bool) -> DataFrame:
-    """Rows of POPULATION, of all kept files of the policy. A notebook that cannot be read is left out: it has no document.
+def population(
+    tables: Tables, profile: str, candidates: DataFrame, rated_files: int, validation_rate: float, is_teaching: bool
+) -> DataFrame:
+    """Rows of POPULATION, of the policy's kept files among the candidates. A notebook that cannot be read is left out: it has no document.
 
     Scores are those of the verdicts; where no scorer was asked, the rubric rates about `rated_files` of them instead. `is_teaching` as
     in `Reading`.
     """
     kept = tables[KEPT].where((F.col("policy") == profile) & (F.col("kind") == "file"))
+    unscored = kept.where("score_percent is null").count()
+    kept = kept.join(candidates, "candidate", "left_semi")
     columns = (
         "candidate",
         "repository",
@@ -83,8 +87,7 @@ def population(tables: Tables, profile: str, rated_files: int, validation_rate: 
     )
     rows = kept.join(occurrences(tables), ["candidate", "repository", "path"], "left").select(*columns)
     placed = rows.join(located(tables[CONTENTS]), rows["candidate"] == F.col("content_sha256")).drop("size_bytes")
-    sizes = (F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)), F.count(F.when(F.col("score_percent").isNull(), 1)))
-    tables.account.read_rows, size, unscored = kept.agg(*sizes).first()  # type: ignore[misc]
+    tables.account.read_rows, size = kept.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
     tables.account.read_bytes = size
     reading = Reading(rated_files / max(unscored, 1), validation_rate, is_teaching)
     return map_texts(placed, partial(read_files, reading=reading), from_arrow_schema(POPULATION), task_count(size, tables.cores))

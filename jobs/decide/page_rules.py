@@ -1,7 +1,7 @@
 """The rules of a policy on web pages: words, links, relevance, quality by the kind of site, and how many of a kind are taken.
 
 Relevance and quality are asked where models have judged the page (annotate/page_judgements). A page with code tags is relevant as it is;
-one without needs a model to say so.
+one without needs a model to say so. Where the policy names a scorer as the judge of quality, these rules leave it to `decide.verdicts`.
 """
 
 from collections.abc import Callable
@@ -44,9 +44,15 @@ def not_judged(policy: Policy, column: Columns) -> np.ndarray | None:
     return _true(is_unknown)
 
 
-def low_page_quality(policy: Policy, column: Columns) -> np.ndarray:
-    least = by_category(column("page_category"), dict(policy.min_page_quality_by_category), policy.min_page_quality_percent)
-    return np.asarray(pc.fill_null(column("page_quality_percent"), 100)) < least
+def low_page_quality(policy: Policy, column: Columns) -> np.ndarray | None:
+    if policy.page_quality == "scorer":
+        return None
+    return np.asarray(pc.fill_null(column("page_quality_percent"), 100)) < least_page_quality(policy, column("page_category"))
+
+
+def least_page_quality(policy: Policy, categories: pa.Array) -> np.ndarray:
+    """Percent that is asked of pages on these kinds of sites (float64)."""
+    return by_category(categories, dict(policy.min_page_quality_by_category), policy.min_page_quality_percent)
 
 
 def not_sampled(policy: Policy, column: Columns) -> np.ndarray:

@@ -21,6 +21,9 @@ SURVIVOR_ORDERS = ("licence", "stars", "forks", "commits", "maintained_days", "p
 # What `commit_query` may name: the whole message, or its first line.
 COMMIT_QUERIES = ("message", "subject")
 
+# What `page_quality` may name: the models of annotate/page_models, or a scorer of pages (annotate/scores).
+PAGE_JUDGES = ("models", "scorer")
+
 MOST = {
     "min_score_percent": 100,
     "drop_worst": 1,
@@ -28,6 +31,8 @@ MOST = {
     "max_page_link_share": 1,
     "min_page_relevance_percent": 100,
     "min_page_quality_percent": 100,
+    "min_page_quality": 100,
+    "page_rate": 1,
 }
 # What a change may name by a kind of site, and the field that holds it.
 BY_CATEGORY = {"min_page_quality": "min_page_quality_by_category", "page_rate": "page_rate_by_category"}
@@ -76,6 +81,8 @@ class Policy:
     # Without code tags a page must be about code by the models of pages: by this limit, or where there is none by their own threshold.
     drop_irrelevant_pages: bool = True
     min_page_relevance_percent: int | None = None
+    # Who rates pages (PAGE_JUDGES): models that have seen every page, which are a stand-in, or a scorer, which sees what passes all else.
+    page_quality: str = "models"
     # The report asks another quality of each kind of site and takes another share of it, and gives no values: these are ours
     # (docs/decisions/0022).
     min_page_quality_percent: int = 30
@@ -100,9 +107,11 @@ class Policy:
 
     @property
     def gates_hash(self) -> str:
-        """Of what is asked before quality is: the same for policies that differ in that alone."""
+        """Of what is asked before a scorer is: the same for policies that differ in that alone."""
+        of_pages: dict[str, Any] = {"min_page_quality_percent": 0, "min_page_quality_by_category": ()}
         return dataclasses.replace(
             self,
+            **(of_pages if self.page_quality == "scorer" else {}),
             min_score_percent=None,
             drop_worst=None,
             drop_worst_per_language=False,
@@ -121,7 +130,10 @@ def with_changes(policy: Policy, changes: dict[str, str]) -> Policy:
         if name in BY_CATEGORY and language:
             if language not in CATEGORIES:
                 raise UsageError(f"{key}: expected a kind of site, one of {', '.join(CATEGORIES)}, not {language!r}")
-            of_category = dict(values.get(BY_CATEGORY[name], getattr(policy, BY_CATEGORY[name]))) | {language: _parsed(key, "float", text)}
+            value = _parsed(key, "float", text)
+            if not 0 <= value <= MOST[name]:
+                raise UsageError(f"{key}={text}: expected a number from 0 to {MOST[name]}")
+            of_category = dict(values.get(BY_CATEGORY[name], getattr(policy, BY_CATEGORY[name]))) | {language: value}
             values[BY_CATEGORY[name]] = tuple(sorted(of_category.items()))
         elif name == "max_error_share" and language:
             if language not in LANGUAGES:
@@ -144,6 +156,8 @@ def with_changes(policy: Policy, changes: dict[str, str]) -> Policy:
     unknown = sorted(set(values.get("drop_commits", ())) - set(FLAGS))
     if unknown:
         raise UsageError(f"drop_commits={','.join(unknown)}: expected some of {', '.join(FLAGS)}, separated by commas")
+    if values.get("page_quality", PAGE_JUDGES[0]) not in PAGE_JUDGES:
+        raise UsageError(f"page_quality={values['page_quality']}: expected {' or '.join(PAGE_JUDGES)}")
     if values.get("commit_query", COMMIT_QUERIES[0]) not in COMMIT_QUERIES:
         raise UsageError(f"commit_query={values['commit_query']}: expected {' or '.join(COMMIT_QUERIES)}")
     for name, most in MOST.items():

@@ -5,7 +5,7 @@ population that lies is nearest to the one asked for; it is computed once and fr
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ REASONS = {
     NOT_SCORED: "it passes all else, and the scorer has not seen it yet",
 }
 NO_SCORER = "none"
+FILE = "file"  # what a scorer is of that does not say it
 DECLARED = "scorer.json"  # what a model's folder says of itself
 ALL_LANGUAGES = ""
 LEAST_FILES = 200  # of a language's own cut; below, that of all languages is used
@@ -36,19 +37,25 @@ def is_asked(policy: Policy) -> bool:
     return policy.min_score_percent is not None or policy.drop_worst is not None
 
 
-def chosen_scorer(versions: Iterable[str], asked: str) -> str | None:
-    """The scorer whose scores count: the version or model folder asked for, else the only one there is; None for none.
+def chosen_scorer(kinds: Mapping[str, str], asked: str, kind: str = FILE) -> str | None:
+    """The scorer whose scores count: the version or model folder asked for, else the only one there is of the kind; None for none.
 
-    Raises `UsageError` where that is not one.
+    kinds: what `scorers` gives. Raises `UsageError` where it is not one, or one of another kind.
     """
-    found = sorted(versions)
+    found = sorted(version for version, of in kinds.items() if of == kind)
+    option = "--scorer" if kind == FILE else f"--{kind}-scorer"
     if asked == NO_SCORER or (not asked and not found):
         return None
     if not asked and len(found) > 1:
-        raise UsageError(f"annotate/scores holds scores by {', '.join(found)}: name one (--scorer VERSION), or {NO_SCORER!r}")
+        raise UsageError(f"annotate/scores holds scores of {kind}s by {', '.join(found)}: name one ({option} VERSION), or {NO_SCORER!r}")
     version = declared_version(asked) or asked or found[0]
+    if kinds.get(version, kind) != kind:
+        raise UsageError(
+            f"{option} {asked}: scorer {version} scores {kinds[version]}s. Expected one of {', '.join(found) or 'none so far'}"
+        )
     if version not in found:
-        raise UsageError(f"scorer {asked}: annotate/scores holds scores by {', '.join(found) or 'nobody'}. `codemill score` writes them.")
+        there = ", ".join(found) or "nobody"
+        raise UsageError(f"{option} {asked}: annotate/scores holds scores of {kind}s by {there}. `codemill score` writes them.")
     return version
 
 
@@ -76,9 +83,15 @@ def oracle_told(oracle: str | None) -> str:
     return "" if oracle is None else f", which learned from {oracle}" + (" (it counts, it does not judge)" if oracle == "rubric" else "")
 
 
-def scorers(lake: Lake) -> set[str]:
-    """Versions that annotate/scores holds."""
-    return {version for batch in lake.scan(SCORES, ["version"]) for version in pc.unique(batch.column("version")).to_pylist()}
+def scorers(lake: Lake) -> dict[str, str]:
+    """Versions that annotate/scores holds, and of what kind of candidates each is."""
+    found = {version for batch in lake.scan(SCORES, ["version"]) for version in pc.unique(batch.column("version")).to_pylist()}
+    return {version: kind_of(lake, version) for version in sorted(found)}
+
+
+def kind_of(lake: Lake, scorer: str) -> str:
+    """As the scorer's folder said when it scored this lake."""
+    return str((lake.read_json(f"{SCORERS}/{scorer}.json") or {}).get("kind", FILE))
 
 
 def cut(counts: np.ndarray, share: float) -> int:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.decide import page_rules, quality, survivors
+from jobs.decide.page_quality import LOW_PAGE_QUALITY
 from jobs.decide.policy import Policy
 from udfs.commits import FLAGS
 
@@ -167,7 +168,7 @@ CANDIDATE_RULES = (
     Rule("mostly_links", "a larger share of the page's words is inside links than max_page_link_share", page_rules.mostly_links, PAGE),
     Rule("irrelevant", "the page has no code tags, and is not about code by the models of pages", page_rules.irrelevant, PAGE),
     Rule("not_evaluated", "an annotator that the policy needs has not seen it", page_rules.not_judged, PAGE),
-    Rule("low_page_quality", "the models rate the page below what the policy asks of its kind of site", page_rules.low_page_quality, PAGE),
+    Rule(LOW_PAGE_QUALITY, "the page is rated below what the policy asks of its kind of site", page_rules.low_page_quality, PAGE),
     Rule("not_sampled", "of its kind of site the policy takes a share only, and the draw left it out", page_rules.not_sampled, PAGE),
 )
 

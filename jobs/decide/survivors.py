@@ -86,9 +86,10 @@ def containers(policy: Policy, features: pa.RecordBatch) -> pa.Int64Array:
 def reasons_of(rank: pa.Array, best: pa.Array, container_best: pa.Array) -> pa.StringArray:
     """Why members are out, by the best rank of their group and of the group that contains them; null where they stay."""
     leaks, loses = pc.starts_with(rank, "1"), pc.not_equal(rank, best)
-    # What is held out gives way to what is held out only.
-    is_contained = pc.fill_null(pc.or_(leaks, pc.starts_with(container_best, "0")), False)
-    is_contained = pc.and_(is_contained, pc.is_valid(container_best))
+    of_held_out = pc.starts_with(container_best, "0")
+    # What is held out gives way to what is held out only; who names nobody, to nobody but what is held out.
+    gives_way = pc.if_else(pc.ends_with(container_best, KEY_AFTER), pc.and_(leaks, of_held_out), pc.or_(leaks, of_held_out))
+    is_contained = pc.and_(pc.fill_null(gives_way, False), pc.is_valid(container_best))
     winner = pc.if_else(loses, best, container_best)
     of_held_out = pc.and_(leaks, pc.fill_null(pc.starts_with(winner, "0"), False))
     reason = pc.if_else(of_held_out, OF_HELD_OUT, pc.if_else(loses, NEAR_DUPLICATE, CONTAINED))

@@ -1,6 +1,6 @@
 """Says what is kept: what passes the gates, less what a scorer finds too poor.
 
-Reads   decide/features (their number), decide/gates, annotate/scores
+Reads   decide/features (their number, kinds of sites), decide/gates, annotate/scores
 Writes  decide/cuts, when a cut is asked for the first time; decide/kept, decide/dropped; the rows of the policy's name are replaced
 """
 
@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.decide.page_quality import is_scored, no_page_scorer, page_limits, page_reasons_of
 from jobs.decide.policy import Policy
 from jobs.decide.profiles import PolicyParams
-from jobs.decide.quality import Counts, chosen_scorer, cut_by_language, is_asked, is_cut_of, limits, new_cuts, reasons_of
+from jobs.decide.quality import Counts, chosen_scorer, cut_by_language, is_asked, is_cut_of, kind_of, limits, new_cuts, reasons_of
 from jobs.runtime.errors import CodemillError, CountsError, UsageError
 from jobs.runtime.job import Job, Replace, Write, parameter
 from jobs.runtime.staging import Staging
@@ -25,6 +26,7 @@ from schemas.decide import CUTS, DROPPED, FEATURES, GATES, KEPT
 from schemas.spark import spark_schema
 
 PASSES = "kind = 'file' and size(reasons) = 0"
+PAGE_PASSES = "kind = 'page' and size(reasons) = 0"
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,19 @@ class VerdictsParams(PolicyParams):
     scorer: str = parameter(
         "", "version in annotate/scores whose scores count; `none`: quality is not judged (default: the one there is, if any)"
     )
+    page_scorer: str = parameter(
+        "", "version in annotate/scores whose scores of pages count where the policy says page_quality=scorer (default: the one there is)"
+    )
     new_cut: bool = parameter(False, "compute the cut of drop_worst anew, from the files of now")
 
     def checked(self) -> Policy:
         policy = self.resolved()
         if self.policy_hash and self.policy_hash != policy.hash:
             raise UsageError(f"the policy {policy.name} has the hash {policy.hash}, and not {self.policy_hash}")
+        if self.page_scorer and not is_scored(policy):
+            raise UsageError(
+                f"page_scorer {self.page_scorer}: the policy has pages rated by {policy.page_quality}. Add page_quality=scorer to it"
+            )
         return policy
 
 
@@ -46,16 +55,19 @@ def transform(tables: Tables, params: VerdictsParams) -> Iterator[Write]:
     policy = params.checked()
     gates = tables[GATES].where(F.col("policy") == policy.name)
     check_gates(tables, gates, policy)
-    versions = (row.version for row in tables[SCORES].select("version").distinct().collect())
-    scorer = chosen_scorer(versions, params.scorer) if is_asked(policy) else None
+    kinds = {row.version: kind_of(tables.lake, row.version) for row in tables[SCORES].select("version").distinct().collect()}
+    scorer = chosen_scorer(kinds, params.scorer) if is_asked(policy) else None
+    page_scorer = chosen_scorer(kinds, params.page_scorer, "page") if is_scored(policy) else None
+    if is_scored(policy) and page_scorer is None and not gates.where(PAGE_PASSES).isEmpty():
+        raise no_page_scorer(tables.lake)
     with Staging(tables.lake, tables.run) as staging:
-        rows = staging.keep(tables.spark, scored(tables, gates, scorer), "scored")
+        rows = staging.keep(tables.spark, scored(tables, gates, {"file": scorer, "page": page_scorer}), "scored")
         cuts = pa.Table.from_pylist([], schema=CUTS.arrow_schema)
         if scorer and policy.drop_worst is not None:
             cuts, written = frozen(tables, rows, policy, scorer, params.new_cut)
             if written is not None:
                 yield Replace(CUTS, tables.spark.createDataFrame(written.to_pylist(), spark_schema(CUTS)), "policy", policy.name)
-        judged = with_quality(rows, policy, cut_by_language(cuts)) if scorer else rows
+        judged = with_quality(rows, policy, cut_by_language(cuts)) if scorer or page_scorer else rows
         judged = judged.withColumn("policy_hash", F.lit(policy.hash))
         is_kept = F.size("reasons") == 0
         dropped = judged.where(~is_kept).select(*DROPPED.names)
@@ -81,15 +93,23 @@ def check_gates(tables: Tables, gates: DataFrame, policy: Policy) -> None:
         raise CountsError(f"{candidates} candidates, but {count} went through the gates of {policy.name}; run decide.gates again")
 
 
-def scored(tables: Tables, gates: DataFrame, scorer: str | None) -> DataFrame:
-    """The gates' rows with what verdicts say of scores: `score_percent` null where they do not pass or have none."""
-    gates = gates.withColumn("least_score_percent", F.lit(None).cast("long"))
-    if scorer is None:
-        return gates.withColumns({"scorer": F.lit(None).cast("string"), "score_percent": F.lit(None).cast("long")})
-    scores = tables[SCORES].where(F.col("version") == scorer)
-    scores = scores.select(F.col("content_sha256").alias("candidate"), F.col("score_percent").cast("long").alias("score"))
-    percent = F.when(F.expr(PASSES), F.col("score"))
-    return gates.join(scores, "candidate", "left").withColumns({"scorer": F.lit(scorer), "score_percent": percent}).drop("score")
+def scored(tables: Tables, gates: DataFrame, scorers: dict[str, str | None]) -> DataFrame:
+    """The gates' rows with what verdicts say of scores, and `page_category`; `score_percent` is null where they do not pass or have none.
+
+    scorers: by kind of candidates whose scores count, None where they are not asked for.
+    """
+    scorer = F.lit(None).cast("string")
+    for kind, version in scorers.items():
+        scorer = F.when(F.col("kind") == kind, F.lit(version).cast("string")).otherwise(scorer)
+    gates = gates.withColumns({"least_score_percent": F.lit(None).cast("long"), "scorer": scorer})
+    scores = tables[SCORES].where(F.col("version").isin([version for version in scorers.values() if version]))
+    scores = scores.select(F.col("content_sha256").alias("candidate"), F.col("version").alias("scorer"), "score_percent")
+    percent = F.when(F.size("reasons") == 0, F.col("score_percent").cast("long"))
+    rows = gates.join(scores, ["candidate", "scorer"], "left").withColumn("score_percent", percent)
+    if scorers["page"] is None:
+        return rows.withColumn("page_category", F.lit(None).cast("string"))
+    categories = tables[FEATURES].where("kind = 'page'").select("kind", "candidate", "page_category")
+    return rows.join(categories, ["kind", "candidate"], "left")
 
 
 def frozen(tables: Tables, rows: DataFrame, policy: Policy, scorer: str, is_new: bool) -> tuple[pa.Table, pa.Table | None]:
@@ -120,14 +140,17 @@ def counted(by_score: list) -> Counts:  # type: ignore[type-arg]
 
 
 def with_quality(rows: DataFrame, policy: Policy, cuts: dict[str, int]) -> DataFrame:
-    """Fills `least_score_percent` of files that pass the gates, and adds the reason of `quality.reasons_of`."""
+    """Fills `least_score_percent` of what passes the gates and is judged by scores, and adds the reason why it falls short."""
 
     def judge(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             reasons, names = batch.column("reasons"), batch.schema.names
-            passes = pc.and_(pc.equal(batch.column("kind"), "file"), pc.equal(pc.list_value_length(reasons), 0))
-            least = pc.if_else(passes, limits(policy, cuts, batch.column("language")), None)
-            found = pc.if_else(passes, reasons_of(batch.column("score_percent"), least), None)
+            passes = pc.and_(pc.is_valid(batch.column("scorer")), pc.equal(pc.list_value_length(reasons), 0))
+            is_page, percent = pc.equal(batch.column("kind"), "page"), batch.column("score_percent")
+            of_page, of_file = page_limits(policy, batch.column("page_category")), limits(policy, cuts, batch.column("language"))
+            least = pc.if_else(passes, pc.if_else(is_page, of_page, of_file), None)
+            found = pc.if_else(is_page, page_reasons_of(percent, least), reasons_of(percent, least))
+            found = pc.if_else(passes, found, None)
             columns = dict(zip(names, batch.columns, strict=True)) | {"least_score_percent": least, "reasons": or_one(reasons, found)}
             yield pa.RecordBatch.from_arrays([columns[name] for name in names], schema=batch.schema)
 

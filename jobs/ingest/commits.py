@@ -24,7 +24,8 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jobs.runtime.job import Insert, Job, Snapshot, Write, parameter
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
-from jobs.sources.history import Commit, commit_ids, is_ancestor, open_bundle, read_commits
+from jobs.sources.bundles import commit_ids, is_ancestor, open_bundle
+from jobs.sources.history import Commit, read_commits
 from jobs.sources.source import SourceError
 from schemas.ingest import COMMITS, HISTORIES, REPOSITORIES
 from schemas.lake import Lake
@@ -55,7 +56,7 @@ class CommitsParams:
 
 def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
     histories = tables[REPOSITORIES].where("history is not null").select("repository", "history", "commit")
-    known = tables[HISTORIES].where("reason is null").select("repository", F.col("commit").alias("since"))
+    known = read_before(tables)
     todo = histories.join(known, "repository", "left").where("since is null or since <> commit")
     gone = tables[HISTORIES].join(histories, "repository", "left_anti").select("repository")
     lake, size = tables.lake, params.range_commits
@@ -86,6 +87,20 @@ def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
             yield Snapshot(COMMITS, rows.join(whole, "repository", "left_semi"), whole)
         found = told.select("repository", "commit", F.coalesce("commit_count", F.lit(0)).alias("commit_count"), "reason", "detail")
         yield Snapshot(HISTORIES, found, found.select("repository").unionByName(gone))
+
+
+def read_before(tables: Tables) -> DataFrame:
+    """Histories of which ingest/commits holds what ingest/histories says, as (repository, since). Others are read anew.
+
+    Rows may have been removed, or written by a run that ended before it could say so and whose branch went back since. A commit that
+    could not be read is tried again.
+    """
+    told = tables[HISTORIES].where("reason is null").select("repository", F.col("commit").alias("since"), "commit_count")
+    rows = tables[COMMITS].select("repository", "commit", F.col("flaw").eqNullSafe("unreadable").alias("is_unread"))
+    is_since = F.col("commit") == F.col("since")
+    held = rows.join(told, "repository").groupBy("repository", "since", "commit_count")
+    found = held.agg(F.count("*").alias("rows"), F.max(is_since).alias("has_since"), F.max("is_unread").alias("is_unread"))
+    return found.where("rows = commit_count and has_since and not is_unread").select("repository", "since")
 
 
 def idle(lake: Lake, params: CommitsParams) -> str | None:
@@ -140,7 +155,7 @@ def commit_row(repository: str, commit: Commit) -> dict[str, Any]:
         "author_hash": hashlib.sha256(commit.author_email.lower().encode()).hexdigest()[:16],
         "is_bot": is_bot(commit.author_name, commit.author_email),
         "message": commit.message,
-        "changes": [{name: getattr(change, name) for name in change.__slots__} for change in commit.changes],
+        "changes": [change._asdict() for change in commit.changes],
         "change_count": commit.change_count,
         "flaw": commit.flaw,
     }
@@ -159,7 +174,7 @@ def bundle_of(lake: Lake, history: str) -> Iterator[Path]:
             with filesystem.open_input_stream(f"{root}/{history}") as remote, local.open("wb") as file:
                 while block := remote.read(8 << 20):
                     file.write(block)
-        except OSError as error:
+        except FileNotFoundError as error:  # what else goes wrong is a fault of the way there, and not of the history
             raise SourceError(f"{history} cannot be read from the lake: {error}") from error
         yield local
 

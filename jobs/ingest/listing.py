@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from jobs import sources
 from jobs.runtime.errors import NO_SPACE
-from jobs.sources.source import Reject, Source, SourceError, Unit
+from jobs.sources.source import Reject, ShallowHistoryError, Source, SourceError, Unit
 from schemas.lake import BUNDLES, Lake
 
 LISTED = pa.schema(
@@ -68,7 +68,8 @@ def list_source(text: str, lake: Lake, unit_bytes: int, max_content_bytes: int) 
             except SourceError as error:  # costs the history alone: the snapshot is read all the same
                 if NO_SPACE in str(error):
                     raise OSError(errno.ENOSPC, str(error)) from error
-                yield reject_row(source, Reject(source.label, HISTORY, "corrupt", str(error)))
+                reason = "shallow" if isinstance(error, ShallowHistoryError) else "corrupt"
+                yield reject_row(source, Reject(source.label, HISTORY, reason, str(error)))
             yield {"source": text, "facts": json.dumps(facts), "history": history}
     except SourceError as error:
         yield reject_row(source, Reject(source.label, "", UNREADABLE, str(error)))

@@ -20,8 +20,6 @@ from schemas.decide import KEPT
 from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.ingest import CONTENTS
 
-HASH_DIGITS = 16
-
 
 def kept_documents(tables: Tables, profile: str, layouts: Sequence[str] = ()) -> DataFrame:
     """One row per document: kind, candidate, layout, split, language, repository, score_percent, text_hash, size_bytes, content_sha256,
@@ -36,18 +34,16 @@ def kept_documents(tables: Tables, profile: str, layouts: Sequence[str] = ()) ->
     kept = kept.select("kind", F.col("candidate").alias("kept"), "split", "language", "repository", "score_percent", wanted)
     whole = F.when(F.col("kind") == "repository", F.regexp_replace("candidate", "#[^#]*$", "")).otherwise(F.col("candidate"))
     documents = tables[DOCUMENTS].select(
-        "kind", "candidate", "layout", whole.alias("kept"), "size_bytes",
-        F.when(F.col("text").isNull(), F.get("contents", F.lit(0))).alias("content_sha256"),
-        F.substring(F.sha2(F.col("text"), 256), 1, HASH_DIGITS).alias("hash_of_text"),
+        "kind", "candidate", "layout", whole.alias("kept"), "size_bytes", "text_hash",
+        F.get("contents", F.lit(0)).alias("content_sha256"),  # null where there is none: the document has a text of its own
     )  # fmt: skip
     # A repository's layout names the profile whose files are in it.
     made_for = F.coalesce(F.get(F.split("layout", "/"), F.lit(2)), F.lit(profile))
     documents = documents.where((F.col("kind") != "repository") | (made_for == profile))
     for kind, layout in map(_layout, layouts):
         documents = documents.where((F.col("kind") != kind) | (F.col("layout") == layout))
-    text_hash = F.coalesce("hash_of_text", F.substring("content_sha256", 1, HASH_DIGITS)).alias("text_hash")
     placed = kept.join(documents, ["kind", "kept"]).where("wanted is null or wanted = layout")
-    placed = without_leaks(tables, placed.select("*", text_hash).drop("kept", "wanted", "hash_of_text"), profile)
+    placed = without_leaks(tables, placed.drop("kept", "wanted"), profile)
     return placed.join(located(tables[CONTENTS]).drop("size_bytes"), "content_sha256", "left")
 
 
@@ -83,7 +79,7 @@ def check_documents(tables: Tables, documents: DataFrame) -> tuple[int, int]:
     """Documents and bytes. Raises `CodemillError` unless each candidate is one document whose text can be found."""
     counts = documents.agg(
         F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)), F.countDistinct("kind", "candidate"),
-        F.count(F.when(F.col("text_hash").isNull() | (F.col("content_sha256").isNotNull() & F.col("text_file").isNull()), 1)),
+        F.count(F.when(F.col("content_sha256").isNotNull() & F.col("text_file").isNull(), 1)),
         F.count(F.when(~F.col("is_checked"), 1)),
     )  # fmt: skip
     rows, size, distinct, textless, unchecked = counts.first()  # type: ignore[misc]

@@ -19,7 +19,7 @@ def with_sets(tables: Tables, documents: DataFrame, phase: Phase, profile: str) 
     """Adds `sets`, as conditions of lots read it: the high-quality sets of each document; nothing where the phase asks for none."""
     if not phase.sets:
         return documents
-    rows = tables[HIGH_QUALITY].where(F.col("policy") == profile)
+    rows = tables[HIGH_QUALITY].where((F.col("policy") == profile) & F.col("is_member"))
     named = F.concat(F.lit(","), F.array_join(F.array_sort(F.collect_set("set")), ","), F.lit(",")).alias("sets")
     return documents.join(rows.groupBy("kind", "candidate").agg(named), ["kind", "candidate"], "left")
 

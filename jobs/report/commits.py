@@ -80,7 +80,7 @@ def collect_commits(tables: LakeTables, policy: Policy | None) -> Commits | Miss
         whole["repositories"],
         _flags(tables),
         kept,
-        _variants(tables),
+        _variants(tables, policy),
         _examples(tables),
         collect_commit_languages(tables),
         _bytes_per_token(tables, policy),
@@ -111,19 +111,24 @@ def _flags(tables: LakeTables) -> tuple[Flag, ...]:
     return tuple(Flag(row["flag"], row["n"], row["alone"]) for row in rows)
 
 
-def _variants(tables: LakeTables) -> tuple[Variant, ...]:
+def _variants(tables: LakeTables, policy: Policy | None) -> tuple[Variant, ...]:
+    """Of the commits that the policy keeps now: rows stay when a history is rewritten or a policy changes."""
     if not tables.has(COMMIT_CONTEXTS):
         return ()
+    contexts = "assemble_commit_contexts"
+    if policy and tables.has(KEPT):
+        kept = f"select candidate from decide_kept where kind = 'commit' and policy = {literal(policy.name)}"
+        contexts = f"""(select * from assemble_commit_contexts where concat(repository, '@', "commit") in ({kept})) as contexts"""
     asked = [(name, rank) for name in ("best", "subject") for rank in RANKS]
     sums = ", ".join(f"sum(case when {name}_rank <= {rank} then 1 else 0 end) as {name}_{rank}" for name, rank in asked)
     means = ", ".join(f"avg({name}_bytes) as {name}" for name in PARTS)
     rows = tables.rows(f"""
-        select layout, count(*) as n, {sums}, {means} from assemble_commit_contexts where reason is null group by layout order by layout""")
-    reasons = tables.rows("""
-        select layout, reason, count(*) as n from assemble_commit_contexts where reason is not null
+        select layout, count(*) as n, {sums}, {means} from {contexts} where reason is null group by layout order by layout""")
+    reasons = tables.rows(f"""
+        select layout, reason, count(*) as n from {contexts} where reason is not null
         group by layout, reason order by n desc, reason""")
-    cuts = tables.rows("""
-        select layout, cut, count(*) as n from (select layout, unnest(cuts) as cut from assemble_commit_contexts where reason is null)
+    cuts = tables.rows(f"""
+        select layout, cut, count(*) as n from (select layout, unnest(cuts) as cut from {contexts} where reason is null)
         group by layout, cut order by n desc, cut""")
     return tuple(
         Variant(

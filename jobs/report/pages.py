@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jobs.decide.page_quality import LOW_PAGE_QUALITY, judge_told
+from jobs.decide.quality import NOT_SCORED, oracle_of
 from jobs.report.quality import Scored
 from jobs.report.tables import LakeTables, Missing, literal
 from jobs.report.verdicts import Policy
@@ -12,7 +14,6 @@ from schemas.annotate import PAGE_MODELS
 from schemas.decide import DROPPED, FEATURES, KEPT
 from schemas.ingest import PAGES, REJECTS
 
-LOW = "low_page_quality"
 NO_CATEGORY = "not judged"
 EXAMPLES, EXAMPLE_CHARACTERS = 3, 4_000
 
@@ -46,7 +47,10 @@ class PageExample:
 
 @dataclass(frozen=True)
 class Pages:
-    """`global_percent` is the limit for all kinds that would be below for as many texts as their own limits are; None without scores."""
+    """`global_percent` is the limit for all kinds that would be below for as many texts as their own limits are; None without scores.
+
+    judge: who rated the pages. waiting: texts that pass all else and have no score by it yet.
+    """
 
     archives: int
     records: int
@@ -58,6 +62,8 @@ class Pages:
     dropped: tuple[tuple[str, int], ...]
     kinds: tuple[SiteKind, ...]
     global_percent: int | None
+    judge: str
+    waiting: int
     relevance: Relevance | None
     examples: tuple[PageExample, ...]
 
@@ -76,6 +82,7 @@ def collect_pages(tables: LakeTables, policy: Policy | None) -> Pages | Missing 
         return None
     is_decided = policy is not None and not tables.missing(KEPT, DROPPED, FEATURES)
     kept = dropped = None
+    judge, waiting = judge_told(None), 0
     kinds: tuple[SiteKind, ...] = ()
     global_percent = None
     if policy is not None and is_decided:
@@ -84,7 +91,10 @@ def collect_pages(tables: LakeTables, policy: Policy | None) -> Pages | Missing 
         dropped = tables.rows(f"""
             select reason, count(*) as n from (select unnest(reasons) as reason from decide_dropped where {where})
             group by reason order by n desc, reason""")
-        kinds, global_percent = _kinds(tables, where)
+        scorer = _scorer(tables, where)
+        judge = judge_told(scorer, oracle_of(tables.lake, scorer))
+        waiting = sum(row["n"] for row in dropped if row["reason"] == NOT_SCORED)
+        kinds, global_percent = _kinds(tables, where, scorer is not None)
     return Pages(
         whole["archives"],
         whole["n"] + sum(row["n"] for row in rejected),
@@ -96,20 +106,30 @@ def collect_pages(tables: LakeTables, policy: Policy | None) -> Pages | Missing 
         tuple((row["reason"], row["n"]) for row in dropped or ()),
         kinds,
         global_percent,
+        judge,
+        waiting,
         _relevance(tables),
         _examples(tables, policy) if is_decided else (),
     )
 
 
-def _kinds(tables: LakeTables, where: str) -> tuple[tuple[SiteKind, ...], int | None]:
+def _scorer(tables: LakeTables, where: str) -> str | None:
+    """Whose scores of pages counted; None where the models of pages rated them."""
+    parts = [f"select scorer from {table} where {where} and scorer is not null" for table in ("decide_kept", "decide_dropped")]
+    rows = tables.rows(f"select min(scorer) as scorer from ({' union all '.join(parts)})")
+    return rows[0]["scorer"] if rows else None
+
+
+def _kinds(tables: LakeTables, where: str, is_scored: bool) -> tuple[tuple[SiteKind, ...], int | None]:
+    percent = "coalesce(k.score_percent, d.score_percent)" if is_scored else "f.page_quality_percent"
     rows = tables.rows(f"""
-        select coalesce(f.page_category, '{NO_CATEGORY}') as name, f.page_quality_percent as percent, count(*) as n,
+        select coalesce(f.page_category, '{NO_CATEGORY}') as name, {percent} as percent, count(*) as n,
                sum(case when f.has_code_tags then 1 else 0 end) as with_code,
                sum(case when k.candidate is not null then 1 else 0 end) as kept,
-               sum(case when d.candidate is not null then 1 else 0 end) as low
+               sum(case when array_has(d.reasons, '{LOW_PAGE_QUALITY}') then 1 else 0 end) as low
         from decide_features f
-        left join (select candidate from decide_kept where {where}) k on f.candidate = k.candidate
-        left join (select candidate from decide_dropped where {where} and array_has(reasons, '{LOW}')) d on f.candidate = d.candidate
+        left join (select candidate, score_percent from decide_kept where {where}) k on f.candidate = k.candidate
+        left join (select candidate, score_percent, reasons from decide_dropped where {where}) d on f.candidate = d.candidate
         where f.kind = 'page' group by 1, 2""")
     counts: dict[str, np.ndarray] = {}
     for row in rows:

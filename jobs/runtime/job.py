@@ -46,6 +46,19 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Change:
+    """Puts `rows` in the place of those that have their keys, and removes the keys `gone`, in one commit.
+
+    Nothing is compared: the job knows what differs, and the rows are texts. `keys` are those of `rows`, known without making them.
+    """
+
+    table: Table
+    rows: DataFrame
+    keys: DataFrame
+    gone: DataFrame
+
+
+@dataclass(frozen=True)
 class AddFiles:
     """Adds Parquet files that tasks wrote into the folder of a table that delta-rs writes.
 
@@ -66,7 +79,7 @@ class ReplaceFiles:
     value: str
 
 
-Write = Insert | Replace | Snapshot | AddFiles | ReplaceFiles
+Write = Insert | Replace | Snapshot | Change | AddFiles | ReplaceFiles
 
 
 @dataclass

@@ -1,9 +1,10 @@
-"""Gives every file that passes the gates a score, by a scorer: `gpu_scoring.worker` as a job of the pipeline.
+"""Gives what passes the gates a score: files by a scorer of files, texts of pages by one of pages. `gpu_scoring.worker` as a job.
 
-Reads   decide/gates, ingest/contents, the folder of a model
+Reads   decide/gates, ingest/contents, the folders of models
 Writes  annotate/scores
 
-Without a model it does nothing and says so: `decide.verdicts` then does not ask for quality.
+Without a model it does nothing and says so: `decide.verdicts` then does not ask for the quality of files, and that of pages is rated by
+the models of pages.
 """
 
 import signal
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from jobs.decide.quality import DECLARED, declared, declared_version, scorers
+from jobs.decide.quality import DECLARED, FILE, declared, declared_version, scorers
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from gpu_scoring.progress import Summary
 
 LOOK_AGAIN_S = 30.0
+PAGE = "page"
 TERMINATED = 143  # the exit status of a process that SIGTERM ended, as shells tell it
 BATCH_TOKENS_HELP = "tokens of a batch; 0: 65,536 on a GPU and 8,192 on a processor"
 COMMIT_ROWS_HELP = "scores of a commit, which comes after 30 s at the latest: a kill loses up to two of them"
@@ -41,6 +43,7 @@ Say = Callable[[str], None]
 class ScoreParams:
     profile: str = parameter("demo", "whose files are scored: those that pass the gates of this policy")
     model: str = parameter("", "folder of a scorer, which `codemill train-scorer --out FOLDER` makes; without one nothing is scored")
+    page_model: str = parameter("", "folder of a scorer of pages, which `codemill train-scorer --kind page` makes; it scores pages")
     share: str = parameter("1/1", "I/N: one of N workers that share the work by key, such as 2/4")
     batch_tokens: int = parameter(0, BATCH_TOKENS_HELP, least=0)
     commit_rows: int = parameter(2000, COMMIT_ROWS_HELP, least=1)
@@ -49,12 +52,17 @@ class ScoreParams:
     price_per_hour: float = parameter(0.0, "of the machine, in any currency: the progress then says what is left to pay", least=0)
     wait_s: float = parameter(0.0, "seconds to wait for a model whose folder is not there yet", least=0)
 
+    @property
+    def models(self) -> dict[str, str]:
+        """By kind of candidates, where one is named."""
+        return {kind: model for kind, model in ((FILE, self.model), (PAGE, self.page_model)) if model}
+
     def checked(self) -> tuple[int, int]:
         """The share as (index from 0, number of shares). Raises `UsageError`."""
         if 0 < self.batch_tokens < 64:
             raise UsageError(f"--batch-tokens {self.batch_tokens}: expected at least 64, or 0 for what fits the device")
-        if self.model and not self.wait_s and not (Path(self.model) / DECLARED).exists():
-            raise UsageError(f"{self.model} is no scorer: it has no {DECLARED}. Expected what `codemill train-scorer --out FOLDER` makes.")
+        for kind, model in self.models.items():
+            check_model(model, kind, is_waited_for=self.wait_s > 0)
         try:
             share, shares = (int(part) for part in self.share.split("/"))
             if not 1 <= share <= shares:
@@ -65,30 +73,51 @@ class ScoreParams:
 
 
 def transform(tables: Tables, params: ScoreParams) -> Iterator[Write]:
-    if not params.model:
+    if not params.models:
         tables.account.remark = "no model is named, nothing is scored, quality is not judged"
         return
     from gpu_scoring.progress import Summary
 
-    found = Summary()
+    done = {kind: Summary() for kind in params.models}
     try:
-        score_files(tables.lake, params, tables.say, found)
+        for kind, found in done.items():
+            score_files(tables.lake, params, tables.say, found, kind)
     finally:
-        tables.account.read_rows = found.wanted
-        tables.account.written[SCORES.name] = found.written
+        tables.account.read_rows = sum(found.wanted for found in done.values())
+        tables.account.written[SCORES.name] = sum(found.written for found in done.values())
     yield from ()
 
 
-def score_files(lake: Lake, params: ScoreParams, say: Say, found: "Summary") -> tuple[str, int]:
-    """The scorer's version, and its window in tokens. `found` is filled with what the worker does, also where that ends in an error."""
+def check_model(model: str, kind: str, is_waited_for: bool = False) -> None:
+    """Raises `UsageError` for a folder that is no scorer, or one of another kind of candidates."""
+    try:
+        found = declared(model).get("kind", FILE)
+    except (OSError, ValueError, TypeError):
+        if is_waited_for:
+            return
+        raise UsageError(f"{model} is no scorer: it has no {DECLARED}. Expected what `codemill train-scorer --out FOLDER` makes.") from None
+    if found != kind:
+        raise UsageError(
+            f"{model} scores {found}s, as its card says. Expected a scorer of {kind}s: `codemill train-scorer --kind {kind}` makes one.\n"
+            f"Scorers of files are named by --scorer (`codemill score --kind {FILE}`), those of pages by --page-scorer (`--kind {PAGE}`)."
+        )
+
+
+def score_files(lake: Lake, params: ScoreParams, say: Say, found: "Summary", kind: str = FILE) -> tuple[str, int]:
+    """Scores candidates of a kind by the model that is named for it. Returns the scorer's version, and its window in tokens.
+
+    `found` is filled with what the worker does, also where that ends in an error.
+    """
     share, shares = params.checked()
+    model = params.models[kind]
     if lake.version(GATES) is None:
         raise CodemillError(
             f"{lake.path(GATES.name)} is not there: nobody knows which files pass the gates.\n"
             f"Expected what `codemill run --lake {lake.root} --source PATH --until decide.gates` makes."
         )
     check_profile(lake, params.profile)
-    wait_for(Path(params.model), params.wait_s, say)
+    wait_for(Path(model), params.wait_s, say)
+    check_model(model, kind, is_waited_for=True)
     # Here and not above: other jobs should not wait for torch, and Spark's machines need not have it.
     import torch
 
@@ -100,17 +129,17 @@ def score_files(lake: Lake, params: ScoreParams, say: Say, found: "Summary") -> 
     if params.threads:
         torch.set_num_threads(params.threads)
     try:
-        scorer = load_scorer(Path(params.model))
+        scorer = load_scorer(Path(model))
     except ScorerError as error:
         raise CodemillError(str(error)) from error
     version = hash_of(scorer)
-    lake.write_json(f"{SCORERS}/{version}.json", declared(params.model))
+    lake.write_json(f"{SCORERS}/{version}.json", declared(model))
     try:
         device = chosen(params.device)
     except ValueError as error:
         raise UsageError(f"--device {params.device}: {error}") from error
     batch_tokens = params.batch_tokens or batch_tokens_of(device)
-    worker = WorkerParams(share, shares, batch_tokens, commit_rows=params.commit_rows, price_per_hour=params.price_per_hour)
+    worker = WorkerParams(share, shares, batch_tokens, commit_rows=params.commit_rows, price_per_hour=params.price_per_hour, kind=kind)
     try:
         with ended_in_order():
             run(lake, scorer.on(device, dtype_of(device), batch_tokens), version, params.profile, worker, say, found)
@@ -158,8 +187,9 @@ def wait_for(model: Path, wait_s: float, say: Say) -> None:
 
 
 def is_changed(lake: Lake, params: ScoreParams) -> bool:
-    """Whether the folder holds another model than those that have scored."""
-    return bool(params.model) and declared_version(params.model) not in scorers(lake)
+    """Whether a folder holds another model than those that have scored."""
+    known = scorers(lake)
+    return any(declared_version(model) not in known for model in params.models.values())
 
 
 JOB = Job(

@@ -62,7 +62,7 @@ def facts(source: Source) -> Facts:
 def keep_history(source: Source, target: Path) -> bool:
     """Writes the history of a git source to `target` as a bundle whose one ref is refs/heads/codemill; atomically.
 
-    A target that exists is taken as it is: name it by the commit. False where there is no history: no git, one commit, or shallow.
-    Raises `SourceError` where the history is damaged.
+    A target that exists is taken as it is: name it by the commit. False where there is no history: no git, or one commit.
+    Raises `SourceError` where the history is damaged, `ShallowHistoryError` where it is cut off.
     """
     return source.kind == "git" and git.keep_history(source, target)

@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 from jobs.sources.limits import bomb_detail
 from jobs.sources.paths import MAX_PATH_BYTES, PathTexts, is_unsafe, path_text, short_locator
 from jobs.sources.quarantine import GitError, Quarantine, open_quarantine
-from jobs.sources.source import Entry, Facts, Reject, Source, SourceError, Unit
+from jobs.sources.source import Entry, Facts, Reject, ShallowHistoryError, Source, SourceError, Unit
 from jobs.sources.units import cut_units, records_of
 
 READER_VERSION = 1
@@ -53,7 +53,9 @@ def keep_history(source: Source, target: Path) -> bool:
     with open_quarantine(source.location) as repository:
         commit = repository.resolve(source.location, source.ref)
         if repository.is_shallow:
-            return False
+            raise ShallowHistoryError(
+                f"{source.location} is a shallow clone, so of its history no commit is read. Make it whole there: git fetch --unshallow"
+            )
         if target.exists():
             return True
         try:

@@ -6,6 +6,7 @@ files one by one or in whole fan-out folders, the refs copied after their form w
 format and nothing else. Links inside the source's git folder are not followed. What lies in alternates is missing, and said to be.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -22,6 +23,9 @@ from jobs.sources.source import SourceError
 _FAN_OUT = re.compile(r"[0-9a-f]{2}")
 _LOOSE = re.compile(r"[0-9a-f]{38}|[0-9a-f]{62}")
 _PACK = re.compile(r"pack-[0-9a-f]{40,64}\.(pack|idx)")
+
+
+_NO_SPACE = os.strerror(errno.ENOSPC)  # as git says it too
 
 
 class GitError(Exception):
@@ -59,10 +63,12 @@ class Quarantine:
         return f"{location}: {ref or 'HEAD'} is no commit that is there{said}. Expected a commit id or one of {names}, ..."
 
     def run(self, *arguments: str) -> bytes:
+        """What git prints. Raises `GitError`; `OSError` where a disk is full, which says nothing of the repository."""
         command = self._command(*arguments)
         done = subprocess.run(command, env=self._environment(), cwd=self.path, stdin=subprocess.DEVNULL, capture_output=True)
         if done.returncode:
-            raise GitError(self._clean(done.stderr))
+            said = self._clean(done.stderr)
+            raise OSError(errno.ENOSPC, said) if _NO_SPACE in said else GitError(said)
         return done.stdout
 
     @contextmanager
@@ -162,6 +168,8 @@ def _borrowed(location: str, folder: Path) -> Quarantine:
         if shallow:
             (folder / "shallow").write_text("".join(f"{commit}\n" for commit in shallow))
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
         raise SourceError(f"{location} cannot be read: {error}. Expected a git repository that this user may read.") from error
     has_alternates = os.path.lexists(common_folder / "objects" / "info" / "alternates")
     return Quarantine(folder, RefReader(head_folder, common_folder), hash_name, bool(shallow), has_alternates)

@@ -22,6 +22,7 @@ REASONS = {
     "encrypted": "needs a password",
     "missing": "is named but is not there",
     "path_too_long": "its path is longer than MAX_PATH_BYTES or than the system can open",
+    "shallow": "a history that is cut off, of which no commit is read",
     "special_file": "a pipe, socket or device; never opened",
     "submodule": "a commit of another repository; never fetched",
     "symlink": "a symbolic or hard link; never followed",
@@ -35,6 +36,10 @@ REASONS = {
 
 class SourceError(Exception):
     """A source as a whole cannot be read. Says where, what was found, what was expected and what to do."""
+
+
+class ShallowHistoryError(SourceError):
+    """A history is cut off: its oldest commits cannot be compared with what was before them."""
 
 
 @dataclass(frozen=True, slots=True)

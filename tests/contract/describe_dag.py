@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 RUN = "manual__2026-01-02T03:04:05.000006+00:00"
 PARAMS: dict[str, Any] = {"lake": "/data/lake", "sources": ["/data/one", "/data/with space"], "manifest": None, "profile": "demo"}
 PARAMS |= {"archives": ["/data/crawl.warc.gz"], "scorer": "/data/scorer", "scorer_version": None, "benchmarks": ["/data/evals.jsonl.gz"]}
+PARAMS |= {"page_scorer": "/data/page-scorer"}
 PARAMS |= {"recipe": "continued", "mixture": "demo-continued", "formats": ["megatron", "mds"]}
 
 

@@ -34,6 +34,8 @@ TRIGGERS: list[tuple[dict[str, Any], bool]] = [
     ({"benchmarks": ["evals.jsonl"]}, False),
     ({"scorer": "/data/scorer"}, True),
     ({"scorer": "scorer"}, False),
+    ({"page_scorer": "/data/page-scorer"}, True),
+    ({"page_scorer": "page-scorer"}, False),
     ({"scorer_version": "0123456789abcdef"}, True),
     ({"scorer_version": "newest"}, False),
     ({"recipe": "continued", "mixture": "demo-continued", "formats": ["mds", "flat"]}, True),

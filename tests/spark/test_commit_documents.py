@@ -16,7 +16,7 @@ from jobs.ingest import commits, files
 from jobs.ingest.commits import CommitsParams as ReadParams
 from jobs.ingest.files import IngestParams
 from jobs.runtime.job import Account
-from jobs.sources.history import commit_ids, open_bundle
+from jobs.sources.bundles import commit_ids, open_bundle
 from jobs.sources.snapshots import open_blobs
 from schemas.annotate import COMMIT_FACTS
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS

@@ -14,7 +14,8 @@ from jobs.decide.profiles import PolicyParams
 from jobs.ingest import commits, files
 from jobs.ingest.commits import CommitsParams
 from jobs.ingest.files import IngestParams
-from jobs.sources.history import commit_ids, open_bundle, read_commits
+from jobs.sources.bundles import commit_ids, open_bundle
+from jobs.sources.history import read_commits
 from schemas.annotate import COMMIT_FACTS
 from schemas.decide import GATES
 from schemas.ingest import COMMITS, HISTORIES, REPOSITORIES

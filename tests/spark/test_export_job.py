@@ -60,7 +60,7 @@ def lake(tables):
     ]
     put(tables, KEPT, [tuple(row.get(name) for name in KEPT.names) for row in verdicts])
     put(tables, CONTENTS, [(key(text), text, size(text)) for text in TEXTS])
-    put(tables, DOCUMENTS, [("file", key(text), FILE_LAYOUT, [key(text)], size(text), None) for text in TEXTS])
+    put(tables, DOCUMENTS, [("file", key(text), FILE_LAYOUT, [key(text)], size(text), None, key(text)[:16], None) for text in TEXTS])
     put(tables, TOKENIZERS, [("default", key(text), text, 300, "trained", 1, 1)])
     done(tables, sequences, SequencesParams("demo", "default", window=32, hash_groups=4, fim_rate=0.0))
     done(tables, shards, ShardsParams("demo", groups_per_shard=2))

@@ -70,7 +70,7 @@ def run(tables, **params):
     tables.account.dropped.clear()
     for write in high_quality.transform(tables, HighQualityParams(**params)):
         tables.apply(write)
-    found = {(row.set, row.candidate): row for row in tables[HIGH_QUALITY].collect()}
+    found = {(row.set, row.candidate): row for row in tables[HIGH_QUALITY].where("is_member").collect()}
     models = {(row.set, row.round): row for row in tables[HIGH_QUALITY_MODELS].collect()}
     return found, models
 
@@ -113,6 +113,13 @@ def test_rounds_add_what_they_find_and_the_set_is_documented_code(tables):
     before = tables.lake.version(HIGH_QUALITY_MODELS)
     again, _ = run(tables, **rule)
     assert again == found and tables.lake.version(HIGH_QUALITY_MODELS) == before  # frozen: nothing is trained
+    assert tables.account.read_rows == 0  # what these models said is known
+    one, another = [candidate for _, candidate in found][:2]
+    tables.spark.sql(f"delete from delta.`{tables.lake.spark_path(KEPT.name)}` where candidate = '{one}'")
+    tables.spark.sql(f"delete from delta.`{tables.lake.spark_path(HIGH_QUALITY.name)}` where candidate = '{another}'")
+    fewer, _ = run(tables, **rule)
+    assert fewer == {key: row for key, row in found.items() if key[1] != one} and tables.account.read_rows == 1
+    put(tables, KEPT, list(kept.values()))
     anew, trained = run(tables, **rule, retrain=True)
     assert anew == found and all(trained[key].model == row.model for key, row in models.items())
 
@@ -122,6 +129,8 @@ def test_without_a_scorer_the_rubric_rates_a_sample_and_no_set_leaves_nothing(ta
     found, models = run(tables, sets=("general",), rounds=1, rated_files=250)
     card = json.loads(models["general", 1].card)
     assert card["scorer"].startswith("rubric") and 100 < card["cuts"]["scored"] < 250 and card["taught"]["seed"] >= 20
+    said = tables[HIGH_QUALITY].count()
+    assert len(found) < said == sum(row.language == "Python" for row in tables[KEPT].collect())
     assert found
     assert run(tables, sets=())[0] == {} and tables.account.remark == "no set is asked for"
 

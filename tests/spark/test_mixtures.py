@@ -187,7 +187,9 @@ def keep_files(tables, small, large):
     languages = {key(text): language for text, language in {**small, **large}.items()}
     rows = [row.asDict() for row in tables[KEPT].collect()]
     put(tables, KEPT, [tuple((row | {"language": languages[row["candidate"]]})[name] for name in KEPT.names) for row in rows])
-    documents = [("file", key(text), FILE_LAYOUT, [key(text)], len(text.encode()), None) for text in {**small, **large}]
+    documents = [
+        ("file", key(text), FILE_LAYOUT, [key(text)], len(text.encode()), None, key(text)[:16], None) for text in {**small, **large}
+    ]
     put(tables, DOCUMENTS, documents)
     assert tables[TOKENIZERS].count() == 2
 

@@ -137,6 +137,24 @@ def test_other_verdicts_give_other_documents_and_leave_no_old_one(tables):
     assert tables[REPOSITORY_PARTS].count() == 0
 
 
+def test_only_documents_whose_files_are_others_are_written_again(tables):
+    decide(tables, 50)
+    before = assembled(tables)[1]
+    version = tables.lake.version(DOCUMENTS)
+    assert assembled(tables)[1] == before and tables.lake.version(DOCUMENTS) == version  # nothing to write is no commit
+    tables.spark.sql(f"update delta.`{tables.lake.spark_path(DOCUMENTS.name)}` set text = 'as it was' where candidate like '%library#%'")
+    kept = tables[KEPT].where(f"candidate != '{key(SMALL['index.html'])}'").collect()
+    tables.spark.createDataFrame(kept, spark_schema(KEPT)).write.format("delta").mode("overwrite").save(tables.lake.spark_path(KEPT.name))
+    after = assembled(tables)[1]
+    assert after.keys() == before.keys() and {row.text for name, row in after.items() if name != "small#0"} == {"as it was"}
+    assert "index.html" in before["small#0"].text and "index.html" not in after["small#0"].text
+    tables.spark.sql(f"delete from delta.`{tables.lake.spark_path(DOCUMENTS.name)}` where candidate like '%library#0'")
+    decide(tables, 50)
+    again = assembled(tables)[1]
+    assert {name for name, row in again.items() if row.text != "as it was"} == {"small#0", "library#0"}
+    assert [again[name] for name in ("small#0", "library#0")] == [before[name] for name in ("small#0", "library#0")]
+
+
 def test_what_older_code_wrote_is_removed_and_another_choice_stays_until_it_is_forgotten(tables, monkeypatch):
     decide(tables, 50)
     other = RepositoriesParams(window_bytes=4096).layout

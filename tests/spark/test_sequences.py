@@ -70,9 +70,9 @@ def keep_all_kinds(tables, split="train"):
     verdicts = [common | {"kind": kind, "candidate": candidate, "language": language} for kind, candidate, language in named]
     put(tables, KEPT, [tuple(row.get(name) for name in KEPT.names) for row in verdicts])
     put(tables, CONTENTS, [(key(text), text, size([text])) for text in (TEXTS[0], PAGE)])
-    documents = [("file", key(TEXTS[0]), "file/1", [key(TEXTS[0])], size([TEXTS[0]]), None)]
-    documents += [("page", "record-1", "page/1", [key(PAGE)], size([PAGE]), None)]
-    documents += [(kind, name, f"{kind}/1", [], size([text]), text) for (kind, name), text in OWN_TEXTS.items()]
+    documents = [("file", key(TEXTS[0]), "file/1", [key(TEXTS[0])], size([TEXTS[0]]), None, key(TEXTS[0])[:16], None)]
+    documents += [("page", "record-1", "page/1", [key(PAGE)], size([PAGE]), None, key(PAGE)[:16], None)]
+    documents += [(kind, name, f"{kind}/1", [], size([text]), text, key(text)[:16], None) for (kind, name), text in OWN_TEXTS.items()]
     put(tables, DOCUMENTS, documents)
     checked(tables)
 
@@ -116,7 +116,7 @@ def lakes(spark, tmp_path):
         tables = Tables(spark, Lake.at(str(tmp_path / name)))
         tables.lake.create()
         put(tables, CONTENTS, [(key(text), text, size([text])) for text in TEXTS])
-        put(tables, DOCUMENTS, [("file", key(text), FILE_LAYOUT, [key(text)], size([text]), None) for text in TEXTS])
+        put(tables, DOCUMENTS, [("file", key(text), FILE_LAYOUT, [key(text)], size([text]), None, key(text)[:16], None) for text in TEXTS])
         put(tables, TOKENIZERS, [(n, key(text), text, 300, "trained", 1, 1) for n, text in trained.items()])
         found.append(tables)
     return found
@@ -190,7 +190,7 @@ def test_documents_of_all_kinds_are_in_the_sequences_whole_and_filled_in_the_mid
         named = [("file", "Python", 1), ("page", "none", 1), ("commit", "none", 1), ("repository", "C", 2)]
         assert counts == {(kind, language): (count, count if rate else 0) for kind, language, count in named}
     changed = [tuple(row) for row in tables[DOCUMENTS].collect()]
-    changed = [(*row[:4], len(row[1]), row[1]) if row[0] == "repository" else row for row in changed]
+    changed = [(*row[:4], len(row[1]), row[1], key(row[1])[:16], None) if row[0] == "repository" else row for row in changed]
     put(tables, DOCUMENTS, changed)
     with pytest.raises(CodemillError, match="2 of 5 kept documents have texts that were not compared"):
         packed(tables)
@@ -209,13 +209,13 @@ def test_what_cannot_be_mixed_is_told_before_anything_is_tokenized(lakes):
     tables = lakes[0]
     keep_all_kinds(tables)
     documents = [tuple(row) for row in tables[DOCUMENTS].collect()]
-    put(tables, DOCUMENTS, [*documents, ("commit", "r@1", "commit/2", [], 3, "two")])
+    put(tables, DOCUMENTS, [*documents, ("commit", "r@1", "commit/2", [], 3, "two", key("two")[:16], None)])
     checked(tables)
     with pytest.raises(CodemillError, match="commit=commit/1, commit=commit/2"):
         packed(tables)
     packed(tables, dataclasses.replace(PARAMS, layouts=("commit=commit/2",)))
     assert tables[MANIFEST].where("kind = 'commit'").first().text_bytes == 3
-    put(tables, DOCUMENTS, [*documents, ("page", "record-1", "page/1", ["nowhere"], 3, None)])
+    put(tables, DOCUMENTS, [*documents, ("page", "record-1", "page/1", ["nowhere"], 3, None, "nowhere", None)])
     with pytest.raises(CodemillError, match="the texts of 1 of 6 kept documents are neither"):
         packed(tables)
     marks = json.loads(tables[TOKENIZERS].where("name = 'default'").first().tokenizer_json)
@@ -230,11 +230,13 @@ def test_a_recipe_takes_members_of_the_sets_that_it_names(lakes, monkeypatch):
     monkeypatch.setitem(RECIPES, "sets", Phase("sets", 32, 0.0, (good,)))
     tables = lakes[0]
     keep(tables, TEXTS[1:50], TEXTS[40:50])
-    member = {"kind": "file", "policy": "demo", "percent": 90, "round": 1, "model": "m"}
+    member = {"kind": "file", "policy": "demo", "percent": 90, "round": 1, "models": "m", "is_member": True}
     sets = [member | {"candidate": key(t), "set": one} for n, t in enumerate(TEXTS[1:50]) for one in ("algorithms", "general") if n % 3]
     sets = [row for n, row in enumerate(sets) if n % 4 != 0]  # some are in one set alone
     sets.append(member | {"candidate": key(TEXTS[1]), "policy": "other", "set": "general"})
-    put(tables, HIGH_QUALITY, [tuple(row[name] for name in HIGH_QUALITY.names) for row in sets])
+    outside = {key(text) for text in TEXTS[1:50]} - {row["candidate"] for row in sets}
+    others = [member | {"candidate": one, "set": "general", "is_member": False} for one in outside]
+    put(tables, HIGH_QUALITY, [tuple(row[name] for name in HIGH_QUALITY.names) for row in sets + others])
     packed(tables, dataclasses.replace(PARAMS, recipe="sets"))
     pieces = [(row.split, piece.candidate) for row in tables[SEQUENCES].collect() for piece in row.pieces]
     members = {row["candidate"] for row in sets if row["policy"] == "demo"} - {key(text) for text in TEXTS[40:50]}
@@ -263,8 +265,12 @@ def keep_two_kinds(tables, files, commits=30):
     texts = {f"r@{n}": f"Change number {n}\n" * (1 + n % 5) for n in range(commits)}
     rows += [common | {"kind": "commit", "candidate": candidate, "split": "train"} for candidate in texts]
     put(tables, KEPT, [tuple(row.get(name) for name in KEPT.names) for row in rows])
-    documents = [("file", key(text), FILE_LAYOUT, [key(text)], size([text]), None) for text in files]
-    put(tables, DOCUMENTS, documents + [("commit", one, "commit/1", [], size([text]), text) for one, text in texts.items()])
+    documents = [("file", key(text), FILE_LAYOUT, [key(text)], size([text]), None, key(text)[:16], None) for text in files]
+    put(
+        tables,
+        DOCUMENTS,
+        documents + [("commit", one, "commit/1", [], size([text]), text, key(text)[:16], None) for one, text in texts.items()],
+    )
     checked(tables)
 
 

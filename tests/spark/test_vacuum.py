@@ -23,7 +23,9 @@ def test_a_mixture_an_old_layout_and_old_files_go_and_the_rest_stays(lakes, caps
         packed(tables, params)
     for mixture in ("", "second"):
         assert not list(shards.transform(tables, ShardsParams("demo", mixture=mixture)))
-    put(tables, DOCUMENTS, [*(tuple(row) for row in tables[DOCUMENTS].collect()), ("commit", "r@1", "commit/1", [], 3, "two")])
+    put(
+        tables, DOCUMENTS, [*(tuple(row) for row in tables[DOCUMENTS].collect()), ("commit", "r@1", "commit/1", [], 3, "two", "hash", None)]
+    )
     root, first = Path(tables.lake.root), rows_of(tables, "demo")
     leftover = root / SEQUENCES.name / f"{'0' * 32}.parquet"
     leftover.write_bytes(b"of a killed run")

@@ -6,7 +6,7 @@ from collections import Counter
 import pyarrow as pa
 import pytest
 
-from jobs.commands.what_if import scored_by, tally
+from jobs.commands.tallies import scored_by, tally
 from jobs.decide import gates, verdicts
 from jobs.decide.policy import with_changes
 from jobs.decide.profiles import PolicyParams, profile
@@ -54,16 +54,24 @@ def decide(tables, changes=(), **params):
         tables.apply(write)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_every_group_keeps_what_what_if_foresees(tables, seed):
+def made_at_random(seed):
     draw = random.Random(seed)
-    rows = [candidate(draw, kind, number, 25) for kind in ("file", "page", "repository") for number in range(60)]
+    return [candidate(draw, kind, number, 25) for kind in ("file", "page", "repository") for number in range(60)]
+
+
+def put(tables, rows):
     schema = spark_schema(FEATURES)
     occurrence = schema["occurrences"].dataType.elementType.names
     for row in rows:
         row["occurrences"] = [tuple(o.get(name) for name in occurrence) for o in row["occurrences"]]
     made = tables.spark.createDataFrame([tuple(row.get(name) for name in schema.names) for row in rows], schema)
     made.write.format("delta").save(tables.lake.spark_path(FEATURES.name))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_group_keeps_what_what_if_foresees(tables, seed):
+    rows = made_at_random(seed)
+    put(tables, rows)
     foreseen = tally(tables.lake, profile("demo"), with_changes(profile("demo"), dict(change.split("=") for change in CHANGES)))
     decide(tables, CHANGES)
 
@@ -90,6 +98,18 @@ def test_every_group_keeps_what_what_if_foresees(tables, seed):
         assert (row.survivor is not None) == bool(set(row.reasons) & {NEAR_DUPLICATE, OF_HELD_OUT, CONTAINED})
         if row.reasons == [CONTAINED]:
             assert facts[row.kind, row.candidate]["containment"] > 0.9
+
+
+def test_without_deduplication_only_what_is_like_something_held_out_is_out_and_what_if_foresees_it(tables):
+    put(tables, made_at_random(3))
+    changes = (*CHANGES, "deduplicate=false")
+    foreseen = tally(tables.lake, profile("demo"), with_changes(profile("demo"), dict(change.split("=") for change in changes)))
+    decide(tables, changes)
+    dropped = tables[DROPPED].collect()
+    for kind in ("file", "page", "repository"):
+        assert foreseen[kind][1].dropped == Counter(reason for row in dropped if row.kind == kind for reason in row.reasons)
+    reasons = {reason for row in dropped for reason in row.reasons}
+    assert OF_HELD_OUT in reasons and not reasons & {NEAR_DUPLICATE, CONTAINED}
 
 
 def lake_with(tables, rows):
@@ -139,9 +159,9 @@ def test_languages_have_their_own_cut_where_they_have_files_enough(tables):
     assert cuts == {"C": 25, "Java": 75, "": 50}
     expected = {number: ["low_score"] if percent < cuts.get(language, 50) else [] for number, (language, percent) in enumerate(rows)}
     assert outcome(tables) == expected
-    foreseen = tally(tables.lake, profile("demo"), with_changes(profile("demo"), {"min_score_percent": "10"}), scored_by(tables.lake, ""))[
-        "file"
-    ]
+    foreseen = tally(
+        tables.lake, profile("demo"), with_changes(profile("demo"), {"min_score_percent": "10"}), {"file": scored_by(tables.lake, "")}
+    )["file"]
     assert (foreseen[0].dropped["low_score"], foreseen[1].dropped["low_score"]) == (41, 41)  # a cut at 10 %, twice: the worst tenth
     decide(tables, ("drop_worst=none", "min_score_percent=7"))
     assert {number for number, reasons in outcome(tables).items() if reasons} == {n for n, (_, percent) in enumerate(rows) if percent < 7}

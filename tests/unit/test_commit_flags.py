@@ -61,7 +61,14 @@ def test_messages_that_say_nothing(message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "message", ["Fix crash on empty input", "Use less memory", "Fehler im Parser behoben", "\u4fee\u6b63\u89e3\u6790 \u9519\u8bef"]
+    "message",
+    [
+        "Fix crash on empty input",
+        "Use less memory",
+        "Fehler im Parser behoben",
+        "\u4fee\u6b63\u89e3\u6790\u9519\u8bef",
+        "\u4fee\u6b63 parser",
+    ],
 )
 def test_messages_that_say_something(message: str) -> None:
     assert not has_poor_message(message)
@@ -79,15 +86,30 @@ def test_bots_are_known_by_name_or_address(name: str, email: str, expected: bool
     ("patch", "expected"),
     [
         (b"+key = 'AKIA" + b"A1" * 8 + b"'\n", True),
-        (b"-key = 'AKIA" + b"A1" * 8 + b"'\n", False),
-        (b"+-----BEGIN RSA PRIVATE KEY-----\n", True),
+        (b"-key = 'AKIA" + b"A1" * 8 + b"'\n", True),
+        *((b"+-----BEGIN %b-----\n" % kind, True) for kind in (b"RSA PRIVATE KEY", b"PRIVATE KEY", b"PGP PRIVATE KEY BLOCK")),
+        *(
+            (b"+token = '%b'\n" % text, True)
+            for text in (
+                b"ASIA" + b"A1" * 8,
+                b"github_pat_" + b"a1" * 20,
+                b"glpat-" + b"a1" * 10,
+                b"npm_" + b"a1" * 18,
+                b"pypi-AgEI" + b"a1" * 30,
+                b"hf_" + b"ab" * 17,
+                b"SG." + b"a1" * 11 + b"." + b"a1" * 21 + b"a",
+                b"rk_live_" + b"a1" * 12,
+                b"sk-proj-" + b"a1" * 24,
+            )
+        ),
         *((b"+token: gh%c_%b\n" % (letter, b"a1" * 18), True) for letter in b"pousr"),
         (b"+slack = 'xoxb-0123456789'\n", True),
         (b"+maps = 'AIza%b'\n" % (b"Xy-0_" * 7), True),
         (b"+pay('sk_live_%b')\n" % (b"a1" * 12), True),
         (b"+jwt = eyJ%b.eyJ%b.%b\n" % ((b"abc12" * 3,) * 3), True),
         (b"+key = os.environ['API_KEY']\n", False),
+        (b"+-----BEGIN PUBLIC KEY-----\n+hf_hub = sk-learn, npm_config, SG. 1, risk-%b\n" % (b"a-b" * 20), False),
     ],
 )
-def test_keys_that_are_added_are_seen(patch: bytes, expected: bool) -> None:
+def test_keys_that_are_added_or_removed_are_seen(patch: bytes, expected: bool) -> None:
     assert has_secret(b"diff --git a/x b/x\n@@ -1 +1 @@\n" + patch) is expected

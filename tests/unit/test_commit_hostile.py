@@ -6,10 +6,12 @@ import subprocess
 import pytest
 
 from jobs import sources
+from jobs.assemble import commit_snapshots
 from jobs.assemble.commit_rows import CommitsParams, made, without
 from jobs.assemble.commit_snapshots import Walk
 from jobs.ingest.commits import commit_row
-from jobs.sources.history import commit_ids, open_bundle, read_commits
+from jobs.sources.bundles import commit_ids, open_bundle
+from jobs.sources.history import read_commits
 from jobs.sources.snapshots import open_blobs
 from tests.git_history import History
 from udfs.commit_layout import PathChange, applied, read
@@ -136,3 +138,12 @@ def test_a_million_lines_and_an_empty_commit_and_a_message_of_nothing(history, t
     assert found["One large file"]["reason"] == "too_long" and found["Nothing changes at all"]["reason"] is None
     assert found["It changes in one line"]["reason"] == "too_long"  # no block of few lines is the only one of its kind
     assert found[""]["reason"] is None and read(found[""]["text"]).message == ""
+
+
+def test_a_patch_that_is_too_large_has_a_reason_that_is_final(history, tmp_path, monkeypatch):
+    monkeypatch.setattr(commit_snapshots, "MAX_PATCH_BYTES", 500)
+    history.commit("One line", {"a.py": "a = 1\n"})
+    history.commit("A hundred lines", {"a.py": "".join(f"a{n} = {n}\n" for n in range(100))})
+    history.commit("One line again", {"a.py": "a = 1\n"})
+    reasons = {message: row["reason"] for message, row in rows_by_message(history, tmp_path).items()}
+    assert reasons == {"One line": None, "A hundred lines": "patch_too_large", "One line again": "patch_too_large"}

@@ -14,7 +14,8 @@ from jobs.assemble import commit_snapshots
 from jobs.assemble.commit_rows import CommitsParams, made, without
 from jobs.assemble.commit_snapshots import Remembered, Walk
 from jobs.ingest.commits import commit_row
-from jobs.sources.history import commit_ids, open_bundle, read_commits
+from jobs.sources.bundles import commit_ids, open_bundle
+from jobs.sources.history import read_commits
 from jobs.sources.snapshots import open_blobs, tree_changes, trees_of
 from jobs.sources.source import SourceError
 from tests.git_history import History

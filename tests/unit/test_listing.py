@@ -49,6 +49,15 @@ def test_a_whole_history_is_kept(repository: Path, tmp_path: Path) -> None:
     assert (tmp_path / "lake" / facts["history"]).is_file()
 
 
+def test_a_history_that_is_cut_off_is_told_until_it_is_whole(repository: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{repository}", "shallow")
+    units, facts, (reject,) = listed(tmp_path / "shallow", tmp_path)
+    assert (len(units), facts["history"], reject["locator"], reject["reason"]) == (1, None, HISTORY, "shallow")
+    git(tmp_path / "shallow", "fetch", "-q", "--unshallow")
+    units, facts, rejects = listed(tmp_path / "shallow", tmp_path)
+    assert (len(units), rejects) == (1, []) and facts["history"]
+
+
 def test_a_damaged_history_costs_the_history_and_nothing_else(repository: Path, tmp_path: Path) -> None:
     lost = git(repository, "rev-parse", "HEAD~1:a.py")
     (repository / ".git" / "objects" / lost[:2] / lost[2:]).unlink()

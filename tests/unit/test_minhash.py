@@ -1,6 +1,7 @@
 """Signatures: unbiased, as exact as theory says, and mergeable. datasketch and true Jaccard are the oracles."""
 
 import math
+import timeit
 
 import numpy as np
 import pyarrow as pa
@@ -9,13 +10,13 @@ from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from udfs.minhash import SignatureParams, matrix, node_of, signatures, similarity, sketch, standard_error, union
+from udfs.minhash import SEEN, SignatureParams, matrix, node_of, signatures, similarity, sketch, standard_error, union
 from udfs.shingles import shingle_sets
 
 
 def sketch_of(shingles: np.ndarray, hashes: int) -> np.ndarray:
-    found, least = np.empty(hashes, np.uint32), np.empty(hashes, np.uint64)
-    sketch(np.asarray(shingles, np.uint64), hashes, least, found)
+    found, least, seen = np.empty(hashes, np.uint32), np.empty(hashes, np.uint64), np.empty(SEEN * hashes, np.uint64)
+    sketch(np.array(shingles, np.uint64), hashes, least, seen, found)
     return found
 
 
@@ -65,6 +66,26 @@ def test_the_signature_of_a_union_is_the_elementwise_minimum(sets: list[set[int]
 def test_order_and_repetition_of_shingles_do_not_count(values: list[int]) -> None:
     once = np.array(sorted(set(values)), np.uint64)
     assert (sketch_of(np.array(values, np.uint64), 64) == sketch_of(once, 64)).all()
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 700), st.integers(0, 2**32), st.integers(1, 9_000), st.sampled_from([16, 128]))
+def test_many_repetitions_of_few_shingles_do_not_count(distinct: int, seed: int, length: int, hashes: int) -> None:
+    """Those of a long text that leaves coordinates empty are made distinct on the way, as far as there is room."""
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, 2**64, distinct, dtype=np.uint64)
+    values[0] = seed % 2  # 0 is what stands for an empty place
+    many = np.concatenate([values, values[rng.integers(0, distinct, length)]])
+    assert (sketch_of(many, hashes) == sketch_of(values, hashes)).all()
+
+
+def test_a_table_of_one_number_costs_a_byte_no_more_than_code() -> None:
+    def seconds(text: str) -> float:
+        texts, params = pa.array([text]), SignatureParams()
+        return min(timeit.repeat(lambda: signatures(texts, params), number=1, repeat=3))
+
+    code = "".join(f"v{number * 7919 % 9973} = f({number})\n" for number in range(100_000))
+    assert seconds("0, " * (len(code) // 3)) < 5 * seconds(code)
 
 
 def test_signatures_of_real_texts_estimate_the_jaccard_of_their_shingle_sets() -> None:

@@ -22,12 +22,13 @@ def lake() -> LakeRows:
     verdict = {"policy": POLICY, "policy_hash": "h", "repository": "r", "path": "", "size_bytes": 1, "token_estimate": 1}
     for kind, candidate in [*(("file", name) for name in SETS), ("commit", "r@1"), ("commit", "r@2")]:
         found.add("decide/kept", kind=kind, candidate=candidate, split="held_out" if candidate == "d" else "train", **verdict)
-        found.add("assemble/documents", kind=kind, candidate=candidate, layout=f"{kind}/1", contents=[], size_bytes=35)
-    member = {"kind": "file", "policy": POLICY, "percent": 90, "round": 1, "model": "m"}
+        found.add("assemble/documents", kind=kind, candidate=candidate, layout=f"{kind}/1", contents=[], size_bytes=35, text_hash="t")
+    member = {"kind": "file", "policy": POLICY, "percent": 90, "is_member": True, "round": 1, "models": "m"}
     for candidate, names in SETS.items():
         for name in names:
             found.add("decide/high_quality", candidate=candidate, set=name, **member)
     found.add("decide/high_quality", candidate="c", set="general", **member | {"policy": "other"})
+    found.add("decide/high_quality", candidate="c", set="algorithms", **member | {"percent": 10, "is_member": False})
     for candidate, reasons in (("r@1", []), ("r@2", ["contaminated"])):
         one = {"kind": "commit", "layout": "commit/1", "policy": POLICY, "split": "train", "text_hash": "t", "matches": []}
         found.add("assemble/document_checks", candidate=candidate, reasons=reasons, **one)

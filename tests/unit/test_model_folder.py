@@ -48,6 +48,8 @@ def checkpoint(folder: Path, scorer: Scorer, **values: object) -> Path:
         ("config.json", {"rope_parameters": {"rope_type": "default", "rope_theta": 5e5}}, True),
         ("config.json", {"transformers_version": "99.0", "_name_or_path": "/elsewhere"}, False),
         ("scorer.json", {"window": 16}, True),
+        ("scorer.json", {"kind": "page"}, True),
+        ("scorer.json", {"kind": None}, False),
         ("scorer.json", {"oracle": "another"}, False),
     ],
 )

@@ -1,5 +1,7 @@
 """Packets keep every record, together with all of its key; sorting within little memory gives what sorting all at once gives."""
 
+import tracemalloc
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from udfs import packets
-from udfs.packets import PACKED, in_order, packed, parts_of, unpacked
+from udfs.packets import PACKED, Distinct, in_order, packed, parts_of, unpacked
 
 KIND = np.dtype([("key", "<i8"), ("node", "<i8"), ("payload", "u1", (3,))])
 numbers = st.one_of(st.integers(-3, 3), st.sampled_from([-(2**63), 2**63 - 1]))
@@ -70,3 +72,28 @@ def test_nothing_gives_nothing():
     assert list(packed([], "key", 4)) == [] and list(in_order([], "key", "node")) == []
     assert list(packed([records_of([])], "key", 4)) == []
     assert list(unpacked([pa.RecordBatch.from_pylist([], PACKED)], KIND)) == []
+
+
+@given(rows, st.lists(st.integers(0, 9), max_size=6), st.sampled_from([1, 60, 1 << 20]))
+def test_of_each_key_one_record_is_held_the_first_that_came(found, sizes, least):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packets, "DISTINCT_BYTES", least)
+        held = Distinct(KIND, "key")
+        for records in arrays_of(found, sizes):
+            held.add(records)
+        first = {}
+        for row in found:
+            first.setdefault(row[0], row)
+        assert as_rows([held.records()]) == [first[key] for key in sorted(first)]
+        assert as_rows([held.records()]) == as_rows([held.records()])
+
+
+def test_a_key_that_comes_again_and_again_takes_no_memory():
+    held, records = Distinct(KIND, "key"), np.zeros(10_000, KIND)
+    tracemalloc.start()
+    for _ in range(3_000):  # 570 MB
+        held.add(records.copy())
+    assert len(held.records()) == 1
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 24 << 20

@@ -51,13 +51,13 @@ def test_a_language_with_few_files_has_no_cut_of_its_own():
     ("versions", "asked", "expected"), [([], "", None), (["a"], "", "a"), (["a", "b"], "b", "b"), (["a", "b"], "none", None)]
 )
 def test_the_scorer_is_the_one_that_is_named_or_the_only_one(versions, asked, expected):
-    assert chosen_scorer(versions, asked) == expected
+    assert chosen_scorer(dict.fromkeys(versions, "file"), asked) == expected
 
 
 @pytest.mark.parametrize(("versions", "asked", "said"), [(["a", "b"], "", "name one"), (["a"], "c", "by a"), ([], "c", "nobody")])
 def test_a_scorer_that_is_not_clear_is_asked_for(versions, asked, said):
     with pytest.raises(UsageError, match=said):
-        chosen_scorer(versions, asked)
+        chosen_scorer(dict.fromkeys(versions, "file"), asked)
 
 
 @pytest.mark.parametrize("change", ["drop_worst=1.5", "drop_worst=-0.1", "min_score_percent=101"])

@@ -33,7 +33,7 @@ def rows(names: tuple[str, ...] = ("a", "b")) -> LakeRows:
         if number < 4:
             text = f"@@@ commit\n{repository}\n" + "context\n" * 900 + "@@@ predict\n@@@ end\n"
             document = {"kind": "commit", "candidate": f"{repository}@{commit}", "layout": "commit/1", "contents": []}
-            lake.add("assemble/documents", **document, size_bytes=len(text), text=text)
+            lake.add("assemble/documents", **document, size_bytes=len(text), text=text, text_hash="hash")
     lake.add("annotate/commit_facts", repository="a", commit="0" * 40, version="v0", flags=["revert"])
     return lake
 
@@ -91,12 +91,14 @@ def test_examples_show_the_beginning_and_what_is_to_be_predicted(tmp_path: Path)
 def test_what_the_policy_keeps_is_of_commits_alone(tmp_path: Path) -> None:
     built = lake_rows(standard_library(40))
     kept = built.rows["decide/kept"]
-    commits = [kept[0] | {"kind": "commit", "candidate": f"a@{n}"} for n in range(3)]
+    commits = [kept[0] | {"kind": "commit", "candidate": f"{'ab'[n % 2]}@{n:040x}"} for n in (0, 2, 4)]
     lake = LakeRows(built.rows | {name: found for name, found in rows().rows.items() if name != "assemble/documents"})
     lake.rows["decide/kept"] = [*kept, *commits, commits[0] | {"policy": "another"}]
     found = collect(str(lake.write(tmp_path / "lake")))
     assert found.policy is not None and found.policy.name == POLICY
     assert isinstance(found.commits, Commits) and found.commits.kept == 3
+    (variant,) = found.commits.variants  # of five contexts those of the three
+    assert (variant.documents, variant.reasons, variant.found, variant.cuts) == (2, (("too_long", 1),), (1, 1, 2), (("found", 1),))
     assert found.funnel.items[3].count == len(kept)
 
 

@@ -34,6 +34,7 @@ def rows(word: str = "word") -> LakeRows:
         facts |= {"page_quality_percent": percent}
         lake.rows["decide/features"].append(feature | facts | {"kind": "page", "candidate": key})
         judged = verdict | {"kind": "page", "candidate": key, "path": url, "repository": f"{word}.example"}
+        judged |= {"scorer": None, "score_percent": None, "least_score_percent": None}
         split = judged.pop("split")
         if reasons:
             lake.rows["decide/dropped"].append(judged | {"reasons": reasons, "survivor": None})

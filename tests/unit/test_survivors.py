@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.commands.what_if import Tally, settle
+from jobs.commands.tallies import Tally, settle
 from jobs.decide.policy import SURVIVOR_ORDERS, Policy
 from jobs.decide.survivors import CONTAINED, NEAR_DUPLICATE, OF_HELD_OUT, ORDERS, ranks, reasons_of
 from schemas.decide import FEATURES, OCCURRENCE
@@ -91,6 +91,10 @@ def test_held_out_members_come_first_and_their_likes_say_so():
         ("0a", "0a", "0c", CONTAINED),
         ("0b", "0a", "1c", NEAR_DUPLICATE),
         ("1b", "0a", "1c", OF_HELD_OUT),
+        ("1:", "1:", "1:", None),  # without deduplication ranks name nobody
+        ("1:", "1:", "0:", OF_HELD_OUT),
+        ("0:", "0:", "0:", None),
+        ("0:", "0:", "1:", None),
     ],
 )
 def test_who_wins_its_group_is_out_where_a_group_that_has_a_winner_contains_it(rank, best, container, expected):

@@ -48,7 +48,8 @@ def lake(tmp_path: Path) -> str:
     }
     counts = {"code_block_count": 0, "code_bytes": 0, "word_count": 0, "link_word_count": 0}
     rows.add("ingest/pages", **page, **counts, has_code_tags=True, code_languages=[])
-    rows.add("assemble/documents", kind="repository", candidate="git:r#0", layout="repository/1", contents=[], size_bytes=18, text=TEXT)
+    own = {"contents": [], "size_bytes": 18, "text": TEXT, "text_hash": hashlib.sha256(TEXT.encode()).hexdigest()[:16]}
+    rows.add("assemble/documents", kind="repository", candidate="git:r#0", layout="repository/1", **own)
     pieces = [
         piece("file", "c0ffee", is_fim=True, epoch=1),
         piece("commit", COMMIT),

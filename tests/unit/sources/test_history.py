@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from jobs import sources
-from jobs.sources import history
-from jobs.sources.history import commit_ids, is_ancestor, open_bundle, read_commits, read_patches
+from jobs.sources import commit_patches, history
+from jobs.sources.bundles import commit_ids, is_ancestor, open_bundle
+from jobs.sources.commit_patches import TOO_LARGE, UNREADABLE, read_patches
+from jobs.sources.history import read_commits
 from jobs.sources.source import SourceError
 from tests.git_history import History
 
@@ -38,7 +40,8 @@ def test_every_kind_of_change_is_read(repository: History, tmp_path: Path) -> No
     repository.commit("second", {"moved.py": body + "new\n", "b.bin": b"\0\3", "gone.py": None, "sub/n.py": "a\nb\n"})
     repository.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module")
     repository.git("commit", "-qm", "third")
-    first, second, third = commits(repository, tmp_path)
+    repository.commit("fourth", {"moved.py": body + "new\nnewer\n", "copy.py": body + "new\nother\n"})
+    first, second, third, fourth = commits(repository, tmp_path)
     assert (first.message, first.parents, first.flaw) == ("first\n\nbody", (), None)
     assert {change.status for change in first.changes} == {"added"} and first.change_count == 5
     found = {change.path: change for change in second.changes}
@@ -52,6 +55,10 @@ def test_every_kind_of_change_is_read(repository: History, tmp_path: Path) -> No
     assert found["link"].new_mode == "120000"
     assert found["gone.py"].new_blob is None and found["gone.py"].old_blob == repository.git("rev-parse", f"{first.id}:gone.py")
     assert [(change.path, change.new_mode) for change in third.changes] == [("module", "160000")]
+    copied, _, modified = fourth.changes  # the submodule goes, for it is in no work tree
+    assert (copied.status, copied.path, copied.old_path) == ("copied", "copy.py", "moved.py")
+    assert (copied.added_lines, copied.deleted_lines) == (1, 0)
+    assert (modified.status, modified.path, modified.added_lines) == ("modified", "moved.py", 1)
 
 
 def test_merges_are_compared_with_their_first_parent_and_come_after_all_of_them(repository: History, tmp_path: Path) -> None:
@@ -110,7 +117,7 @@ def test_a_broken_object_costs_its_commits_and_no_others(repository: History, tm
         patched = list(read_patches(found, ids, 1 << 20))
     assert [commit.id for commit in read] == ids == [commit_id for commit_id, _ in patched]
     assert [commit.flaw for commit in read] == [None, None, "unreadable", "unreadable", None]
-    assert [patch is None for _, patch in patched] == [False, False, True, True, False]
+    assert [patch == UNREADABLE for _, patch in patched] == [False, False, True, True, False]
 
 
 def test_patches_are_those_of_git_and_large_ones_are_left_out(repository: History, tmp_path: Path) -> None:
@@ -120,9 +127,9 @@ def test_patches_are_those_of_git_and_large_ones_are_left_out(repository: Histor
     ids = repository.git("rev-list", "--reverse", "HEAD").split()
     with open_bundle(bundled(repository, tmp_path)) as found:
         patches = dict(read_patches(found, ids, 1000))
-    assert patches[ids[1]] is None
+    assert patches[ids[1]] == TOO_LARGE
     last = patches[ids[2]]
-    assert last is not None and b"@@ -3 +3 @@\n-3\n+33" in last and b" 1" not in last.split(b"\n")
+    assert isinstance(last, bytes) and b"@@ -3 +3 @@\n-3\n+33" in last and b" 1" not in last.split(b"\n")
 
 
 @pytest.mark.parametrize("most_bytes", [1 << 20, 9100, 300])
@@ -131,15 +138,15 @@ def test_patches_do_not_depend_on_how_much_is_read_at_once(repository: History, 
     repository.commit("nothing")
     repository.commit("NUL at the start of lines", {"a.txt": "x" * 9000 + "\n\0\n\0\n", "b.py": "1"})
     ids = repository.git("rev-list", "--reverse", "HEAD").split()
-    options = ["-1", "--format=", "--patch", "--unified=0", "--full-index", "--binary", "--root"]
+    options = ["-1", "--format=", "--patch", "--unified=0", "--full-index", "--root"]
     whole = {one: repository.git("log", *options, one).encode() for one in ids}
     with open_bundle(bundled(repository, tmp_path)) as found:
         for size in (1, 2, 7, 1000, 1 << 20):
-            monkeypatch.setattr(history, "READ_BYTES", size)
+            monkeypatch.setattr(commit_patches, "READ_BYTES", size)
             patches = dict(read_patches(found, ids, most_bytes))
             assert list(patches) == ids
-            assert all(patch is None or patch.strip() == whole[one] for one, patch in patches.items())
-            assert {one for one, patch in patches.items() if patch is None} == {one for one in ids if len(whole[one]) + 2 > most_bytes}
+            assert all(patch == TOO_LARGE or patch.strip() == whole[one] for one, patch in patches.items())
+            assert {one for one, patch in patches.items() if patch == TOO_LARGE} == {one for one in ids if len(whole[one]) + 2 > most_bytes}
 
 
 def test_what_goes_on_from_what_was_read_is_known(repository: History, tmp_path: Path) -> None:
@@ -160,3 +167,13 @@ def test_what_is_no_bundle_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.bundle").write_bytes(content)
     with pytest.raises(SourceError, match=r"x\.bundle cannot be unpacked"), open_bundle(tmp_path / "x.bundle"):
         pass
+
+
+def test_a_file_over_16_mib_is_not_compared_and_others_of_its_commit_are(repository: History, tmp_path: Path) -> None:
+    text = b"x\n" * (9 << 20)
+    ids = [repository.commit(f"commit {n}", {"large.txt": text + b"%d\n" % n, "a.py": f"{n}\n"}) for n in range(2)]
+    with open_bundle(bundled(repository, tmp_path)) as found:
+        second = list(read_commits(found, ids))[1]
+        patch = dict(read_patches(found, ids, 1 << 20))[ids[1]]
+    assert {change.path: change.added_lines for change in second.changes} == {"a.py": 1, "large.txt": None}
+    assert isinstance(patch, bytes) and patch.endswith(b"Binary files a/large.txt and b/large.txt differ") and b"\n+1\n" in patch

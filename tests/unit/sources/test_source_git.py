@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.sources import Facts, Reject, Source, SourceError, Unit, facts, fingerprint, keep_history, list_units, parse_source
+from jobs.sources.source import ShallowHistoryError
 from tests.hostile import MARKER, build_hostile_git
 from tests.unit.sources.reading import outcome, read_all
 
@@ -141,7 +142,8 @@ def test_of_a_shallow_repository_the_given_facts_stay(library: Path, tmp_path: P
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{library}", "shallow")
     source = parse_source(str(tmp_path / "shallow"))
     assert facts(source) == Facts(commit=git(library, "rev-parse", "main"))
-    assert not keep_history(source, tmp_path / "history.bundle")
+    with pytest.raises(ShallowHistoryError, match="git fetch --unshallow"):
+        keep_history(source, tmp_path / "history.bundle")
     assert {entry.path for entry in read_all(source)[0]} == set(archived(library, "main"))
 
 
