@@ -10,7 +10,7 @@ from typing import Any
 
 from training.errors import PlanError, TrainingError
 from training.plans import PLANS, plan_named, with_values
-from training.record import METRICS_NAME, finished, run_id
+from training.record import METRICS_NAME, check_replaceable, finished, run_id
 from training.shapes import SHAPES
 from udfs.manifest import ShardError
 from udfs.tokenizer import TokenizerError
@@ -36,6 +36,7 @@ def train(chosen: argparse.Namespace) -> dict[str, Any]:
     if (done := finished(Path(chosen.out), run)) is not None:
         _say(f"nothing to do: {Path(chosen.out) / METRICS_NAME} is of this very run")
         return done
+    check_replaceable(Path(chosen.out))
     # Threads that spin while they wait make torch six times slower where other processes want the cores; read at torch's import.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from training.trainer import train_plan  # torch and transformers: seconds that a finished run need not pay

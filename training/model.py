@@ -9,6 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 from transformers.utils.logging import disable_progress_bar
 
+from training.record import MARK_NAME
 from training.shapes import ModelShape
 from udfs.folders import replaced
 from udfs.tokenizer import Tokenizer
@@ -51,7 +52,9 @@ def load_checkpoint(folder: str) -> LlamaForCausalLM:
     return LlamaForCausalLM.from_pretrained(folder, local_files_only=True)
 
 
-def save_checkpoint(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path, weights: dict[str, torch.Tensor] | None = None) -> None:
+def save_checkpoint(
+    model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path, run_id: str, weights: dict[str, torch.Tensor] | None = None
+) -> None:
     """Writes model and tokenizer for `AutoModelForCausalLM` and `AutoTokenizer`; the folder appears whole or not at all.
 
     `weights` are all of them where the model holds a part only.
@@ -59,6 +62,7 @@ def save_checkpoint(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path,
     disable_progress_bar()
     with replaced(folder) as written:
         model.save_pretrained(written, state_dict=weights)
+        (written / MARK_NAME).write_text(f"{run_id}\n")
         fast = PreTrainedTokenizerFast(
             tokenizer_object=tokenizers.Tokenizer.from_str(tokenizer.tokenizer_json),
             bos_token=tokenizer.end_token,

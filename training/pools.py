@@ -1,7 +1,8 @@
 """Sequences of a few row groups as one flat run of tokens, and the windows that are cut from it.
 
-A window holds `context` targets; the input at each place is the token before it, and at the start of a sequence the end-of-document
-token, so every token of a sequence is a target exactly once, and the last window of a sequence is padded.
+A window holds `context` targets; the input at each place is the token before it, and at the start of a sequence and of a document the
+end-of-document token, so every token of a sequence is a target exactly once, and the last window of a sequence is padded. (The token before
+a document is an end token anyway, but where sequences are joined and the one before holds the first part of a document that was cut.)
 
 The document of a place is that of its target. The input there is then the end token, or a token of the same document: a model that sees
 its own document alone sees nothing of the neighbours.
@@ -71,6 +72,8 @@ class Pool:
             inputs[row, first:length] = self.tokens[start - 1 + first : start - 1 + length]
             targets[row, :length] = self.tokens[start : start + length]
             documents[row, :length] = self.documents[start : start + length]
+            before = self.documents[start - 1 + first : start - 1 + length]
+            inputs[row, first:length][before != documents[row, first:length]] = end_id
         is_token = documents >= 0
         kinds[is_token] = self.kinds[documents[is_token]]
         return Windows(inputs, targets, documents, kinds)

@@ -9,11 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from training.errors import TrainingError
 from training.plan import Plan
 
 METRICS_NAME = "metrics.json"
 CHECKPOINT_NAME = "checkpoint"
-VERSION = 4  # raised where the same plan would give other numbers
+MARK_NAME = "codemill-run.txt"  # in the checkpoint: the run's id, and that the folder may be replaced
+VERSION = 5  # raised where the same plan would give other numbers
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,15 @@ def write_result(result: TrainResult, out: Path) -> None:
     written = out / f"{METRICS_NAME}.new"
     written.write_text(json.dumps(asdict(result), indent=2) + "\n")
     os.replace(written, out / METRICS_NAME)
+
+
+def check_replaceable(out: Path) -> None:
+    """Raises `TrainingError` where a folder stands in the checkpoint's place that no run wrote: all in it would be gone at the end."""
+    folder = out / CHECKPOINT_NAME
+    if folder.exists() and not (folder / MARK_NAME).is_file():
+        raise TrainingError(
+            f"{folder} is not of this trainer, and would be replaced by the checkpoint. Name another --out, or move it away"
+        )
 
 
 def finished(out: Path, run: str) -> dict[str, Any] | None:

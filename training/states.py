@@ -39,6 +39,11 @@ def states_of(out: Path, run_id: str) -> Path:
     return out / "states" / run_id[:16]
 
 
+def other_states(out: Path, run_id: str) -> int:
+    """How many other runs have states there."""
+    return sum(path.is_dir() and path != states_of(out, run_id) for path in (out / "states").glob("*"))
+
+
 def save_state(run: Run, positions: dict[int, dict[str, int]], folder: Path, plan: Plan, here: Processes) -> None:
     """All processes come here. The first writes, and of a model in parts each its own."""
     if not (here.is_first or plan.shards_model):

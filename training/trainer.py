@@ -21,7 +21,7 @@ from training.plan import Phase, Plan
 from training.processes import Processes, processes
 from training.record import CHECKPOINT_NAME, METRICS_NAME, HeldOutBits, TrainResult, library_versions, write_result
 from training.sharding import is_in_parts, placed, whole_weights
-from training.states import phases_of, restore, save_state, states_of
+from training.states import other_states, phases_of, restore, save_state, states_of
 from training.steps import Run, Steps, optimizers_of, train_phase
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # glibc's malloc.h
@@ -65,6 +65,8 @@ class _Trainer:
         positions = restore(run, states_of(self.out, self.run_id), self.plan, self.here, self.say)
         where = f"{self.here.count} x {self.here.device.type}" + (", each with a part" if is_in_parts(self.plan, self.here) else "")
         self.say(f"{self.plan.name}: {run.model.num_parameters():,} parameters on {where}, from step {run.step}")
+        if others := other_states(self.out, self.run_id):
+            self.say(f"{self.out} also holds states of {others} other runs, which stay; remove them where those are not to go on")
         for number in range(run.phase, len(self.plan.phases)):
             self._phase(self.plan.phases[number], positions)
             positions = {}
@@ -160,7 +162,7 @@ class _Trainer:
     def _written(self, result: TrainResult) -> None:
         weights = whole_weights(self.run.model) if is_in_parts(self.plan, self.here) else None
         if self.here.is_first:
-            save_checkpoint(self.run.model, self.tokenizer, self.out / CHECKPOINT_NAME, weights)
+            save_checkpoint(self.run.model, self.tokenizer, self.out / CHECKPOINT_NAME, self.run_id, weights)
             write_result(result, self.out)
             shutil.rmtree(states_of(self.out, self.run_id), ignore_errors=True)
             with contextlib.suppress(OSError):  # states of other runs stay

@@ -2,10 +2,12 @@
 
 A document is cut at two random characters before it is tokenized. A character is a code point: no byte sequence is cut, a letter may lose
 its combining accent to the next part. All draws are of the document's key, so a document has the same parts in every run. The three marks
-are ids put between the tokens of the parts; text that looks like a mark stays text, and is never cut inside.
+are ids put between the tokens of the parts; text that looks like a mark, or like another special token of the tokenizer, stays text, and is
+never cut inside.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -13,10 +15,9 @@ import pyarrow as pa
 from udfs.draws import uniform
 from udfs.tokenizer import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, SPECIAL_TOKENS, Tokenizer, TokenizerError, check_bytes, encode, encode_parts
 
-VERSION = 1  # raise it when the same document gets other parts
+VERSION = 2  # raise it when the same document gets other parts
 RATE_SEED, CUT_SEEDS = "fim", ("fim first cut", "fim second cut")
 FEWEST_CHARS = 3  # each part has one at least; a shorter document stays as it is
-_LONGEST = max(map(len, SPECIAL_TOKENS))
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,14 @@ def marks_of(tokenizer: Tokenizer) -> Marks:
     return Marks(*found)
 
 
-def parts_of(text: str, first: float, second: float) -> Parts | None:
+def names_of(tokenizer: Tokenizer) -> tuple[str, ...]:
+    """What is never cut inside: this project's special tokens, and all of the tokenizer's own that no text becomes."""
+    added = tokenizer.model.get_added_tokens_decoder()
+    own = {token.content for index, token in added.items() if tokenizer.token_bytes[index] == 0}
+    return tuple(sorted(own | set(SPECIAL_TOKENS)))
+
+
+def parts_of(text: str, first: float, second: float, names: tuple[str, ...] = SPECIAL_TOKENS) -> Parts | None:
     """The text cut at two of the places between its characters, by two draws in [0, 1); all pairs of places are equally likely.
 
     None where it has no room. A place inside of what looks like a special token is moved to its start.
@@ -61,17 +69,29 @@ def parts_of(text: str, first: float, second: float) -> Parts | None:
         return None
     one, other = 1 + int(first * places), 1 + int(second * (places - 1))
     one, other = sorted((one, other + (other >= one)))
-    one, other = outside(text, one), outside(text, other)
+    one, other = outside(text, one, names), outside(text, other, names)
     if not 0 < one < other:
         return None
     return Parts(text[:one], text[one:other], text[other:])
 
 
-def outside(text: str, place: int) -> int:
-    """The place, or the start of what looks like a special token around it. Their names begin with `<` and have no other."""
-    start = text.rfind("<", max(0, place - _LONGEST + 1), place)
-    around = start >= 0 and any(place < start + len(name) and text.startswith(name, start) for name in SPECIAL_TOKENS)
-    return start if around else place
+def outside(text: str, place: int, names: tuple[str, ...] = SPECIAL_TOKENS) -> int:
+    """The place, or the start of what looks like one of these names around it, and so on where that lies in another one."""
+    reach, firsts = _looks(names)
+    near = text[max(0, place - reach) : place + reach]
+    if not any(first in near for first in firsts):
+        return place
+    for name in (name for name in names if name in near):
+        start = text.rfind(name, max(0, place - len(name) + 1), place + len(name) - 1)
+        if start >= 0:
+            return outside(text, start, names)
+    return place
+
+
+@lru_cache(16)
+def _looks(names: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    """How far from a place one of the names may begin or end, and with what characters they begin."""
+    return max(map(len, names)) - 1, tuple(sorted({name[0] for name in names}))
 
 
 def encode_documents(
@@ -81,7 +101,7 @@ def encode_documents(
 
     Those where `is_wanted` that have room are. The tokens of a part are those of the part alone.
     """
-    cut = _cut(texts.to_pylist(), ids, is_wanted)
+    cut = _cut(texts.to_pylist(), ids, is_wanted, names_of(tokenizer))
     is_fim = np.array([not isinstance(one, str) for one in cut], dtype=bool)
     if not is_fim.any():
         return (*encode(tokenizer, texts), is_fim)
@@ -97,11 +117,11 @@ def encode_documents(
     return tokens, np.append(offsets[first], offsets[-1]), is_fim
 
 
-def _cut(texts: list[str], ids: pa.Array, is_wanted: np.ndarray) -> list[str | Parts]:
+def _cut(texts: list[str], ids: pa.Array, is_wanted: np.ndarray, names: tuple[str, ...]) -> list[str | Parts]:
     """The parts of those texts that are wanted and have room, and the others."""
     found: list[str | Parts] = [*texts]
     rows = np.flatnonzero(is_wanted)
     draws = [uniform(ids.take(pa.array(rows)), seed).tolist() for seed in CUT_SEEDS]
     for row, first, second in zip(rows.tolist(), *draws, strict=True):
-        found[row] = parts_of(texts[row], first, second) or texts[row]
+        found[row] = parts_of(texts[row], first, second, names) or texts[row]
     return found

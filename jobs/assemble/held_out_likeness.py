@@ -1,5 +1,6 @@
 """Which sections of documents are like something held out, by signatures: what `annotate.duplicates` calls alike, without its groups.
 
+The texts are not compared, so what may be alike counts as alike: an estimate within two standard errors below the threshold is enough.
 Sections of training meet held-out texts in the buckets of the same bands. Of a bucket the first MOST_OF_BUCKET held-out signatures are
 looked at: they agree in a whole band with each other, and a giant bucket (licences, boilerplate) would make the work square.
 """
@@ -33,7 +34,7 @@ def likeness(training: DataFrame, held_out: DataFrame, target: Target) -> DataFr
         _similarities, "node long, held_out string, similarity double"
     )
     best = F.max_by(F.struct("held_out", "similarity"), F.struct("similarity", "held_out")).alias("best")
-    return found.where(F.col("similarity") >= target.threshold).groupBy("node").agg(best).select("node", "best.*")
+    return found.where(F.col("similarity") >= target.low / target.hashes).groupBy("node").agg(best).select("node", "best.*")
 
 
 def _similarities(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

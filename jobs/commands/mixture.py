@@ -31,7 +31,8 @@ from udfs.mixture import MixtureError, Phase, Stock, Wish, lot_number, solve
 def add(commands: Any) -> None:
     found = add_parser(commands, "mixture", mixture, "say what a recipe would take of each kind and how often, writing nothing")
     add_lake(found)
-    found.add_argument("--recipe", default="demo", choices=sorted(RECIPES), help="default: demo (jobs/mix/recipes.py)")
+    help = f"{', '.join(sorted(RECIPES))}, or a Python file that sets RECIPE; default: demo (jobs/mix/recipes.py)"
+    found.add_argument("--recipe", default="demo", metavar="NAME|FILE.py", help=help)
     found.add_argument("--profile", default="demo", choices=sorted(PROFILES), help="whose kept documents are mixed (default: demo)")
     found.add_argument("--total-tokens", type=int, default=0, metavar="N", help="default: the recipe's, or as much as its shares leave")
     found.add_argument("--leave-out-empty", action="store_true", help="give shares of which there is nothing to the others")

@@ -76,7 +76,7 @@ def add_common(found: argparse.ArgumentParser, has_settings: bool = True) -> Non
         found.add_argument("--scorer", default="", metavar="FOLDER", help=help)
         help = "the same for pages: a scorer of pages rates them in the place of the models of pages (the policy's page_quality=scorer)"
         found.add_argument("--page-scorer", default="", metavar="FOLDER", help=help)
-        found.add_argument("--recipe", default="", metavar="NAME", help="how to mix (jobs/mix/recipes.py; `codemill mixture` tries them)")
+        found.add_argument("--recipe", default="", metavar="NAME|FILE.py", help="how to mix; `codemill mixture` tries it")
         help = "a name for the mixture, to mix, export and train on it beside the profile's; default: the profile's"
         found.add_argument("--mixture", default="", metavar="NAME", help=help)
         help = (

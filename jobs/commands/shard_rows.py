@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.runtime.errors import CodemillError
@@ -25,7 +26,7 @@ def sequence_in_shards(folder: str, sequence: str) -> tuple[Manifest, dict[str, 
         try:
             with pq.ParquetFile(f"{root}/{file}", filesystem=filesystem) as shard:
                 found = next((row for number in range(shard.num_row_groups) for row in _rows(shard, number, sequence)), None)
-        except OSError as error:
+        except (OSError, pa.ArrowInvalid) as error:
             raise CodemillError(f"{folder}/{file} cannot be read: {error}. `codemill verify {folder}` says what is missing") from error
         if found is not None:
             return manifest, found

@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.decide import high_quality_rounds
+from jobs.decide.held_out_draws import check_unseen
 from jobs.decide.high_quality_known import known_and_unread
 from jobs.decide.high_quality_population import population
 from jobs.decide.high_quality_rounds import Round, Rounds, card_json, predicted, train_rounds
@@ -34,6 +35,7 @@ from schemas.spark import spark_schema
 from udfs import docstrings, imported_packages, notebooks, quality_classifier, rubric
 
 RUBRIC = "rubric"
+SEEN = "Train its classifiers anew (--set decide.high_quality.retrain=true)"
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ def transform(tables: Tables, params: HighQualityParams) -> Iterator[Write]:
         return
     there = models_there(tables, params.profile)
     held = {one: frozen(one, params, scorer, there) for one in sets}
+    if any(held.values()):
+        check_unseen(tables.lake, JOB.name, HIGH_QUALITY_MODELS.name, SEEN, profile=params.profile)
     known, unread = known_and_unread(tables, params.profile, {one: models_hash(rows) for one, rows in held.items()})
     with Staging(tables.lake, tables.run) as staging:
         keep = partial(staging.keep, tables.spark)

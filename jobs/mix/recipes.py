@@ -1,8 +1,13 @@
 """Named phases. `regular` and `continued` follow the report, as far as it says; `demo` takes all that there is, once.
 
 From the report: what each phase is made of, the windows, the rates of fill-in-the-middle. It is silent on shares and repeats: those here
-are ours (docs/decisions/0018). A recipe of one's own is a `Phase` in this list.
+are ours (docs/decisions/0018). A recipe of one's own is a `Phase` in this list, or a Python file that sets RECIPE:
+
+    from udfs.mixture import Phase, Share
+    RECIPE = Phase("mine", window=8192, fim_rate=0.5, shares=(Share("file", 0.9, max_epochs=2), Share("commit", 0.1)))
 """
+
+import runpy
 
 from jobs.decide.high_quality_sets import SETS
 from jobs.runtime.errors import UsageError
@@ -34,10 +39,22 @@ RECIPES = {
 
 
 def recipe(name: str) -> Phase:
-    """Raises `UsageError` naming the recipes there are, or the sets there are."""
-    if name not in RECIPES:
-        raise UsageError(f"there is no recipe {name!r}. There are: {', '.join(sorted(RECIPES))} (jobs/mix/recipes.py)")
-    found = RECIPES[name]
+    """One of RECIPES, or that of a Python file, which is run. Raises `UsageError` naming the recipes or the sets there are."""
+    found = RECIPES[name] if name in RECIPES else of_file(name)
     if unknown := sorted(set(found.sets) - SETS.keys()):
         raise UsageError(f"the recipe {name!r} names the sets {', '.join(unknown)}. There are: {', '.join(SETS)}")
+    return found
+
+
+def of_file(name: str) -> Phase:
+    if not name.endswith(".py"):
+        raise UsageError(
+            f"there is no recipe {name!r}. There are: {', '.join(sorted(RECIPES))} (jobs/mix/recipes.py), or a Python file that sets RECIPE"
+        )
+    try:
+        found = runpy.run_path(name).get("RECIPE")
+    except Exception as error:  # whatever the user's own code raises
+        raise UsageError(f"the recipe {name} cannot be run: {type(error).__name__}: {error}") from error
+    if not isinstance(found, Phase):
+        raise UsageError(f"{name} sets RECIPE to {type(found).__name__}; expected a udfs.mixture.Phase")
     return found

@@ -55,7 +55,7 @@ Row = dict[str, Any]
 class SequencesParams:
     profile: str = parameter("demo", "whose kept documents are packed")
     tokenizer: str = parameter("default", "name in mix/tokenizers")
-    recipe: str = parameter("demo", "what is taken of them: demo, regular or continued")
+    recipe: str = parameter("demo", "what is taken of them: demo, regular, continued, or a Python file that sets RECIPE")
     mixture: str = parameter("", "name of what comes out; default: the profile's, which `mix.shards` exports")
     window: int = parameter(0, "tokens of a sequence; 0: the recipe's", least=0)
     fim_rate: float = parameter(-1.0, "share of the documents that are filled in the middle; -1: the recipe's", least=-1, most=1)

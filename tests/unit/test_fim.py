@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udfs.draws import uniform
-from udfs.fim import CUT_SEEDS, Marks, encode_documents, marks_of, outside, parts_of
+from udfs.fim import CUT_SEEDS, Marks, encode_documents, marks_of, names_of, outside, parts_of
 from udfs.tokenizer import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, SPECIAL_TOKENS, Tokenizer, TokenizerError, load, train
 
 LIBRARY = Path(sysconfig.get_paths()["stdlib"])
@@ -52,7 +52,31 @@ def test_a_place_inside_of_what_looks_like_a_special_token_moves_to_its_start_an
     names = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
     around = [found.start() for found in names.finditer(text) if found.start() < place < found.end()]
     assert outside(text, place) == (around[0] if around else place)
-    assert all(name.rfind("<") == 0 for name in SPECIAL_TOKENS)
+
+
+NAMES = ("<s>", "[[INST]", "[INST]]", "<|a<b|>", "<\uff5cend\u2581of\u2581sentence\uff5c>")
+
+
+@given(st.lists(st.sampled_from([*NAMES, "<", "[", "[INST", "]]", "a"]), max_size=12).map("".join), DRAWS, DRAWS)
+def test_nothing_that_looks_like_a_token_of_the_users_own_tokenizer_is_cut(text: str, first: float, second: float) -> None:
+    """Names that hold each other's beginnings, and may lie over one another."""
+    parts = parts_of(text, first, second, NAMES)
+    if parts is not None:
+        for cut in (len(parts.prefix), len(parts.prefix) + len(parts.middle)):
+            for name in NAMES:
+                assert not any(text.startswith(name, start) for start in range(max(0, cut - len(name) + 1), cut))
+
+
+def test_the_names_of_a_tokenizer_are_its_special_tokens_and_no_space_that_it_added(tokenizer: Tokenizer) -> None:
+    model = tokenizers.Tokenizer.from_str(tokenizer.tokenizer_json)
+    model.add_special_tokens(["[INST]"])
+    model.add_tokens(["    ", "<tool>"])
+    found = names_of(load(model.to_str()))
+    assert set(found) == {*SPECIAL_TOKENS, "[INST]", "<tool>"}
+    texts = pa.array(["[INST]" * 3000])
+    tokens, _, is_fim = encode_documents(load(model.to_str()), pa.array(["a"]), texts, np.array([True]))
+    told = load(model.to_str()).model.decode(tokens.tolist(), skip_special_tokens=False)
+    assert is_fim.all() and told.count("[INST]") == 3000
 
 
 @given(st.text(alphabet="abc", max_size=8), DRAWS, DRAWS)

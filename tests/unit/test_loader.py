@@ -76,11 +76,13 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Source:
 
 @settings(deadline=None)
 @given(st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=20), max_size=6), st.integers(1, 8), st.integers(1, 4))
-def test_every_token_is_a_target_once_and_its_input_is_the_token_before_it(rows: list[list[int]], context: int, joined: int) -> None:
+def test_every_token_is_a_target_once_and_its_input_is_the_token_before_it_in_its_document(
+    rows: list[list[int]], context: int, joined: int
+) -> None:
     windows = all_windows(rows, context, joined)
     pairs = [(before, target) for before, target in zip(windows.inputs.flat, windows.targets.flat, strict=True) if target != IGNORED]
     sequences = [[token for row in rows[start : start + joined] for token in row] for start in range(0, len(rows), joined)]
-    assert pairs == [pair for tokens in sequences for pair in zip([END, *tokens[:-1]], tokens, strict=True)]
+    assert pairs == [pair for tokens in rows for pair in zip([END, *tokens[:-1]], tokens, strict=True)]
     assert windows.inputs.shape == windows.targets.shape == (sum(-(-len(tokens) // context) for tokens in sequences), context)
     assert ((windows.documents == -1) == (windows.targets == IGNORED)).all()
 
@@ -100,8 +102,19 @@ def test_joined_neighbours_make_one_document_of_two_parts_of_it_and_only_of_them
     rows = [[1, 2], [3, 9], [1, 2], [4, 9]]
     windows = all_windows(rows, 8, joined=4, pieces=pieces)
     assert windows.documents.tolist() == [[0, 0, 0, 0, 1, 1, 2, 2]]
-    assert windows.inputs.tolist() == [[END, 1, 2, 3, 9, 1, 2, 4]]
+    assert windows.inputs.tolist() == [[END, 1, 2, 3, END, 1, END, 4]]
     assert all_windows(rows, 4, joined=2, pieces=pieces).targets.tolist() == [[1, 2, 3, 9], [1, 2, 4, 9]]
+
+
+def test_a_document_after_the_first_part_of_another_one_sees_nothing_of_it() -> None:
+    """As best-fit packing leaves them: a full window of a document that is cut, then sequences of others, and joined by the trainer."""
+    pieces: list[list[Piece]] = [[("file", "long", 0, 3)], [("file", "b", 0, 2), ("file", "long", 3, 1)]]
+    rows = [[1, 2, 3], [4, END, 5]]
+    windows = all_windows(rows, 6, joined=2, pieces=pieces)
+    assert windows.documents.tolist() == [[0, 0, 0, 1, 1, 2]]
+    assert windows.inputs.tolist() == [[END, 1, 2, END, 4, END]]
+    (one, other) = all_windows(rows, 3, joined=2, pieces=pieces).inputs.tolist()
+    assert (one, other) == ([END, 1, 2], [END, 4, END])
 
 
 def test_parts_of_a_document_that_do_not_follow_each_other_are_kept_apart() -> None:

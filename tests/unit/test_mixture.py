@@ -1,4 +1,5 @@
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from jobs.decide.high_quality_sets import SETS
 from jobs.mix.recipes import RECIPES, recipe
+from jobs.mix.sequences import SequencesParams
 from jobs.runtime.errors import UsageError
 from udfs.mixture import (
     KINDS,
@@ -162,6 +164,27 @@ def test_the_second_phase_takes_the_high_quality_sets_long_context_commits_and_p
     monkeypatch.setitem(RECIPES, "odd", Phase("odd", 8, 0, (Share("file", 1.0, sets=("agorithms",)),)))
     with pytest.raises(UsageError, match=r"names the sets agorithms\. There are: major_languages, algorithms"):
         recipe("odd")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("RECIPE = 'regular'", "sets RECIPE to str; expected a udfs.mixture.Phase"),
+        ("", "sets RECIPE to NoneType"),
+        ("RECIPE = Phase()", "cannot be run: NameError"),
+        ("RECIPE = (", "cannot be run: SyntaxError"),
+    ],
+)
+def test_a_recipe_of_ones_own_is_a_python_file(text: str, told: str, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text('from udfs.mixture import Phase, Share\nRECIPE = Phase("mine", 64, 0.25, (Share("file", 1.0, max_epochs=3),))\n')
+    assert recipe(str(mine)) == Phase("mine", 64, 0.25, (Share("file", 1.0, max_epochs=3),))
+    assert SequencesParams(recipe=str(mine), window=128).phase().window == 128
+    mine.write_text(text)
+    with pytest.raises(UsageError, match=told):
+        recipe(str(mine))
+    with pytest.raises(UsageError, match="cannot be run: FileNotFoundError"):
+        recipe(str(tmp_path / "none.py"))
 
 
 DRAWS = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 1000)), min_size=1, max_size=40)

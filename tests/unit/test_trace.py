@@ -138,6 +138,9 @@ def test_a_sequence_of_shards_is_told_by_them_and_not_by_what_has_its_name_now(
     assert "have no sequence 'long/train/9/9'" in capsys.readouterr().err
     assert main(["trace", name, "--lake", lake, "--shards", str(tmp_path)]) == 1
     assert "it is no folder of shards" in capsys.readouterr().err
+    (Path(folder) / "train-00000.parquet").write_bytes(b"PAR1 half of it")
+    assert main(["trace", name, "--lake", lake, "--shards", folder]) == 1
+    assert "cannot be read" in capsys.readouterr().err
     (Path(folder) / "train-00000.parquet").unlink()
     assert main(["trace", name, "--lake", lake, "--shards", folder]) == 1
     assert "cannot be read" in capsys.readouterr().err

@@ -52,6 +52,22 @@ def test_shards_that_were_filled_in_the_middle_at_another_rate_than_the_plan_say
     folders_of(replace(SHORT, phases=(replace(REGULAR, fim_rate=0.1),)), str(shards))  # an earlier version's, which does not say it
 
 
+def test_a_folder_of_the_users_own_in_the_place_of_the_checkpoint_is_not_deleted(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "out/checkpoint/weights.bin"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"of another model")
+    asked = command(shards, tmp_path / "out", plan_file(tmp_path, replace(SHORT, phases=(replace(REGULAR, steps=1),))))[2:]
+    assert main(asked) == 1
+    assert "is not of this trainer, and would be replaced" in capsys.readouterr().err
+    assert own.read_bytes() == b"of another model"
+    own.parent.rename(tmp_path / "elsewhere")
+    assert main(asked) == 0
+    longer = command(shards, tmp_path / "out", plan_file(tmp_path, replace(SHORT, phases=(replace(REGULAR, steps=2),))))[2:]
+    assert main(longer) == 0  # its own checkpoint of another plan
+
+
 def without(split: str, shards: Path, folder: Path) -> Path:
     """The same shards with an empty split."""
     folder.mkdir()

@@ -102,7 +102,7 @@ def test_states_of_an_earlier_run_with_more_steps_do_not_push_out_those_of_this_
     with pytest.raises(KeyboardInterrupt):
         trained(changed, shards, tmp_path, interrupted)
     trained(changed, shards, tmp_path, lines.append)
-    assert lines[0].endswith("from step 4")
+    assert lines[0].endswith("from step 4") and "also holds states of 1 other runs" in lines[1]
     trained(earlier, shards, tmp_path, lines.append)
     assert any(line.endswith("from step 8") for line in lines)
 
