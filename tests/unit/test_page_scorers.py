@@ -76,8 +76,6 @@ def test_a_page_is_out_by_its_score_as_it_would_be_by_the_models_rating(category
     limits = page_limits(policy, pa.array([category], pa.string()))
     is_seen = pa.array([True, False, True])
     reasons = page_reasons_of(pa.array([percent, None, None], pa.int64()), is_seen, pa.concat_arrays([limits] * 3)).to_pylist()
-        pa.array([percent, None], pa.int64()), pa.array([True, False]), pa.concat_arrays([limits, limits])
-    ).to_pylist()
     assert reasons == ["low_page_quality" if percent < (least if category else 30) else None, "not_scored", "score_not_finite"]
 
 
@@ -104,7 +102,7 @@ def test_verdicts_refuse_a_page_scorer_that_the_policy_does_not_ask(tmp_path, ca
 
 def test_what_if_asks_each_page_what_its_kind_of_site_needs():
     rows = {"candidate": ["a", "b", "c", "d"], "language": ["none"] * 4, "size": [1] * 4, "category": ["forum", "commerce", None, "forum"]}
-    scores = pa.table({"candidate": ["a", "b", "c"], "score_percent": pa.array([25, 59, 30], pa.int32())})
+    scores = pa.table({"candidate": ["a", "b", "c"], "score_percent": pa.array([25, 59, 30], pa.int32()), "is_seen": [True] * 3})
     found = Tally(passing=[pa.table(rows)])
     found.judge_quality(BY_SCORER, Scored("s", scores, CUTS.arrow_schema.empty_table(), kind="page"))
     assert (found.kept, dict(found.dropped)) == (2, {"low_page_quality": 1, "not_scored": 1})
