@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 
-from jobs.runtime.job import Insert, Replace, Snapshot
+from jobs.runtime.job import Change, Insert, Replace, Snapshot
 from schemas.spark import spark_schema
 from schemas.table import Check, Column, ContractError, Table
 
@@ -147,6 +147,26 @@ def test_a_snapshot_that_changes_nothing_commits_nothing(tables):
     version = tables.lake.version(NAMES)
     written = tables.apply(Snapshot(NAMES, same, scopes))
     assert (tables.lake.version(NAMES), written.rows, written.removed) == (version, 0, 0)
+
+
+def test_a_change_puts_rows_in_place_of_others_and_removes_keys_in_one_commit_or_none(tables):
+    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "old"), ("a", 2, "stays"), ("b", 3, "goes")])))
+
+    def keys(*found):
+        return tables.spark.createDataFrame([(key,) for key in found], "id long")
+
+    version = tables.lake.version(NAMES)
+    new = rows(tables, [("c", 1, "new"), ("a", 4, "new")])
+    written = tables.apply(Change(NAMES, new, keys(1, 4), keys(3)))
+    assert content(tables) == [("a", 2, "stays"), ("a", 4, "new"), ("c", 1, "new")]
+    assert (written.rows, written.removed, tables.lake.version(NAMES)) == (2, 1, version + 1)
+    tables.apply(Change(NAMES, rows(tables, [("d", 5, "added")]), keys(5), keys()))
+    assert content(tables)[-1] == ("d", 5, "added") and tables.lake.history(NAMES, 1)[0]["operation"] == "WRITE"
+    tables.apply(Change(NAMES, rows(tables, []), keys(), keys(2, 99)))  # a key that is not there is gone
+    assert [row[1] for row in content(tables)] == [4, 1, 5]
+    version = tables.lake.version(NAMES)
+    tables.apply(Change(NAMES, rows(tables, []), keys(), keys(99)))
+    assert tables.lake.version(NAMES) == version
 
 
 def test_a_write_of_another_shape_names_every_difference_and_writes_nothing(tables):
