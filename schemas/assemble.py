@@ -31,7 +31,7 @@ COMMIT_CONTEXTS = Table(
             "reason",
             pa.string(),
             "why there is no document: too_long, patch_too_large (16 MiB), not_text (or a file over 1 MiB), submodule, cannot_be_applied, "
-            "too_many_files or unreadable; null where there is",
+            "too_many_files, or a flaw of ingest/commits (unreadable, many_changes, long_message); null where there is",
             True,
         ),
         Column("snapshot_files", pa.int64(), "text files of the snapshot before the commit that a search looks through"),

@@ -111,6 +111,8 @@ def path_changes(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | str)
 
     Every change is applied to the snapshot and compared with the blob that the commit has: what is written can be done.
     """
+    if commit["flaw"]:  # what is known of it is not all
+        raise NotWritableError(commit["flaw"])
     if isinstance(patch, str):
         raise NotWritableError(patch)
     if any(MODULE in (change["old_mode"], change["new_mode"]) for change in commit["changes"]):

@@ -47,7 +47,7 @@ def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
     plan = params.plan
     kept = tables[KEPT].where((F.col("policy") == params.profile) & (F.col("kind") == "commit")).select("candidate")
     candidate = F.concat("repository", F.lit("@"), "commit").alias("candidate")
-    commits = tables[COMMITS].select("repository", "commit", "parents", "message", "changes", candidate)
+    commits = tables[COMMITS].select("repository", "commit", "parents", "message", "changes", "flaw", candidate)
     todo = commits.join(kept, "candidate", "left_semi").withColumn("layout", F.lit(plan.layout))
     again = todo.join(to_make_again(tables), list(COMMIT_CONTEXTS.key), "left_semi")
     todo = tables.missing(todo, COMMIT_CONTEXTS).unionByName(again)

@@ -10,6 +10,7 @@ from jobs.assemble import commit_snapshots
 from jobs.assemble.commit_rows import CommitsParams, made, without
 from jobs.assemble.commit_snapshots import Walk
 from jobs.ingest.commits import commit_row
+from jobs.sources import history as git_history
 from jobs.sources.bundles import commit_ids, open_bundle
 from jobs.sources.history import read_commits
 from jobs.sources.snapshots import open_blobs
@@ -147,3 +148,13 @@ def test_a_patch_that_is_too_large_has_a_reason_that_is_final(history, tmp_path,
     history.commit("One line again", {"a.py": "a = 1\n"})
     reasons = {message: row["reason"] for message, row in rows_by_message(history, tmp_path).items()}
     assert reasons == {"One line": None, "A hundred lines": "patch_too_large", "One line again": "patch_too_large"}
+
+
+def test_a_commit_that_is_not_known_whole_has_that_as_its_reason(history, tmp_path, monkeypatch):
+    monkeypatch.setattr(git_history, "MAX_CHANGES", 3)
+    history.commit("Four at once", {f"{n}.py": f"{n}\n" for n in range(4)})
+    history.commit("One of them", {"0.py": "other\n"})
+    assert {message: row["reason"] for message, row in rows_by_message(history, tmp_path).items()} == {
+        "Four at once": "many_changes",
+        "One of them": None,
+    }
