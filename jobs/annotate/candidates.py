@@ -23,6 +23,7 @@ from udfs.minhash import matrix, standard_error
 from udfs.packets import Distinct, Records, in_order, packed, unpacked
 
 PART_BYTES = 64 << 20
+MOST_KNOWN = 2_000_000  # buckets that every task is told, 16 MB
 MET_ROWS = 50_000  # of a clump with their sketches, made at a time
 _BATCH_ROWS = 1000
 
@@ -57,19 +58,42 @@ class Target:
         return self.check_within * standard_error(self.threshold, self.hashes)
 
 
-def bucket_rows(signatures: DataFrame, banding: Banding) -> DataFrame:
-    """Rows (bucket, node) of signatures (node, signature): one per band."""
-    return signatures.select("node", "signature").mapInArrow(partial(bucket_batches, banding=banding), "bucket long, node long")
+def bucket_rows(signatures: DataFrame, banding: Banding, wanted: np.ndarray | None = None) -> DataFrame:
+    """Rows (bucket, node) of signatures (node, signature): one per band. `wanted`: of these buckets alone, ascending; None: of all."""
+    function = partial(bucket_batches, banding=banding, wanted=wanted)
+    return signatures.select("node", "signature").mapInArrow(function, "bucket long, node long")
 
 
-def bucket_batches(batches: Iterable[pa.RecordBatch], banding: Banding) -> Iterator[pa.RecordBatch]:
+def in_buckets(signatures: DataFrame, banding: Banding, wanted: DataFrame) -> DataFrame:
+    """Rows (bucket, node) of the buckets (bucket) that are `wanted`, which is read several times.
+
+    Where these are few the tasks know them, so that no row of another bucket, and there are bands times all texts of those, is made.
+    """
+    is_few = wanted.count() <= MOST_KNOWN
+    known = np.sort(wanted.select("bucket").toArrow().column(0).to_numpy()) if is_few else None
+    rows = bucket_rows(signatures, banding, known)
+    return rows if is_few else rows.join(wanted, "bucket", "left_semi")
+
+
+def bucket_batches(batches: Iterable[pa.RecordBatch], banding: Banding, wanted: np.ndarray | None = None) -> Iterator[pa.RecordBatch]:
     """Batches (bucket, node) of batches (node, signature), of each of these a node once."""
     for batch in map(one_of_each, batches):
         for start in range(0, batch.num_rows, _BATCH_ROWS):
             part = batch.slice(start, _BATCH_ROWS)
             found = buckets_of(matrix(part.column("signature")), banding)
-            node = np.repeat(np.asarray(part.column("node")), banding.bands)
-            yield pa.RecordBatch.from_arrays([pa.array(found.ravel()), pa.array(node)], names=["bucket", "node"])
+            bucket, node = found.ravel(), np.repeat(np.asarray(part.column("node")), banding.bands)
+            if wanted is not None:
+                is_wanted = among(bucket, wanted)
+                bucket, node = bucket[is_wanted], node[is_wanted]
+            yield pa.RecordBatch.from_arrays([pa.array(bucket), pa.array(node)], names=["bucket", "node"])
+
+
+def among(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Which of the values are among the known ones, which ascend."""
+    if not len(known):
+        return np.zeros(len(values), bool)
+    found: np.ndarray = known[np.minimum(np.searchsorted(known, values), len(known) - 1)] == values
+    return found
 
 
 def one_of_each(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.annotate import signatures
-from jobs.annotate.candidates import Target, bucket_rows, pairs, part_count, sketch_rows
+from jobs.annotate.candidates import Target, bucket_rows, in_buckets, pairs, part_count, sketch_rows
 from jobs.annotate.chains import with_centres
 from jobs.annotate.components import components
 from jobs.annotate.torn import JOB_NAME, is_torn
@@ -128,7 +128,8 @@ def compared(
     meeting = signed
     if again:
         wanted = bucket_rows(signed.join(again.nodes, "node", "left_semi"), target.banding).select("bucket").distinct()
-        rows = staging.keep(spark, bucket_rows(signed, target.banding).join(wanted, "bucket", "left_semi"), "buckets")
+        wanted = staging.keep(spark, wanted, "wanted-buckets")
+        rows = staging.keep(spark, in_buckets(signed, target.banding, wanted), "buckets")
         meeting = signed.join(rows.select("node").distinct(), "node", "left_semi")
     parts = part_count(tables.account.read_rows, target, tables.cores)
     found = pairs(meeting, rows, target, parts)

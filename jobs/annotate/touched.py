@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.annotate.candidates import bucket_rows
+from jobs.annotate.candidates import bucket_rows, in_buckets
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES
@@ -39,12 +39,11 @@ def touched(tables: Tables, known: DataFrame, present: DataFrame, version: str, 
     spark = tables.spark
     came = staging.keep(spark, present.join(old, KEY, "left_anti").select(KEY, "node"), "came")
     went = staging.keep(spark, old.join(present, KEY, "left_anti").select(KEY, "node", "component_id"), "went")
-    if not went.join(known, KEY, "left_anti").isEmpty():
+    if not went.isEmpty() and not went.join(known, KEY, "left_anti").isEmpty():
         return None
     seeds = known.join(came.select(KEY).unionByName(went.select(KEY)), KEY, "left_semi").where("signature is not null")
     buckets = staging.keep(spark, bucket_rows(seeds, banding).select("bucket").distinct(), "touched-buckets")
-    all_buckets = bucket_rows(present.where("signature is not null"), banding)
-    mates = all_buckets.join(buckets, "bucket", "left_semi").select("node").unionByName(came.select("node"))
+    mates = in_buckets(present.where("signature is not null"), banding, buckets).select("node").unionByName(came.select("node"))
     mates = staging.keep(spark, mates.unionByName(went.select("node")).distinct(), "mates")
     components = old.join(mates, "node", "left_semi").select("component_id").unionByName(went.select("component_id"))
     components = staging.keep(spark, components.distinct(), "touched-components")

@@ -62,9 +62,8 @@ class Tally:
             return
         members = pa.concat_tables(self.competing)
         groups = best.column("group").combine_chunks()
-        ranks_of = {
-            name: best.column("rank_min").take(pc.index_in(members.column(name), value_set=groups)) for name in ("group", "container")
-        }
+        places = {n: pc.index_in(members.column(n), value_set=groups, skip_nulls=True) for n in ("group", "container")}
+        ranks_of = {name: best.column("rank_min").take(place) for name, place in places.items()}
         reasons = reasons_of(members.column("rank"), ranks_of["group"], ranks_of["container"])
         self.passing.append(members.filter(pc.is_null(reasons)).select(PASSING))
         self.count(reasons)

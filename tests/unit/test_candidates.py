@@ -2,8 +2,10 @@
 
 import numpy as np
 import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
 
-from jobs.annotate.candidates import Target, _in_buckets, _sketches, part_count
+from jobs.annotate.candidates import Target, _in_buckets, _sketches, among, part_count
 from udfs import minhash
 from udfs.minhash import SignatureParams
 
@@ -24,3 +26,9 @@ def test_a_part_is_bounded_by_what_is_largest_in_it() -> None:
     assert few_bands.banding.bands * 16 < 256
     assert part_count(10**9, few_bands, 2) >= 10**9 * 256 // (64 << 20)
     assert part_count(10**9, TARGET, 2) >= 10**9 * TARGET.banding.bands * 16 // (64 << 20)
+
+
+@given(st.lists(st.integers(-5, 5)), st.sets(st.integers(-5, 5)))
+def test_values_among_known_ones_are_those_that_are(values: list[int], known: set[int]) -> None:
+    found = among(np.array(values, np.int64), np.array(sorted(known), np.int64))
+    assert found.tolist() == [value in known for value in values]

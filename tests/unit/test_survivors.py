@@ -139,3 +139,15 @@ def test_what_if_keeps_one_of_a_group_however_the_candidates_come(rows, cut):
     tally.judge_quality(POLICY, None)
     assert tally.kept == 1
     assert tally.dropped.total() == len(rows) - 1 == tally.dropped[NEAR_DUPLICATE]
+
+
+def test_repositories_that_were_not_compared_are_no_group_to_what_if() -> None:
+    """Where the policy does not deduplicate they pass, also beside one that is held out; as `decide.gates` has it."""
+    batch = features([{"path": ""}, {"path": ""}], frozenset({1}), group=None)
+    batch = batch.set_column(0, "kind", pa.array(["repository"] * 2))
+    tally = Tally()
+    policy = Policy("p", deduplicate=False, keep_unknown_repository_facts=True)
+    tally.add(policy, batch)
+    settle([tally])
+    tally.judge_quality(policy, None)
+    assert tally.kept == 2
