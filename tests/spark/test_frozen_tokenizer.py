@@ -52,7 +52,14 @@ def test_it_serves_while_no_more_is_held_out_and_another_one_can_be_trained(tabl
     verdict = {"kind": "file", "candidate": name, "policy": "demo", "policy_hash": "h", "repository": "r", "path": "a.py", "split": "train"}
     put(tables, KEPT, verdict | {"size_bytes": len(text), "token_estimate": 1})
     put(tables, CONTENTS, {"content_sha256": name, "text": text, "size_bytes": len(text)})
-    document = {"kind": "file", "candidate": name, "layout": FILE_LAYOUT, "contents": [name], "size_bytes": len(text)}
+    document = {
+        "kind": "file",
+        "candidate": name,
+        "layout": FILE_LAYOUT,
+        "contents": [name],
+        "size_bytes": len(text),
+        "text_hash": name[:16],
+    }
     put(tables, DOCUMENTS, document)
     held_out(tables, 0.1)
     trained(tables)
