@@ -101,13 +101,17 @@ def scored(tables: Tables, gates: DataFrame, scorers: dict[str, str | None]) -> 
     scorer = F.lit(None).cast("string")
     for kind, version in scorers.items():
         scorer = F.when(F.col("kind") == kind, F.lit(version).cast("string")).otherwise(scorer)
+    nothing = {"score_percent": F.lit(None).cast("long"), "page_category": F.lit(None).cast("string")}
     gates = gates.withColumns({"least_score_percent": F.lit(None).cast("long"), "scorer": scorer})
-    scores = tables[SCORES].where(F.col("version").isin([version for version in scorers.values() if version]))
+    asked = [version for version in scorers.values() if version]
+    if not asked:
+        return gates.withColumns(nothing)
+    scores = tables[SCORES].where(F.col("version").isin(asked))
     scores = scores.select(F.col("content_sha256").alias("candidate"), F.col("version").alias("scorer"), "score_percent")
     percent = F.when(F.size("reasons") == 0, F.col("score_percent").cast("long"))
     rows = gates.join(scores, ["candidate", "scorer"], "left").withColumn("score_percent", percent)
     if scorers["page"] is None:
-        return rows.withColumn("page_category", F.lit(None).cast("string"))
+        return rows.withColumn("page_category", nothing["page_category"])
     categories = tables[FEATURES].where("kind = 'page'").select("kind", "candidate", "page_category")
     return rows.join(categories, ["kind", "candidate"], "left")
 
