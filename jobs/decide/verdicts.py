@@ -102,8 +102,12 @@ def scored(tables: Tables, gates: DataFrame, scorers: dict[str, str | None]) -> 
     scorer = F.lit(None).cast("string")
     for kind, version in scorers.items():
         scorer = F.when(F.col("kind") == kind, F.lit(version).cast("string")).otherwise(scorer)
+    nothing = {"score_percent": F.lit(None).cast("long"), "page_category": F.lit(None).cast("string"), "is_seen": F.lit(False)}
     gates = gates.withColumns({"least_score_percent": F.lit(None).cast("long"), "scorer": scorer})
-    scores = tables[SCORES].where(F.col("version").isin([version for version in scorers.values() if version]))
+    asked = [version for version in scorers.values() if version]
+    if not asked:
+        return gates.withColumns(nothing)
+    scores = tables[SCORES].where(F.col("version").isin(asked))
     scores = scores.select(
         F.col("content_sha256").alias("candidate"), F.col("version").alias("scorer"), "score_percent", F.lit(True).alias("is_seen")
     )
@@ -111,7 +115,7 @@ def scored(tables: Tables, gates: DataFrame, scorers: dict[str, str | None]) -> 
     rows = gates.join(scores, ["candidate", "scorer"], "left")
     rows = rows.withColumns({"score_percent": percent, "is_seen": F.coalesce("is_seen", F.lit(False))})
     if scorers["page"] is None:
-        return rows.withColumn("page_category", F.lit(None).cast("string"))
+        return rows.withColumn("page_category", nothing["page_category"])
     categories = tables[FEATURES].where("kind = 'page'").select("kind", "candidate", "page_category")
     return rows.join(categories, ["kind", "candidate"], "left")
 

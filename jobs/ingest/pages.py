@@ -20,6 +20,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jobs.ingest.entries import count
 from jobs.ingest.fingerprints import Known, beginning, changed, known_sources, written
 from jobs.ingest.listing import UNREADABLE
+from jobs.ingest.moved_archives import refuse_moved
 from jobs.ingest.page_reading import PAGE_ENTRIES, Limits, read_archives, reject
 from jobs.ingest.reading import READ
 from jobs.ingest.texts import NewTexts, StagedFile, remove_leftovers
@@ -41,6 +42,7 @@ VERSION = 2
 @dataclass(frozen=True)
 class PagesParams:
     archive: tuple[str, ...] = parameter((), "a .warc, .warc.gz or .warc.zst: PATH, NAME=PATH, s3://..., a folder, @LIST (repeatable)")
+    moved: bool = parameter(False, "archives lie elsewhere than before, and are still those that the lake has by their names")
     max_html_bytes: int = parameter(64 << 20, "a larger body is a reject", least=1, most=1 << 30)
     max_content_bytes: int = parameter(16 << 20, "a page with more text is a reject", least=1, most=1 << 30)
     deadline_s: float = parameter(30.0, "processor time for one page; one that takes more is a reject", least=0.1)
@@ -50,7 +52,7 @@ class PagesParams:
 
 def transform(tables: Tables, params: PagesParams) -> Iterator[Write]:
     known = known_by(tables.lake)
-    prints = changed_archives(known, parse_archives(params.archive), params, tables.is_forced)
+    prints = changed_archives(known, named_archives(params, known), params, tables.is_forced)
     if not prints:
         return
     yield from beginning(tables, known, [archive.name for archive in prints])
@@ -79,10 +81,18 @@ def known_by(lake: Lake) -> dict[str, Known]:
     return known_sources(lake, (CONTENTS, PAGES, REJECTS), is_archive)
 
 
+def named_archives(params: PagesParams, known: dict[str, Known]) -> list[Archive]:
+    """Raises `UsageError` where an archive took the place of another one."""
+    found = parse_archives(params.archive)
+    if not params.moved:
+        refuse_moved(found, known)
+    return found
+
+
 def changed_archives(known: dict[str, Known], archives: list[Archive], params: PagesParams, is_forced: bool = False) -> dict[Archive, str]:
     """Fingerprints of the archives that are not in the lake as they are now."""
     rules = f"{VERSION} {page_text.VERSION} {params.max_html_bytes} {params.max_content_bytes} {params.deadline_s} {params.memory_bytes}"
-    prints = ((archive.name, short_hash(rules, fingerprint_or_none(archive))) for archive in archives)
+    prints = ((archive.name, short_hash(rules, archive.address, fingerprint_or_none(archive))) for archive in archives)
     todo = dict(changed(prints, known, is_forced))
     return {archive: todo[archive.name] for archive in archives if archive.name in todo}
 
@@ -100,7 +110,8 @@ def idle(lake: Lake, params: PagesParams) -> str | None:
 
 
 def is_changed(lake: Lake, params: PagesParams) -> bool:
-    return bool(changed_archives(known_by(lake), parse_archives(params.archive), params))
+    known = known_by(lake)
+    return bool(changed_archives(known, named_archives(params, known), params))
 
 
 def read_changed(tables: Tables, archives: list[Archive], params: PagesParams, staging: Staging) -> tuple[DataFrame, list[StagedFile]]:

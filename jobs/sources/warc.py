@@ -17,6 +17,7 @@ import pyarrow.fs
 from backports import zstd
 from fastwarc.warc import ArchiveIterator, WarcRecord
 
+from jobs.sources.archive_file import ArchiveFile
 from jobs.sources.source import SourceError
 from schemas.lake import filesystem_of
 
@@ -91,7 +92,10 @@ def ranges(address: str, range_bytes: int) -> list[Range]:
 
 
 def read_range(address: str, part: Range, max_body_bytes: int) -> Iterator[Fetched | Damaged]:
-    """The records of a range; those that are not about something fetched are left out. Raises `SourceError` where the archive went away."""
+    """The records of a range; those that are not about something fetched are left out.
+
+    Raises `SourceError` where the archive went away, or the disk or the network failed: what was not read is not damaged.
+    """
     with _opened(address) as file:
         seen: Counter[int] = Counter()
         position = 0 if part.start == 0 else _next_start(file, part.start, part.end)
@@ -237,9 +241,9 @@ def _is_there(address: str) -> bool:
         return False
 
 
-def _opened(address: str) -> Any:
+def _opened(address: str) -> ArchiveFile:
     filesystem, path = filesystem_of(address)
     try:
-        return filesystem.open_input_file(path)
+        return ArchiveFile(filesystem.open_input_file(path), address)
     except OSError as error:
         raise SourceError(f"{address} cannot be read: {error}") from error

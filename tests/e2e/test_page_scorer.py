@@ -95,13 +95,18 @@ def test_pages_are_rated_by_a_scorer_that_learned_from_labels_of_pages(crawl, tm
     # A limit between the scores, so that some pages are out by their score and others stay.
     middle = sorted(scores.values())[len(scores) // 2]
     changes = {"min_page_quality_percent": str(middle), "min_page_quality.documentation": str(middle + 1)}
-    told = [part for change in changes.items() for part in ("--policy", "=".join(change))]
-    for options, applied in (([], policy), (told, with_changes(policy, changes))):
-        assert main(["decide", *given, "--page-scorer", str(folder), *options]) == 0
+
+    def check(policy):
         found = verdicts(lake)
         assert found.keys() == features.keys()
-        assert {key: found[key][:2] for key in passing} == {key: (expected(applied, key), scores[key]) for key in passing}
+        assert {key: found[key][:2] for key in passing} == {key: (expected(policy, key), scores[key]) for key in passing}
         assert all(reasons and percent is None for key, (reasons, percent, _) in found.items() if key not in passing)
+        return found
+
+    check(policy)
+    told = [part for change in changes.items() for part in ("--policy", "=".join(change))]
+    assert main(["decide", *given, "--page-scorer", str(folder), *told]) == 0
+    found = check(with_changes(policy, changes))
     reasons, kept = counted(found)
     assert reasons["low_page_quality"] > 5 and kept > 5
 

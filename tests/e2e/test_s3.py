@@ -12,10 +12,14 @@ import pytest
 from gpu_scoring.population import passes
 from jobs.cli import main
 from jobs.runtime.session import s3_jar_folder
+from jobs.sources.source import SourceError
+from jobs.sources.warc import ranges, read_range
+from jobs.sources.warc_names import fingerprint, parse_archives
 from schemas.annotate import LABELS, SCORES
 from schemas.decide import GATES
 from schemas.lake import PROBE_METRICS, Lake
 from tests.e2e.lakes import SMALL, codemill, content, real_sources
+from tests.web_archives import by_record, http, page, record
 from udfs.export_formats import FORMATS
 from udfs.exports import verify_export
 from udfs.shards import verify
@@ -101,6 +105,31 @@ def race(lake, folder):
     scored = Lake.at(lake).read(SCORES, ["content_sha256"]).column(0).to_pylist()
     wanted = Lake.at(lake).read(GATES, ["candidate"], passes("demo")).column(0).to_pylist()
     assert sorted(scored) == sorted(wanted)
+
+
+def test_archives_of_a_bucket_are_read_as_those_of_a_folder(bucket, tmp_path):
+    records = [record(f"http://h.example/{number}", http(page(f"number {number}"))) for number in range(20)]
+    held = {"crawl/one.warc.gz": by_record(records), "crawl/deep/two.warc": b"".join(records), "crawl/readme.txt": b"no archive"}
+    for name, data in held.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+        boto3.client("s3").put_object(Bucket="lakes", Key=name, Body=data)
+    (tmp_path / "paths").write_text("crawl/one.warc.gz\n")
+    found = parse_archives((f"{bucket}/crawl/",))
+    assert [one.name for one in found] == [one.name for one in parse_archives((str(tmp_path / "crawl"),))]
+    assert parse_archives((f"@{tmp_path / 'paths'}@{bucket}",)) == parse_archives((f"{bucket}/crawl/one.warc.gz",))
+    for one in found:
+        path = str(tmp_path / one.address.removeprefix(f"{bucket}/"))
+        assert len(fingerprint(one).split()) == 2
+        for range_bytes in (700, 1 << 30):
+            parts = ranges(one.address, range_bytes)
+            assert parts == ranges(path, range_bytes)
+            items = [item for part in parts for item in read_range(one.address, part, 1 << 20)]
+            assert items == [item for part in parts for item in read_range(path, part, 1 << 20)] and len(items) == 20
+    with pytest.raises(SourceError, match="cannot be listed"):
+        parse_archives((f"{bucket}/empty",))
+    with pytest.raises(SourceError, match="cannot be read"):
+        ranges(f"{bucket}/crawl/gone.warc", 1 << 20)
 
 
 def test_a_bucket_that_is_not_there_is_one_clear_error(bucket, tmp_path):

@@ -196,7 +196,7 @@ def test_what_does_not_fit_the_gates_is_refused(tables):
         list(verdicts.transform(tables, VerdictsParams(policy=("min_stars=7",))))
     with pytest.raises(UsageError, match="and not abc"):
         VerdictsParams(policy_hash="abc").checked()
-    with pytest.raises(UsageError, match="holds scores by s1"):
+    with pytest.raises(UsageError, match="holds scores of files by s1"):
         list(verdicts.transform(tables, VerdictsParams(scorer="s2")))
     lake_with(tables, [("C", 1), ("C", 2)])
     with pytest.raises(CountsError, match="2 candidates, but 1 went through the gates"):

@@ -2,6 +2,7 @@ import gzip
 
 import pytest
 
+from jobs.sources import warc
 from jobs.sources.source import SourceError
 from jobs.sources.warc import Damaged, Fetched, Range, ranges, read_range
 from jobs.sources.warc_names import Archive, fingerprint, parse_archives
@@ -151,13 +152,55 @@ def test_an_archive_that_goes_away_while_it_is_read_is_an_error_that_says_so(arc
         list(reading)
 
 
+class Failing:
+    """A file that cannot be read beyond a place, so many times."""
+
+    def __init__(self, file, place, times):
+        self._file, self._place, self._times = file, place, times
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+    def read(self, count=-1):
+        if self._times and self._file.tell() + count > self._place:
+            self._times -= 1
+            raise OSError("connection reset")
+        return self._file.read(count)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("times", [1, 1 << 30])
+def test_a_network_that_fails_for_a_moment_is_no_damage_and_the_archive_is_to_be_read_again(archive, form, times, monkeypatch):
+    path = archive(FORMS[form](RECORDS))
+    (whole,), opened = ranges(str(path), 1 << 30), warc._opened
+    assert len(list(read_range(str(path), whole, MOST))) == 30
+
+    def failing(address):
+        file = opened(address)
+        file._file = Failing(file._file, whole.end // 2, times)
+        return file
+
+    monkeypatch.setattr(warc, "_opened", failing)
+    with pytest.raises(SourceError, match="cannot be read: connection reset"):
+        list(read_range(str(path), whole, MOST))
+
+
 def test_archives_are_named_by_file_folder_list_and_by_the_user(archive, tmp_path):
     (tmp_path / "day").mkdir()
     one, two = archive(b"x", "day/one.warc.gz"), archive(b"x", "day/two.warc")
     listed = archive(gzip.compress(b"day/one.warc.gz\ns3://bucket/crawl/three.warc.gz\n"), "warc.paths.gz")
     assert parse_archives((str(tmp_path / "day"),)) == [Archive("warc:one.warc.gz", str(one)), Archive("warc:two.warc", str(two))]
     assert parse_archives((f"@{listed}",))[1] == Archive("warc:three.warc.gz", "s3://bucket/crawl/three.warc.gz")
+    published = archive(gzip.compress(b"crawl-data/a/three.warc.gz\nmine=crawl-data/b/four.warc.gz\n"), "cc.paths.gz")
+    assert parse_archives((f"@{published}@s3://bucket/",)) == [
+        Archive("warc:three.warc.gz", "s3://bucket/crawl-data/a/three.warc.gz"),
+        Archive("warc:mine", "s3://bucket/crawl-data/b/four.warc.gz"),
+    ]
+    elsewhere = archive(b"one.warc.gz\n", "elsewhere.paths")
+    assert parse_archives((f"@{elsewhere}@{tmp_path / 'day'}",)) == [Archive("warc:one.warc.gz", str(one))]
     assert parse_archives((f"mine={one}",)) == [Archive("warc:mine", str(one))]
+    assert [one.is_named for one in parse_archives((f"mine={one}", str(two), f"day={tmp_path / 'day'}"))] == [True, False, True, True]
+    assert parse_archives((f"{tmp_path}/day/../day/two.warc",))[0].address == str(two)
     assert fingerprint(Archive("x", str(one))) == fingerprint(Archive("y", str(one)))
     with pytest.raises(SourceError, match="both called warc:one"):
         parse_archives((str(one), f"one.warc.gz={two}"))
