@@ -86,3 +86,7 @@ def test_a_lower_rate_keeps_a_part_of_what_a_higher_one_does():
     assert len(at["1"]) == 2000
     assert at["0.2"] < at["0.5"] < at["1"]
     assert 0.15 < len(at["0.2"]) / 2000 < 0.25 and 0.45 < len(at["0.5"]) / 2000 < 0.55
+
+
+def test_where_a_scorer_is_the_judge_the_models_rating_drops_nothing():
+    assert reasons({"page_quality_percent": 0}, page_quality="scorer") == [[]]
