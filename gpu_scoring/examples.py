@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gpu_scoring.oracles import asked_with
 from gpu_scoring.population import passes
 from schemas.annotate import LABELS
 from schemas.decide import FEATURES, GATES
@@ -41,13 +42,14 @@ class Examples:
 @dataclass(frozen=True)
 class Labelled:
     """`oracle` and `version` are those of the labels; `held_out` are texts that occur in a held-out repository. `left_out` counts rated
-    texts that do not pass the gates any more."""
+    texts that do not pass the gates any more. `asked_with`: the version of the oracle's prompt or rules, to be told."""
 
     oracle: str
     version: str
     train: Examples
     held_out: Examples
     left_out: int = 0
+    asked_with: str = "of a version that was not kept when it was asked"
 
 
 def labelled(lake: Lake, version: str | None = None, profile: str = "demo") -> Labelled:
@@ -76,7 +78,7 @@ def labelled(lake: Lake, version: str | None = None, profile: str = "demo") -> L
     )
     is_held_out = np.array([name in held for name in names], bool)
     train, held_out = whole.take(np.flatnonzero(~is_held_out)), whole.take(np.flatnonzero(is_held_out))
-    found = Labelled(oracle, version, train, held_out, len(rated) - len(keys))
+    found = Labelled(oracle, version, train, held_out, len(rated) - len(keys), asked_with(lake, version))
     for name, part in (("of training", found.train), ("held-out", found.held_out)):
         if len(part) < 2:
             raise ExamplesError(
