@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import targets
-from airflow.sdk import DAG, Asset, Param
+from airflow.sdk import DAG, Asset, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 JOBS = json.loads(Path(__file__).with_name("jobs.json").read_text())["jobs"]
@@ -29,7 +29,8 @@ Code files, commits and web pages in, training shards and a trained probe out. O
 continues where it was, under the same run in the ledger (`codemill counts --lake LAKE`).
 
 **Quality** is judged where `scorer` names a folder: the task `score.files` runs without Spark, in a pool and a queue of its own, after
-what passes the gates is known. Workers elsewhere can help: `codemill score` on other machines, or a DAG of theirs with
+what passes the gates is known; `scoring_workers` of them share the work by ranges of keys, as many at a time as the pool has slots.
+Workers elsewhere can help: `codemill score` on other machines, or a DAG of theirs with
 `schedule=[Asset("codemill://decide/gates")]`; what has a score is skipped here. But nothing here waits for them. Where they score alone,
 trigger without `scorer`, and again with `scorer_version` when they have ended: the second run judges by their scores.
 
@@ -104,6 +105,13 @@ PARAMS = {
         description="Folder of a scorer of pages, as the workers and Spark's driver see it: the same task scores pages by it, and they are "
         "rated so. Without one the models of pages rate them.",
     ),
+    "scoring_workers": Param(
+        1,
+        type="integer",
+        minimum=1,
+        maximum=256,
+        description="How many tasks score, each a range of keys. As many run at once as the pool of workers has slots.",
+    ),
     "scorer_version": Param(
         None,
         type=["null", "string"],
@@ -112,6 +120,7 @@ PARAMS = {
     ),
 }
 
+SHARES = "score.shares"
 OF_MIXTURE = ("mix.sequences", "mix.shards", "mix.exports", "train.probe")
 WAIT_S = 5 * 3600  # for a scorer that is not there yet; less than the timeout of the task
 
@@ -178,6 +187,15 @@ def scoring(job: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
     return given
 
 
+def worker_commands(context: Any) -> list[str]:
+    """One for each share of the keys; where nothing is to be scored one, which says so."""
+    (job,) = (job for job in JOBS if job["engine"] == "worker")
+    is_asked = context["params"]["scorer"] or context["params"]["page_scorer"]
+    workers = context["params"]["scoring_workers"] if is_asked else 1
+    given = arguments(job)(context)
+    return [targets.worker_command(TARGET, [*given, "--share", f"{share}/{workers}"]) for share in range(1, workers + 1)]
+
+
 def mixing(job: str, params: Mapping[str, Any]) -> list[str]:
     """What the jobs that mix, export and train on a mixture are told of it."""
     given = ["--recipe", params["recipe"]] if job == "mix.sequences" and params["recipe"] else []
@@ -204,18 +222,20 @@ with DAG(
     default_args=RETRIES,
     tags=["codemill"],
 ):
-    tasks = {
-        job["name"]: targets.submit(
-            TARGET,
-            job,
-            arguments(job),
-            task_id=job["name"],
-            doc=job["summary"],
-            outlets=[Asset(f"codemill://{table}") for table in job["writes"]],
-            **({"execution_timeout": timedelta(hours=TARGET.worker_hours)} if job["engine"] == "worker" else {}),
-            post_execute=describe_event,
-        )
-        for job in JOBS
-    }
+
+    @task(  # type: ignore[untyped-decorator]
+        task_id=SHARES, doc="Shares the scoring out among as many workers as the run asks for."
+    )
+    def shares() -> list[str]:
+        return worker_commands(get_current_context())
+
+    def task_of(job: dict[str, Any]) -> Any:
+        known = {"task_id": job["name"], "doc": job["summary"], "post_execute": describe_event}
+        known |= {"outlets": [Asset(f"codemill://{table}") for table in job["writes"]]}
+        if job["engine"] == "worker":
+            return targets.submit_each(TARGET, shares(), execution_timeout=timedelta(hours=TARGET.worker_hours), **known)
+        return targets.submit(TARGET, job, arguments(job), **known)
+
+    tasks = {job["name"]: task_of(job) for job in JOBS}
     for job in JOBS:
         tasks[job["name"]].set_upstream([tasks[name] for name in job["after"]])

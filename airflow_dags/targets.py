@@ -106,9 +106,19 @@ def submit(target: Target, job: dict[str, Any], arguments: Callable[[Any], list[
     """The operator that runs `job` at `target`. `arguments(context)` are made when the task runs; `task` goes to the operator."""
     if job["engine"] == "python":
         return _bash(target, target.python, arguments, **task)
-    if job["engine"] == "worker":
-        return _bash(target, target.worker_python, arguments, pool=target.worker_pool, queue=target.worker_queue, **task)
     return _spark_submit(target, arguments, **task)
+
+
+def submit_each(target: Target, commands: Any, **task: Any) -> Any:
+    """The operator that runs a worker for each of `commands`, which are made when the run is under way: an XComArg of `worker_command`s."""
+    from airflow.providers.standard.operators.bash import BashOperator
+
+    place = {"cwd": target.root, "env": target.environment, "append_env": True, "pool": target.worker_pool, "queue": target.worker_queue}
+    return BashOperator.partial(**place, **task).expand(bash_command=commands)
+
+
+def worker_command(target: Target, arguments: list[str]) -> str:
+    return "exec " + shlex.join([target.worker_python, "-m", "jobs", *arguments])
 
 
 def _spark_submit(target: Target, arguments: Callable[[Any], list[str]], **task: Any) -> Any:

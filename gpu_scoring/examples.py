@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gpu_scoring.oracles import asked_with
 from gpu_scoring.population import KINDS, passes
 from schemas.annotate import LABELS
 from schemas.decide import FEATURES, GATES
@@ -46,7 +47,8 @@ class Examples:
 @dataclass(frozen=True)
 class Labelled:
     """`oracle` and `version` are those of the labels; `held_out` are texts that occur in a held-out repository, or on a held-out host.
-    `left_out` counts rated texts that do not pass the gates, or not any more. `kind` is that of gpu_scoring.population.KINDS."""
+    `left_out` counts rated texts that do not pass the gates, or not any more. `kind` is that of gpu_scoring.population.KINDS.
+    `asked_with`: the version of the oracle's prompt or rules, to be told."""
 
     oracle: str
     version: str
@@ -54,6 +56,7 @@ class Labelled:
     held_out: Examples
     left_out: int = 0
     kind: str = KINDS[0]
+    asked_with: str = "of a version that was not kept when it was asked"
 
 
 def labelled(lake: Lake, version: str | None = None, profile: str = "demo", kind: str = KINDS[0]) -> Labelled:
@@ -82,7 +85,7 @@ def labelled(lake: Lake, version: str | None = None, profile: str = "demo", kind
     )
     is_held_out = np.array([facts.get(name, UNKNOWN)[0] for name in names], bool)
     train, held_out = whole.take(np.flatnonzero(~is_held_out)), whole.take(np.flatnonzero(is_held_out))
-    found = Labelled(oracle, version, train, held_out, len(rated) - len(keys), kind)
+    found = Labelled(oracle, version, train, held_out, len(rated) - len(keys), kind, asked_with(lake, version))
     for name, part in (("of training", found.train), ("held-out", found.held_out)):
         if len(part) < 2:
             raise ExamplesError(

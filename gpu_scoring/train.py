@@ -104,7 +104,13 @@ def train_scorer(data: Labelled, params: TrainParams, out: Path, say: Say) -> Tr
         "truncated_files": sum(map(scorer.is_truncated, rows)),
         "unknown_share": scorer.unknown_share(rows),
     }
-    facts = {"oracle": data.oracle, "labels": data.version, "reading": scorer.reading, "params": asdict(params)}
+    facts = {
+        "oracle": data.oracle,
+        "labels": data.version,
+        "asked_with": data.asked_with,
+        "reading": scorer.reading,
+        "params": asdict(params),
+    }
     trained = Trained("", str(out), seconds=time.monotonic() - start, **found)
     model_hash = save(
         scorer,

@@ -31,6 +31,7 @@ FORMAT = 1
 BUNDLES = "ingest/bundles"
 SHARDS = "mix/shards"
 EXPORTS = "mix/exports"
+ORACLES = "score/oracles"  # VERSION.json: what labels of that version were asked with
 SCORERS = "score/scorers"  # VERSION.json: what the folder of a scorer says of itself
 PROBE = "train/probe"
 PROBE_METRICS = f"{PROBE}/metrics.json"

@@ -131,10 +131,20 @@ def quality(facts: Facts) -> Iterator[str]:
     if not facts["scorers"]:
         yield "Quality was not judged by a model."
         return
-    yield f"Judged by {', '.join(f'`{scorer}`' for scorer in facts['scorers'])}. Cuts:"
+    for scorer in facts["scorers"]:
+        yield f"Judged by the scorer `{scorer}`, {oracle_told(facts['oracles'].get(scorer, {}))}."
+    yield "Cuts:"
     yield ""
     names = ("scorer", "language", "drop_worst", "min_score_percent", "file_count", "below_count", "population")
     yield from table(names, [tuple(row[name] for name in names) for row in facts["cuts"]])
+
+
+def oracle_told(found: Facts) -> str:
+    if not found.get("oracle"):
+        return "whose oracle is not known to this lake"
+    counts = " (which counts and does not judge)" if found["oracle"] == "rubric" else ""
+    asked = found["asked_with"] or "of a version that was not kept when it was asked"
+    return f"which learned the ratings of the oracle `{cell(found['oracle'])}`{counts}, asked with {asked} (labels `{found['labels']}`)"
 
 
 def tokens(facts: Facts) -> Iterator[str]:

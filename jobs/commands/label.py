@@ -16,6 +16,7 @@ from gpu_scoring.file_questions import FILES
 from gpu_scoring.judge import Endpoint, Judge, JudgeError
 from gpu_scoring.label import RUBRIC, Summary, judge_version, label, repeated, rubric_version
 from gpu_scoring.limits import Budget, Pace
+from gpu_scoring.oracles import keep_oracle
 from gpu_scoring.page_questions import PAGES_ASKED
 from gpu_scoring.sample import REPORT_SHAPE
 from gpu_scoring.subject import Subject
@@ -95,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (LookupError, WorksheetError) as error:
         raise CodemillError(str(error)) from error
     judge = judge_of(arguments, endpoint) if endpoint else None
+    keep_oracle(lake, version, subject, endpoint, arguments.text_bytes)
 
     def begins(texts: int, shown_bytes: int) -> None:
         if not arguments.quiet:

@@ -21,7 +21,7 @@ from jobs.runtime.ledger import runs
 from schemas.contamination import BENCHMARKS
 from schemas.decide import CUTS, DROPPED, KEPT
 from schemas.ingest import REJECTS, REPOSITORIES
-from schemas.lake import SHARDS, Lake
+from schemas.lake import SCORERS, SHARDS, Lake
 from schemas.mix import MANIFEST, TOKENIZERS
 from udfs.manifest import Manifest, ShardError
 from udfs.shards import read_manifest
@@ -63,6 +63,7 @@ def card_facts(lake: Lake, shards: str = SHARDS) -> tuple[Facts, Manifest]:
         "cuts": lake.read(CUTS, None, pc.field("policy") == policy).to_pylist(),
         "scorers": scorers(lake, policy),
         "checked": checked_documents(lake, policy),
+        "oracles": {scorer: oracle(lake, scorer) for scorer in scorers(lake, policy)},
         "benchmarks": lake.read(BENCHMARKS).sort_by("benchmark").to_pylist(),
         "tokenizer": tokenizer(lake, manifest),
         "jobs": [{"job": run["job"], "parameters": parameters(run)} for run in ledger],
@@ -140,6 +141,12 @@ def scorers(lake: Lake, policy: str) -> list[str]:
     for batch in lake.scan(KEPT, ["scorer"], (pc.field("policy") == policy) & pc.is_valid(pc.field("scorer"))):
         found |= set(pc.unique(batch.column("scorer")).to_pylist())
     return sorted(found)
+
+
+def oracle(lake: Lake, scorer: str) -> Facts:
+    """Whose ratings a scorer learned, which of them, and what the oracle was asked with; null where its folder did not say."""
+    found = lake.read_json(f"{SCORERS}/{scorer}.json") or {}
+    return {name: found.get(name) for name in ("oracle", "labels", "asked_with")}
 
 
 def tokenizer(lake: Lake, manifest: Manifest) -> Facts:

@@ -13,16 +13,19 @@ from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 RUN = "manual__2026-01-02T03:04:05.000006+00:00"
 PARAMS: dict[str, Any] = {"lake": "/data/lake", "sources": ["/data/one", "/data/with space"], "manifest": None, "profile": "demo"}
 PARAMS |= {"archives": ["/data/crawl.warc.gz"], "scorer": "/data/scorer", "scorer_version": None, "benchmarks": ["/data/evals.jsonl.gz"]}
-PARAMS |= {"page_scorer": "/data/page-scorer"}
+PARAMS |= {"page_scorer": "/data/page-scorer", "scoring_workers": 2}
 PARAMS |= {"recipe": "continued", "mixture": "demo-continued", "formats": ["megatron", "mds"]}
 
 
 def command(task: Any) -> list[str]:
     """What the task executes, from the provider's own code: the arguments of spark-submit, or what bash gets."""
-    task.render_template_fields({"params": PARAMS, "run_id": RUN})
+    context = {"params": PARAMS, "run_id": RUN}
+    if task.is_mapped:
+        return ["bash", "-c", *importlib.import_module("codemill").worker_commands(context)]
+    task.render_template_fields(context)
     if isinstance(task, SparkSubmitOperator):
         return list(task._get_hook()._build_spark_submit_command(task.application))
-    return ["bash", "-c", task.bash_command]
+    return ["bash", "-c", task.bash_command] if hasattr(task, "bash_command") else []
 
 
 def describe(task: Any) -> dict[str, Any]:
@@ -66,6 +69,7 @@ def main(folder: Path, out: Path, tried: list[dict[str, Any]]) -> None:
         "tasks": {task.task_id: describe(task) for task in dag.tasks},
         "accepted": {json.dumps(params): accepts(dag, params) for params in tried},
         "ledger_runs": {run: codemill.ledger_run(run) for run in (RUN, "a~b c/d")},
+        "without_a_scorer": codemill.worker_commands({"params": {**PARAMS, "scorer": None, "page_scorer": None}, "run_id": RUN}),
         "nothing_to_ingest": refusal(codemill.sources),
         "with_archives_alone": codemill.sources({**PARAMS, "sources": []}),
         "with_manifest": codemill.sources({**PARAMS, "manifest": "/data/manifest.jsonl"}),

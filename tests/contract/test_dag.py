@@ -36,6 +36,9 @@ TRIGGERS: list[tuple[dict[str, Any], bool]] = [
     ({"scorer": "scorer"}, False),
     ({"page_scorer": "/data/page-scorer"}, True),
     ({"page_scorer": "page-scorer"}, False),
+    ({"scoring_workers": 8}, True),
+    ({"scoring_workers": 0}, False),
+    ({"scoring_workers": "two"}, False),
     ({"scorer_version": "0123456789abcdef"}, True),
     ({"scorer_version": "newest"}, False),
     ({"recipe": "continued", "mixture": "demo-continued", "formats": ["mds", "flat"]}, True),
@@ -60,17 +63,31 @@ def test_the_folder_holds_one_dag_and_no_import_errors(described: dict[str, Any]
     assert described["dags"] == ["codemill"]
 
 
-def test_the_tasks_are_the_jobs(described: dict[str, Any]) -> None:
-    assert list(described["tasks"]) == [job["name"] for job in JOBS]
+@pytest.fixture
+def tasks(described: dict[str, Any]) -> dict[str, Any]:
+    """Those that are jobs."""
+    return {name: task for name, task in described["tasks"].items() if name != "score.shares"}
 
 
-def test_the_edges_are_those_of_the_jobs(described: dict[str, Any]) -> None:
-    assert {name: task["upstream"] for name, task in described["tasks"].items()} == {job["name"]: sorted(job["after"]) for job in JOBS}
+def test_the_tasks_are_the_jobs_and_one_that_shares_the_scoring_out(described: dict[str, Any], tasks: dict[str, Any]) -> None:
+    assert list(tasks) == [job["name"] for job in JOBS]
+    assert described["tasks"].keys() - tasks.keys() == {"score.shares"} and described["tasks"]["score.shares"]["upstream"] == []
 
 
-def test_every_task_announces_the_tables_that_it_writes(described: dict[str, Any]) -> None:
+def test_workers_share_the_keys_of_a_run_and_one_says_that_there_is_nothing_to_do(described: dict[str, Any], tasks: dict[str, Any]) -> None:
+    assert [shlex.split(command)[-2:] for command in tasks["score.files"]["command"][2:]] == [["--share", "1/2"], ["--share", "2/2"]]
+    (alone,) = described["without_a_scorer"]
+    assert "--model" not in alone and alone.endswith("--share 1/1")
+
+
+def test_the_edges_are_those_of_the_jobs(tasks: dict[str, Any]) -> None:
+    expected = {job["name"]: sorted(job["after"] + ["score.shares"] * (job["engine"] == "worker")) for job in JOBS}
+    assert {name: task["upstream"] for name, task in tasks.items()} == expected
+
+
+def test_every_task_announces_the_tables_that_it_writes(tasks: dict[str, Any]) -> None:
     expected = {job["name"]: [f"codemill://{table}" for table in job["writes"]] for job in JOBS}
-    assert {name: task["outlets"] for name, task in described["tasks"].items()} == expected
+    assert {name: task["outlets"] for name, task in tasks.items()} == expected
 
 
 def test_scoring_has_its_own_pool_and_queue_and_no_spark(described: dict[str, Any]) -> None:
@@ -126,8 +143,8 @@ def test_the_dag_imports_nothing_of_ours() -> None:
             assert not {name.split(".")[0] for name in names} & OURS, f"{path}:{node.lineno}"  # type: ignore[attr-defined]
 
 
-def test_our_command_line_takes_every_command(described: dict[str, Any]) -> None:
-    for name, task in described["tasks"].items():
+def test_our_command_line_takes_every_command(tasks: dict[str, Any]) -> None:
+    for name, task in tasks.items():
         command = task["command"]
         words = shlex.split(command[-1]) if command[0] == "bash" else command
         asked = words[words.index("jobs") + 1 if command[0] == "bash" else words.index("/opt/codemill/jobs/main.py") + 1 :]
@@ -135,9 +152,9 @@ def test_our_command_line_takes_every_command(described: dict[str, Any]) -> None
         assert parser().parse_args(asked).command is not None
 
 
-def test_the_commands_are_the_golden_ones(described: dict[str, Any]) -> None:
+def test_the_commands_are_the_golden_ones(tasks: dict[str, Any]) -> None:
     """A changed command, memory, jar or setting is a change of this file, to be looked at; `UPDATE_GOLDEN=1` writes it."""
-    commands = {name: task["command"] for name, task in described["tasks"].items()}
+    commands = {name: task["command"] for name, task in tasks.items()}
     if os.environ.get("UPDATE_GOLDEN") == "1":
         GOLDEN.write_text(json.dumps(commands, indent=1) + "\n")
     assert commands == json.loads(GOLDEN.read_text()), f"if this is meant: UPDATE_GOLDEN=1 pytest {Path(__file__).relative_to(ROOT)}"

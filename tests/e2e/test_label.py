@@ -10,7 +10,9 @@ from collections import Counter
 import pyarrow.compute as pc
 import pytest
 
+from gpu_scoring import prompt
 from gpu_scoring.model_folder import load_scorer
+from gpu_scoring.oracles import asked_with
 from gpu_scoring.prompt import nonce_of
 from jobs.cli import main
 from schemas.annotate import LABELS
@@ -21,6 +23,7 @@ from schemas.ledger import LEDGER
 from tests.judge_server import cut_connection, half_an_answer, judge_server
 from tests.lake_builder import HELD_OUT, lake_rows
 from tests.source_files import standard_library
+from udfs import rubric
 
 FILES = 60
 
@@ -313,7 +316,8 @@ def test_a_scorer_is_trained_on_the_labels_and_measured_on_held_out_repositories
     assert load_scorer(tmp_path / "scorer").predict(["x = 1"])[0] >= 0
     (row,) = (row for row in lake.read(LEDGER).to_pylist() if row["job"] == "train.scorer")
     assert (row["status"], row["read_rows"]) == ("done", rated)
-    assert told["model_hash"] in (tmp_path / "scorer" / "README.md").read_text()
+    card = (tmp_path / "scorer" / "README.md").read_text()
+    assert told["model_hash"] in card and f"asked with version {rubric.VERSION} of its rules" in card
 
 
 def test_what_a_scorer_cannot_be_trained_on_is_told(lake, tmp_path, capsys):
@@ -327,6 +331,8 @@ def test_what_a_scorer_cannot_be_trained_on_is_told(lake, tmp_path, capsys):
     assert main(train) == 1
     told = capsys.readouterr().err
     assert "ratings of several oracles" in told and "(rubric)" in told and "(judge m)" in told
+    judged = next(row["version"] for row in labels(lake) if row["oracle"] == "judge m")
+    assert asked_with(lake, judged).startswith(f"version {prompt.VERSION} of the prompt, the first 24,000 bytes")
     assert main([*train, "--labels", "none"]) == 1
     assert "no rating of version none" in capsys.readouterr().err
     assert main([*train, "--hidden-size", "50"]) == 2

@@ -14,15 +14,15 @@ import pytest
 
 from jobs.cli import main
 from jobs.mix.card_differences import differences, digest_kept
-from jobs.mix.card_facts import card_facts, policy_values, without_folders
+from jobs.mix.card_facts import card_facts, oracle, policy_values, without_folders
 from jobs.mix.shards import COLUMNS
-from schemas.lake import Lake
+from schemas.lake import SCORERS, Lake
 from schemas.mix import SEQUENCES
 from tests.export_cases import export, sequences_of
 from tests.export_readers import Reader, reader
-from tests.lake_builder import POLICY, POLICY_HASH, WINDOW, LakeRows, lake_rows
+from tests.lake_builder import POLICY, POLICY_HASH, SCORER, WINDOW, LakeRows, lake_rows
 from tests.source_files import standard_library
-from udfs.data_card import markdown
+from udfs.data_card import markdown, quality
 from udfs.manifest import LanguageCounts, Manifest, Split
 from udfs.shards import read_manifest, write_manifest, write_shard
 
@@ -261,3 +261,16 @@ def test_verify_tells_whole_shards_from_damaged_ones(lake: Path, tmp_path: Path,
     assert "train/00000.bin is missing" in capsys.readouterr().err
     assert main(["verify", str(tmp_path)]) == 1
     assert "neither shards nor an export" in capsys.readouterr().err
+
+
+def test_the_card_names_the_oracle_whose_ratings_a_scorer_learned_and_its_prompt(rows: LakeRows, lake: Path, tmp_path: Path) -> None:
+    scored = shutil.copytree(lake, tmp_path / "lake")
+    facts, _ = card_facts(Lake.at(str(scored)))
+    assert facts["oracles"] == {SCORER: dict.fromkeys(("oracle", "labels", "asked_with"))}
+    known = {"oracle": "judge m", "labels": "abc", "asked_with": "version 2 of the prompt, the first 24,000 bytes of a text shown"}
+    Lake.at(str(scored)).write_json(f"{SCORERS}/one.json", known | {"window": 64})
+    facts |= {"scorers": ["one", "two"], "oracles": {name: oracle(Lake.at(str(scored)), name) for name in ("one", "two")}}
+    told = "\n".join(quality(facts))
+    assert "`one`, which learned the ratings of the oracle `judge m`, asked with version 2 of the prompt, the first 24,000 bytes" in told
+    assert "(labels `abc`)" in told and "`two`, whose oracle is not known to this lake" in told
+    assert "counts and does not judge" in "\n".join(quality(facts | {"oracles": {"one": known | {"oracle": "rubric"}}}))

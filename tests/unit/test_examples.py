@@ -43,6 +43,7 @@ def lake_of(folder: Path, reasons: dict[str, list[str]], policy: str = "demo") -
 def test_files_are_apart_by_repository_and_have_their_ratings(tmp_path: Path) -> None:
     found = labelled(lake_of(tmp_path, {}))
     assert (sorted(found.train.texts), sorted(found.held_out.texts), found.left_out) == (TRAIN, HELD_OUT, 0)
+    assert found.asked_with == "of a version that was not kept when it was asked"
     scores = dict(zip(found.train.texts + found.held_out.texts, [*found.train.scores, *found.held_out.scores], strict=True))
     assert scores == {text: place / 10 for place, text in enumerate(TRAIN + HELD_OUT)}
 
