@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException
 JOBS = json.loads(Path(__file__).with_name("jobs.json").read_text())["jobs"]
 TARGET = targets.chosen()
 PLACE = "^([a-z][a-z0-9+.-]*:)?/"  # an absolute path or a URI: a task has no working directory that a user could know
+FOLDER = "^/"  # of a machine: a model is read from a disk
 SOURCE = PLACE.replace("^", "^([^=]+=)?")
 BENCHMARK = SOURCE + "|^none$"
 NAME = "^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -94,14 +95,14 @@ PARAMS = {
     "scorer": Param(
         None,
         type=["null", "string"],
-        pattern=PLACE,
+        pattern=FOLDER,
         description="Folder of a scorer, as the workers see it. Where it is not there yet, the task waits for it. "
         "Without one nothing is scored, and quality is not judged.",
     ),
     "page_scorer": Param(
         None,
         type=["null", "string"],
-        pattern=PLACE,
+        pattern=FOLDER,
         description="Folder of a scorer of pages, as the workers and Spark's driver see it: the same task scores pages by it, and they are "
         "rated so. Without one the models of pages rate them.",
     ),
@@ -182,7 +183,7 @@ def scoring(job: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
         return [*models, "--wait-s", str(WAIT_S)] if models else []
     given = ["--policy", "page_quality=scorer"] if page_scorer and job["name"] in ("decide.gates", "decide.verdicts") else []
     if job["name"] == "decide.verdicts":
-        given += ["--scorer", scorer] if scorer else []
+        given += ["--scorer", scorer or "none"]
         given += ["--page-scorer", page_scorer] if page_scorer else []
     return given
 

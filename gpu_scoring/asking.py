@@ -17,8 +17,8 @@ MOST_IN_A_ROW = 10  # texts that the endpoint does not answer about, before the 
 class Patience:
     """Tells an endpoint that answers nothing from texts that it does not answer about.
 
-    What it refuses before its first answer is held back: a model that is not there, or a field that it does not know, is refused like a
-    text that is too long.
+    What it refuses is held back until it answers again: a model that is not there, a field that it does not know or an account that is
+    empty may be refused like a text that is too long.
     """
 
     judge: Judge
@@ -35,23 +35,25 @@ class Patience:
                 self._give_up(f"did not answer about {self.silent} {self.kind}s in a row", answer["silence"])
             return []
         self.silent = 0
-        if answer["reason"] == "refused" and not self.has_answered:
+        if answer["reason"] == "refused":
             self.refused.append(answer)
             if len(self.refused) > MOST_IN_A_ROW:
-                self._give_up(f"refused all of {len(self.refused)} {self.kind}s", answer["answer"])
+                self._give_up(f"refused {len(self.refused)} {self.kind}s in a row", answer["answer"])
             return []
         self.has_answered = True
         return [*self.held(), answer]
 
     def held(self) -> list[dict[str, Any]]:
-        """What was held back, once."""
+        """What was held back, once. Raises JudgeError where nothing was ever answered."""
+        if self.refused and not self.has_answered:
+            self._give_up(f"refused all of {len(self.refused)} {self.kind}s", self.refused[-1]["answer"])
         rows, self.refused = self.refused, []
         return rows
 
     def _give_up(self, what: str, detail: str) -> None:
         advice = "What it answered before is kept; the same command continues when it is back."
         if what.startswith("refused"):
-            advice = "Expected a model that it knows. Fields that it does not take are changed by --body."
+            advice = "Expected a model that it knows, and an account that can pay. Fields that it does not take are changed by --body."
         raise JudgeError(f"{self.judge.endpoint.url} {what}: {detail}.\n{advice}")
 
 
@@ -104,7 +106,7 @@ def _answered(running: set[Future[dict[str, Any] | None]], patience: Patience) -
     """What questions that are under way are still told, without their errors."""
     for future in wait(running).done:
         answer = None if future.exception() else future.result()
-        if answer and "silence" not in answer and (answer["reason"] != "refused" or patience.has_answered):
+        if answer and "silence" not in answer and answer["reason"] != "refused":
             yield answer
 
 

@@ -23,7 +23,7 @@ LONGEST_WAIT_S = 60.0
 MOST_ANSWER_BYTES = 16 << 20
 FATAL = {401, 402, 403, 404, 405}  # and 3xx. Of the key, the account or the address: no other file fares better
 RETRIED = {408, 409, 425, 429}  # and 5xx
-MAY_BE_BILLED = {408, 500, 502, 504}  # a gateway may give up on a model that goes on
+NOT_BILLED = {503, 529}  # of 5xx: nobody had time. Of all others, as of 408, a gateway may give up on a model that goes on
 
 
 class JudgeError(Exception):
@@ -110,7 +110,7 @@ class Judge:
                     used = (answer.prompt_tokens or most_prompt, answer.answer_tokens or self.endpoint.answer_tokens)
                     self.budget.settle(sum(used) - most, self.endpoint.money(*used) - most_money)
                     return answer
-                if status not in MAY_BE_BILLED:
+                if status != 408 and (status < 500 or status in NOT_BILLED):
                     self.budget.settle(-most, -most_money)
                 detail = f"{status} {said[:300].decode(errors='replace')}".replace("\n", " ")
                 if status in FATAL or status < 400:

@@ -26,7 +26,7 @@ from schemas.table import ContractError, Table
 
 MARKER = "codemill.json"
 INSERT_ATTEMPTS = 20  # where other commits come first
-FORMAT = 1
+FORMAT = 2
 # What lies in a lake and is no table, nor in the folder of one.
 BUNDLES = "ingest/bundles"
 SHARDS = "mix/shards"
@@ -219,7 +219,8 @@ class Lake:
     def add_rows(self, table: Table, rows: pa.Table, at: DeltaTable) -> None:
         """Adds rows in a file of their own, on top of the version that was read. Whether it holds their keys is the caller's to know.
 
-        Raises `OvertakenError`, and leaves no file, where the table has another version by now.
+        Raises `OvertakenError`, and leaves no file, where the table has another version by now. Where that is not certain the file stays:
+        a commit that is still under way may name it.
         """
         filesystem, root = filesystem_of(self.path(table.name))
         name = f"part-{secrets.token_hex(16)}.parquet"
@@ -228,7 +229,8 @@ class Lake:
         try:
             self._commit_files(table, at, [DataFile(name, rows.num_rows, size)])
         except OvertakenError:
-            filesystem.delete_file(f"{root}/{name}")
+            if (self.version(table) or 0) > at.version():
+                filesystem.delete_file(f"{root}/{name}")
             raise
 
     def make(self, table: Table) -> None:
@@ -267,7 +269,16 @@ class Lake:
             properties = CommitProperties({"operationMetrics": metrics}, max_commit_retries=0)
             at.create_write_transaction(actions, "append", at.schema(), list(table.partitions), commit_properties=properties)
         except CommitFailedError as error:
+            if self._is_committed(table, version + 1, files):
+                return
             raise OvertakenError(f"{self.path(table.name)} was at version {version}: {error}") from error
+
+    def _is_committed(self, table: Table, version: int, files: list[DataFile]) -> bool:
+        """Whether a commit that failed is there all the same: a store may keep it and lose its answer."""
+        newest = self.version(table)
+        if not files or newest is None or newest < version:
+            return False
+        return files[0].name.rpartition("/")[2] in self.file_names(table, version)
 
     def file_names(self, table: Table, version: int | None = None) -> set[str]:
         """Names of the files that a version (None: the newest) of a table without partitions is made of."""

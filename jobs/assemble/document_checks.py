@@ -22,6 +22,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.annotate import contamination, signatures
 from jobs.annotate.duplicates import DuplicatesParams
+from jobs.assemble.documents import is_made_for
 from jobs.assemble.held_out_likeness import likeness
 from jobs.assemble.looked_documents import LEAST_SHINGLES, LOOKED, looked
 from jobs.decide.profiles import PolicyParams
@@ -71,8 +72,8 @@ def transform(tables: Tables, params: DocumentChecksParams) -> Iterator[Write]:
     with Staging(tables.lake, tables.run) as staging:
         kept = staging.keep(tables.spark, own_texts(tables, params.profile, looks_version(params, benchmarks)), "kept")
         tables.account.read_rows = kept.count()
-        new = kept.join(tables[DOCUMENT_LOOKS].select(*LOOK), LOOK, "left_anti").select(*LOOK)
-        new = staging.keep(tables.spark, new, "new")
+        new = kept if tables.is_forced else kept.join(tables[DOCUMENT_LOOKS].select(*LOOK), LOOK, "left_anti")
+        new = staging.keep(tables.spark, new.select(*LOOK), "new")
         texts = new.join(tables[DOCUMENTS].select(*KEY, "text"), KEY)
         gone = tables[DOCUMENT_LOOKS].select(*KEY).join(tables[DOCUMENTS].select(*KEY), KEY, "left_anti")
         yield Change(DOCUMENT_LOOKS, texts.mapInArrow(look, from_arrow_schema(LOOKED)), new.select(*KEY), gone)
@@ -102,7 +103,7 @@ def own_texts(tables: Tables, profile: str, version: str) -> DataFrame:
     """Rows (kind, candidate, layout, split, text_hash, version) of the documents of what is kept that have a text of their own."""
     kept = tables[KEPT].where(F.col("policy") == profile).select("kind", F.col("candidate").alias("kept"), "split")
     whole = F.when(F.col("kind") == "repository", F.regexp_replace("candidate", "#[^#]*$", "")).otherwise(F.col("candidate"))
-    documents = tables[DOCUMENTS].where(F.size("contents") == 0).withColumn("kept", whole)
+    documents = tables[DOCUMENTS].where((F.size("contents") == 0) & is_made_for(profile)).withColumn("kept", whole)
     return documents.join(kept, ["kind", "kept"]).select(*DOCUMENT, F.lit(version).alias("version"))
 
 

@@ -37,6 +37,12 @@ def layout_of() -> Column:
     return F.when(F.col("kind") == "page", PAGE_LAYOUT).when(is_notebook(), NOTEBOOK_LAYOUT).otherwise(FILE_LAYOUT)
 
 
+def is_made_for(profile: str) -> Column:
+    """Whether a row of assemble/documents may be in the profile's mixture: the layout of a repository's names whose files are in it."""
+    made_for = F.coalesce(F.get(F.split("layout", "/"), F.lit(2)), F.lit(profile))
+    return (F.col("kind") != "repository") | (made_for == profile)
+
+
 def with_text(rows: DataFrame, kind: str) -> DataFrame:
     """Rows of assemble/documents of rows with candidate, layout and text, and with made_of where the kind has it."""
     found = {

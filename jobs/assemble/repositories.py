@@ -56,7 +56,8 @@ def transform(tables: Tables, params: RepositoriesParams) -> Iterator[Write]:
         yield Replace(REPOSITORY_PARTS, parts.select(*REPOSITORY_PARTS.names), "layout", params.layout)
         wanted = staging.keep(tables.spark, places_of(parts), "wanted")
         there = tables[DOCUMENTS].where((F.col("kind") == "repository") & (F.col("layout") == params.layout)).select(*KEY, "made_of")
-        new = staging.keep(tables.spark, wanted.join(there, [*KEY, "made_of"], "left_anti"), "new")
+        new = wanted if tables.is_forced else wanted.join(there, [*KEY, "made_of"], "left_anti")
+        new = staging.keep(tables.spark, new, "new")
         gone = there.join(wanted, KEY, "left_anti").select(*KEY)
         yield Change(DOCUMENTS, documents(tables, new, parts), new.select(*KEY), gone)
         for old in outdated(tables, params):

@@ -31,6 +31,7 @@ from schemas.lake import Lake
 JOB_NAME = "annotate.labels"  # in the ledger
 SUBJECTS = {"file": FILES, "page": PAGES_ASKED}
 AROUND_TOKENS = 600  # of a question, around the text
+ANSWER_LIMITS = ("max_tokens", "max_completion_tokens")  # as endpoints name the limit of an answer
 SHAPES = {"report": REPORT_SHAPE, "natural": None}
 
 
@@ -163,9 +164,11 @@ def check_body(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--body {arguments.body}: {error}; expected a JSON object") from error
     if not isinstance(found, dict) or {"model", "messages", "stream"} & found.keys():
         raise UsageError(f"--body {arguments.body}: expected a JSON object without model, messages and stream")
-    limits = {"max_tokens": arguments.answer_tokens} | {name: value for name, value in found.items() if name.startswith("max_")}
-    least = [value for value in limits.values() if type(value) is int]
-    if not least or min(least) > arguments.answer_tokens:
+    if {"n", "best_of"} & found.keys():
+        raise UsageError(f"--body {arguments.body}: expected one answer to a question, since the budget reckons with one: no n, no best_of")
+    limits = {"max_tokens": arguments.answer_tokens} | {name: found[name] for name in ANSWER_LIMITS if name in found}
+    given = [value for value in limits.values() if value is not None]
+    if not given or not all(type(value) is int and 0 < value <= arguments.answer_tokens for value in given):
         raise UsageError(f"--body {arguments.body}: expected a limit of the answer of at most --answer-tokens {arguments.answer_tokens}")
     arguments.body = found
 

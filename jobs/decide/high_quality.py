@@ -71,7 +71,8 @@ def transform(tables: Tables, params: HighQualityParams) -> Iterator[Write]:
     held = {one: frozen(one, params, scorer, there) for one in sets}
     if any(held.values()):
         check_unseen(tables.lake, JOB.name, HIGH_QUALITY_MODELS.name, SEEN, profile=params.profile)
-    known, unread = known_and_unread(tables, params.profile, {one: models_hash(rows) for one, rows in held.items()})
+    reused = {one: None if tables.is_forced else models_hash(rows) for one, rows in held.items()}
+    known, unread = known_and_unread(tables, params.profile, reused)
     with Staging(tables.lake, tables.run) as staging:
         keep = partial(staging.keep, tables.spark)
         unread = keep(unread, "unread")

@@ -16,8 +16,9 @@ from udfs.notebooks import SUFFIX
 def known_and_unread(tables: Tables, profile: str, sets: Mapping[HighQualitySet, str | None]) -> tuple[DataFrame, DataFrame]:
     """Rows of decide/high_quality that hold as they are; and the candidates that are to be read.
 
-    `sets` with the hash of their models, None where they are to be trained: then all that may be in one is read. The language of a
-    notebook is its kernel's, which nobody knows before it is read: of a set of notebooks in some languages all notebooks are read.
+    `sets` with the hash of their models; None where all that may be in one is to be read, because they are to be trained or nothing is
+    believed. The language of a notebook is its kernel's, which nobody knows before it is read: of a set of notebooks in some languages all
+    notebooks are read.
     """
     kept = tables[KEPT].where((F.col("policy") == profile) & (F.col("kind") == "file"))
     kept = kept.withColumn("is_notebook", F.lower("path").endswith(SUFFIX)).select("candidate", "is_notebook", "language")

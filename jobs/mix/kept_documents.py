@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from jobs.assemble.documents import is_notebook, layout_of
+from jobs.assemble.documents import is_made_for, is_notebook, layout_of
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import TextFunction, bounded, located, map_texts, task_count
@@ -37,9 +37,7 @@ def kept_documents(tables: Tables, profile: str, layouts: Sequence[str] = ()) ->
         "kind", "candidate", "layout", whole.alias("kept"), "size_bytes", "text_hash",
         F.get("contents", F.lit(0)).alias("content_sha256"),  # null where there is none: the document has a text of its own
     )  # fmt: skip
-    # A repository's layout names the profile whose files are in it.
-    made_for = F.coalesce(F.get(F.split("layout", "/"), F.lit(2)), F.lit(profile))
-    documents = documents.where((F.col("kind") != "repository") | (made_for == profile))
+    documents = documents.where(is_made_for(profile))
     for kind, layout in map(_layout, layouts):
         documents = documents.where((F.col("kind") != kind) | (F.col("layout") == layout))
     placed = kept.join(documents, ["kind", "kept"]).where("wanted is null or wanted = layout")
@@ -85,8 +83,8 @@ def check_documents(tables: Tables, documents: DataFrame) -> tuple[int, int]:
     rows, size, distinct, textless, unchecked = counts.first()  # type: ignore[misc]
     if textless:
         raise CodemillError(
-            f"the texts of {textless:,} of {rows:,} kept documents are neither in ingest/contents nor in assemble/documents; "
-            "`codemill assemble --force` makes documents again"
+            f"the texts of {textless:,} of {rows:,} kept documents are not in ingest/contents; `ingest.files --force` with their sources, "
+            "or `ingest.pages --force` with their archives, reads them again"
         )
     if unchecked:
         raise CodemillError(

@@ -62,6 +62,8 @@ class ScoreParams:
         if 0 < self.batch_tokens < 64:
             raise UsageError(f"--batch-tokens {self.batch_tokens}: expected at least 64, or 0 for what fits the device")
         for kind, model in self.models.items():
+            if "://" in model:
+                raise UsageError(f"{model}: a scorer is read from a folder of this machine. Expected a path")
             check_model(model, kind, is_waited_for=self.wait_s > 0)
         try:
             share, shares = (int(part) for part in self.share.split("/"))
@@ -82,9 +84,9 @@ def transform(tables: Tables, params: ScoreParams) -> Iterator[Write]:
     try:
         for kind, found in done.items():
             score_files(tables.lake, params, tables.say, found, kind)
-    finally:
         if unusable := sum(len(found.unusable) for found in done.values()):
             tables.account.remark = f"{unusable:,} texts have no finite score, and are out as score_not_finite"
+    finally:
         tables.account.read_rows = sum(found.wanted for found in done.values())
         tables.account.written[SCORES.name] = sum(found.written for found in done.values())
     yield from ()
@@ -194,6 +196,11 @@ def is_changed(lake: Lake, params: ScoreParams) -> bool:
     return any(declared_version(model) not in known for model in params.models.values())
 
 
+def identity(params: ScoreParams) -> str:
+    """A folder may hold another model than when it was last named: scores of one say nothing of those of the other."""
+    return " ".join(str(declared_version(model)) for model in params.models.values())
+
+
 JOB = Job(
     "score.files",
     "scores what passes the gates, where a model is named",
@@ -203,5 +210,6 @@ JOB = Job(
     params=ScoreParams,
     engine="worker",
     check=ScoreParams.checked,
+    identity=identity,
     is_changed=is_changed,
 )

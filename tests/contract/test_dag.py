@@ -34,6 +34,7 @@ TRIGGERS: list[tuple[dict[str, Any], bool]] = [
     ({"benchmarks": ["evals.jsonl"]}, False),
     ({"scorer": "/data/scorer"}, True),
     ({"scorer": "scorer"}, False),
+    ({"scorer": "s3://models/scorer"}, False),
     ({"page_scorer": "/data/page-scorer"}, True),
     ({"page_scorer": "page-scorer"}, False),
     ({"scoring_workers": 8}, True),

@@ -229,7 +229,7 @@ def test_an_endpoint_that_refuses_everything_ends_the_run_and_no_file_is_written
         assert main(command(lake, *judged_by(server))) == 1
         assert sum(server.questions.values()) < FILES
     told = capsys.readouterr().err
-    assert "refused all of 11 files: 400 max_tokens is not supported" in told and "--body" in told
+    assert "refused 11 files in a row: 400 max_tokens is not supported" in told and "--body" in told
     assert not labels(lake)
 
     def behave(request):
@@ -276,6 +276,9 @@ def test_an_oracle_is_asked_twice_and_its_agreement_told(lake, capsys):
         (["--body", "[1]"], 2, "expected a JSON object"),
         (["--body", "{"], 2, "expected a JSON object"),
         (["--body", '{"max_tokens": null}'], 2, "a limit of the answer of at most --answer-tokens 600"),
+        (["--body", '{"max_tokens": null, "max_tool_calls": 1}'], 2, "a limit of the answer of at most --answer-tokens 600"),
+        (["--body", '{"max_completion_tokens": 100000}'], 2, "a limit of the answer of at most --answer-tokens 600"),
+        (["--body", '{"n": 16}'], 2, "expected one answer to a question"),
         (["--share", "0"], 2, "expected more than 0"),
         (["--requests-per-minute", "0"], 2, "--requests-per-minute 0.0: expected at least"),
         (["--budget-tokens", "-5"], 2, "--budget-tokens -5: expected at least 0"),

@@ -172,5 +172,11 @@ def test_what_is_planted_is_found_where_it_lies_and_left_out_of_training(lake):
     again = checks(lake)
     assert {name for name, row in again.items() if row != found[name]} == {"r@context"} and again["r@context"].reasons == []
     assert lake.lake.version(DOCUMENT_LOOKS) == version + 1
+    lake.is_forced = True
+    assert checks(lake)["r@changes"].reasons == []  # it is read again, and is another text
+    lake.is_forced = False
+    lake.spark.sql(f"update {where} set layout = 'repository/1/paper/9/x' where candidate = 'r#3'")  # a document of another profile
+    assert checks(lake).keys() == found.keys() - {"r#3"}
+    lake.spark.sql(f"update {where} set layout = 'repository/1' where candidate = 'r#3'")
     lake.spark.sql(f"delete from {where} where candidate = 'r@context'")
     assert checks(lake).keys() == found.keys() - {"r@context"} and lake[DOCUMENT_LOOKS].where("candidate = 'r@context'").isEmpty()

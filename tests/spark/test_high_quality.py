@@ -120,6 +120,9 @@ def test_rounds_add_what_they_find_and_the_set_is_documented_code(tables):
     fewer, _ = run(tables, **rule)
     assert fewer == {key: row for key, row in found.items() if key[1] != one} and tables.account.read_rows == 1
     put(tables, KEPT, list(kept.values()))
+    tables.is_forced = True
+    assert run(tables, **rule)[0] == found and tables.account.read_rows == len(kept) - 2  # two notebooks are in no such set
+    tables.is_forced = False
     anew, trained = run(tables, **rule, retrain=True)
     assert anew == found and all(trained[key].model == row.model for key, row in models.items())
 

@@ -152,6 +152,9 @@ def test_only_documents_whose_files_are_others_are_written_again(tables):
     decide(tables, 50)
     again = assembled(tables)[1]
     assert {name for name, row in again.items() if row.text != "as it was"} == {"small#0", "library#0"}
+    tables.is_forced = True
+    assert assembled(tables)[1] == before
+    tables.is_forced = False
     assert [again[name] for name in ("small#0", "library#0")] == [before[name] for name in ("small#0", "library#0")]
 
 

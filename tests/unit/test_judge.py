@@ -36,7 +36,9 @@ def test_a_good_answer_is_read_and_costs_what_the_endpoint_says() -> None:
     assert judge.budget.spent_tokens == 120
 
 
-@pytest.mark.parametrize(("status", "is_billed"), [(429, False), (503, False), (500, True), (502, True), (408, True)])
+@pytest.mark.parametrize(
+    ("status", "is_billed"), [(429, False), (503, False), (500, True), (502, True), (524, True), (529, False), (408, True)]
+)
 def test_what_may_pass_is_tried_again_and_costs_what_it_may_have_cost(status: int, is_billed: bool) -> None:
     def behave(request: Request) -> None:
         if request.count < 2:

@@ -4,12 +4,14 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError
 
 from schemas.lake import MARKER, DataFile, Lake, LakeError, OvertakenError
 from schemas.table import Column, ContractError, Table
@@ -98,18 +100,21 @@ def test_a_reader_that_stops_before_the_end_leaves_nothing_that_breaks_the_inter
         assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 0
 
 
-def test_an_insert_adds_only_keys_that_are_not_there_also_where_two_do_it_at_once(tmp_path: Path) -> None:
-    table = Table(
-        "test/rows",
-        "rows",
-        (Column("key", pa.int64(), "a key"), Column("value", pa.string(), "a value", True)),
-        ("key",),
-        writer="delta-rs",
-    )
-    lake = Lake.at(str(tmp_path))
+ROWS = Table(
+    "test/rows",
+    "rows",
+    (Column("key", pa.int64(), "a key"), Column("value", pa.string(), "a value", True)),
+    ("key",),
+    writer="delta-rs",
+)
 
-    def rows(keys: range, value: str) -> pa.Table:
-        return pa.table({"key": list(keys), "value": [value] * len(keys)}, schema=table.arrow_schema)
+
+def rows(keys: range, value: str) -> pa.Table:
+    return pa.table({"key": list(keys), "value": [value] * len(keys)}, schema=ROWS.arrow_schema)
+
+
+def test_an_insert_adds_only_keys_that_are_not_there_also_where_two_do_it_at_once(tmp_path: Path) -> None:
+    lake, table = Lake.at(str(tmp_path)), ROWS
 
     assert lake.insert(table, rows(range(10), "first")) == 10
     assert lake.insert(table, rows(range(5, 15), "second")) == 5
@@ -126,3 +131,28 @@ def test_an_insert_adds_only_keys_that_are_not_there_also_where_two_do_it_at_onc
     kept = {row["key"]: row["value"] for row in lake.read(table).to_pylist()}
     assert len(kept) == lake.read(table).num_rows == 43
     assert [kept[key] for key in (0, 9, 10, 14)] == ["first", "first", "second", "second"]
+
+
+def test_a_commit_that_is_there_although_its_answer_was_lost_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = Lake.at(str(tmp_path))
+    lake.insert(ROWS, rows(range(10), "first"))
+    commit = DeltaTable.create_write_transaction
+
+    def lose(*given: Any, **options: Any) -> None:
+        commit(*given, **options)
+        raise CommitFailedError("the answer was lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DeltaTable, "create_write_transaction", lose)
+        assert lake.insert(ROWS, rows(range(5, 15), "second")) == 5
+    assert sorted(lake.read(ROWS).column("key").to_pylist()) == list(range(15))
+
+    def fail(*given: Any, **options: Any) -> None:
+        raise CommitFailedError("nobody knows")
+
+    before = set(Path(lake.path(ROWS.name)).glob("*.parquet"))
+    at = DeltaTable(lake.path(ROWS.name))
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", fail)
+    with pytest.raises(OvertakenError, match="nobody knows"):
+        lake.add_rows(ROWS, rows(range(20, 21), "third"), at)
+    assert len(set(Path(lake.path(ROWS.name)).glob("*.parquet")) - before) == 1  # a commit under way may still name it

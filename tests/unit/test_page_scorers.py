@@ -16,6 +16,8 @@ from jobs.decide.page_quality import page_limits, page_reasons_of
 from jobs.decide.policy import Policy, with_changes
 from jobs.decide.quality import chosen_scorer
 from jobs.runtime.errors import UsageError
+from jobs.runtime.ledger import job_fingerprint
+from jobs.score.files import JOB as SCORING
 from jobs.score.files import ScoreParams, check_model
 from schemas.decide import CUTS
 from udfs.page_categories import CATEGORIES
@@ -66,6 +68,20 @@ def test_scorers_of_two_kinds_in_one_lake_are_no_question():
         chosen_scorer(kinds, "b")
     with pytest.raises(UsageError, match=r"scores of pages by b, c: name one \(--page-scorer VERSION\)"):
         chosen_scorer(kinds | {"c": "page"}, "", "page")
+
+
+def test_another_scorer_in_the_same_folder_is_another_input(tmp_path):
+    def fingerprint():
+        return job_fingerprint(SCORING, ScoreParams(model=str(tmp_path)))
+
+    before = fingerprint()  # a folder may be there later
+    for model_hash in ("a" * 16, "b" * 16):
+        (tmp_path / "scorer.json").write_text(json.dumps({"model_hash": model_hash}))
+        assert fingerprint() != before
+        before = fingerprint()
+    assert fingerprint() == before
+    with pytest.raises(UsageError, match="folder of this machine"):
+        ScoreParams(model="s3://models/scorer").checked()
 
 
 @given(st.sampled_from([*CATEGORIES, None]), st.integers(0, 100), st.floats(0, 100))
