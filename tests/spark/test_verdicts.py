@@ -157,7 +157,7 @@ def test_a_cut_is_frozen_and_new_files_are_judged_by_it(tables):
 def test_a_file_without_a_finite_score_is_out_and_keeps_nothing_waiting(tables):
     lake_with(tables, [("C", percent) for percent in range(40, 60)] + [("C", NOT_FINITE), ("Java", NOT_FINITE)])
     changed = with_changes(profile("demo"), {"drop_worst": "0.25"})
-    foreseen = tally(tables.lake, profile("demo"), changed, scored_by(tables.lake, ""))["file"][1]
+    foreseen = tally(tables.lake, profile("demo"), changed, {"file": scored_by(tables.lake, "")})["file"][1]
     decide(tables, ("drop_worst=0.25",))
     expected = {number: ["low_score"] if number < 5 else [] for number in range(20)} | {20: ["score_not_finite"], 21: ["score_not_finite"]}
     assert outcome(tables) == expected

@@ -48,6 +48,8 @@ def texts_of(parts, text):
     return [
         {
             "candidate": f"{row['repository']}#{row['part']}",
+            "layout": "repository/1",
+            "made_of": "hash",
             "position": row["position"],
             "files": sizes[row["repository"], row["part"]],
             "path": row["path"],
