@@ -131,7 +131,10 @@ class Lake:
         except (ValueError, KeyError, TypeError):
             raise LakeError(f"{self.root}/{MARKER} is not the mark of a codemill lake: {content[:80]!r}") from None
         if found != FORMAT:
-            raise LakeError(f"{self.root} is a lake of format {found}; this version of codemill reads format {FORMAT}.")
+            raise LakeError(
+                f"{self.root} is a lake of format {found}; this version of codemill reads format {FORMAT}.\n"
+                "Name a new folder with --lake: `codemill run` makes the lake anew from its sources."
+            )
 
     def version(self, table: Table) -> int | None:
         """The newest version of a table, null where it is not there."""

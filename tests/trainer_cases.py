@@ -19,6 +19,12 @@ def quiet(line: str) -> None:
     """Progress is not looked at."""
 
 
+def interrupted(line: str) -> None:
+    """Progress that ends a run when its second phase begins."""
+    if line.startswith("continued "):
+        raise KeyboardInterrupt
+
+
 def trained(plan: Plan, shards: Path, out: Path, say: Any = quiet) -> TrainResult:
     folders = folders_of(plan, str(shards))
     return train_plan(plan, folders, run_id(plan, {name: folder.sha256 for name, folder in folders.items()}), out, say)

@@ -82,8 +82,8 @@ def transform(tables: Tables, params: DocumentChecksParams) -> Iterator[Write]:
         found = seen.select(*DOCUMENT, F.explode("sections").alias("one")).select(*DOCUMENT, "one.*")
         alike = sections_like(tables, found, params).unionByName(repositories_like(tables, documents, params.profile))
         most = F.max_by(F.struct("section", "held_out", "similarity"), F.struct("similarity", "section", "held_out")).alias("most")
-        alike = alike.groupBy("kind", "candidate", "layout").agg(most).select("kind", "candidate", "layout", "most.*")
-        judged = documents.join(alike, ["kind", "candidate", "layout"], "left")
+        alike = alike.groupBy(*KEY).agg(most).select(*KEY, "most.*")
+        judged = documents.join(alike, KEY, "left")
         judged = judged.withColumns({"policy": F.lit(params.profile), "reasons": reasons(params.resolved().drop_contaminated)})
         judged = staging.keep(tables.spark, judged.select(*DOCUMENT_CHECKS.names), "judged")
         if (count := judged.count()) != tables.account.read_rows:

@@ -18,11 +18,13 @@ from jobs.commands.options import add_json, add_lake, add_parser
 from jobs.mix.mixtures import mixtures_there, shards_folder
 from jobs.runtime.errors import CodemillError, UsageError
 from schemas import ALL_TABLES
-from schemas.assemble import DOCUMENTS
+from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, NOTEBOOKS, REPOSITORY_CONTEXTS, REPOSITORY_PARTS
 from schemas.lake import EXPORTS, SHARDS, Lake, storage_options
 from schemas.mix import LOTS, MANIFEST, SEQUENCES
 from schemas.table import Table
 
+# What says of each candidate of a kind that its document was made, or why there is none.
+MADE_BY = {"commit": (COMMIT_CONTEXTS,), "file": (NOTEBOOKS,), "repository": (REPOSITORY_CONTEXTS, REPOSITORY_PARTS)}
 RETENTION_HOURS = 168  # Delta's own default
 
 
@@ -33,7 +35,7 @@ def add(commands: Any) -> None:
     found.add_argument("--retention-hours", type=int, default=RETENTION_HOURS, metavar="N", help=help)
     help = "a mixture to remove, with its shards and exports (repeatable); documents that are in no other are tokenized again when needed"
     found.add_argument("--mixture", action="append", default=[], metavar="NAME", help=help)
-    help = "documents to remove, such as commit=commit/1 (repeatable); their job makes those of the layout of now"
+    help = "documents to remove, such as commit=commit/1 (repeatable); `codemill assemble --force` makes those of the layout of now"
     found.add_argument("--layout", action="append", default=[], metavar="KIND=LAYOUT", help=help)
     found.add_argument("--yes", action="store_true", help="remove it")
     add_json(found)
@@ -126,6 +128,9 @@ def rows_removed(lake: Lake, mixtures: list[str], layouts: list[tuple[str, str]]
                 tables.apply(Replace(table, spark.createDataFrame([], spark_schema(table)), "mixture", name))
         tables.apply(ReplaceFiles(SEQUENCES, [], "mixture", name))
     for kind, layout in layouts:
+        for table in MADE_BY.get(kind, ()):  # the first to go: without them the job makes the documents again
+            if lake.has_rows(table, pc.field("layout") == layout):
+                tables.apply(Replace(table, spark.createDataFrame([], spark_schema(table)), "layout", layout))
         if documents_of(lake, kind, layout):
             SparkTable.forPath(spark, lake.spark_path(DOCUMENTS.name)).delete(f"kind = '{kind}' and layout = '{layout}'")
 
@@ -137,7 +142,7 @@ def told(found: dict[str, Any]) -> Iterator[str]:
     for folder in found["folders"]:
         yield f"{folder}/ {done}"
     for text, count in found["documents"].items():
-        yield f"documents {text}: {count:,} {done}"
+        yield f"documents {text}: {count:,} {done}; `codemill assemble --force` makes those of the layout of now"
     for table, count in found["files"].items():
         yield f"{table}: {count:,} files of old versions and killed runs {'are left' if found['is_removed'] else done}"
     if not found["is_removed"]:

@@ -23,7 +23,8 @@ from jobs.ingest.entries import count, file_rows, has_repeats, refused, reject_r
 from jobs.ingest.fingerprints import Known, beginning, changed, known_sources, written
 from jobs.ingest.held_rows import held_rows
 from jobs.ingest.listing import LISTED, list_sources
-from jobs.ingest.named_sources import Named, named_sources, refuse_moved
+from jobs.ingest.moved import refuse_moved
+from jobs.ingest.named_sources import Named, called_after_their_place, named_sources
 from jobs.ingest.reading import ENTRIES, READ, read_units
 from jobs.ingest.repository_rows import repository_rows, touched_repositories
 from jobs.ingest.texts import NewTexts, StagedFile, remove_leftovers
@@ -96,7 +97,7 @@ def known_by(lake: Lake) -> dict[str, Known]:
 def prints_of(named: Named, known: dict[str, Known], params: IngestParams) -> Iterator[tuple[str, str]]:
     """Raises `UsageError` where a source took the place of another one."""
     if not params.moved:
-        refuse_moved(named, known)
+        refuse_moved(called_after_their_place(named), known, "--source", "ingest.files")
     return named.fingerprints(f"{VERSION} {decode.VERSION} {languages.VERSION} {params.max_content_bytes}")
 
 

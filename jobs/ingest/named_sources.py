@@ -1,10 +1,9 @@
 """The sources of a command and of its manifest: which they are, and which of them are not in the lake as they are now."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from jobs import sources
-from jobs.ingest.fingerprints import Known
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import short_hash
 from jobs.sources.source import Reject, Source, SourceError, default_name
@@ -58,25 +57,10 @@ def named_sources(texts: Sequence[str], manifest: str, allow_none: bool) -> Name
     return Named(list(labels.values()), rejects, manifest)
 
 
-def refuse_moved(named: Named, known: Mapping[str, Known]) -> None:
-    """Raises `UsageError` where a source that is called after its place lies at another place than what the lake has by this name.
-
-    A name that was given says itself that it is the same one.
-    """
-    moved = [
-        source
-        for source in named.sources
-        if source.label == default_name(source.kind, source.location)
-        and known.get(source.label, Known("", source.location)).location != source.location
-    ]
-    if moved:
-        source = moved[0]
-        others = f" (and {len(moved) - 1} more)" if len(moved) > 1 else ""
-        raise UsageError(
-            f"{source.label} was read from {known[source.label].location}, and {source.location} has the same name{others}.\n"
-            f"If it is another one, give it a name: --source NAME={source.location}\n"
-            "If it is the same one at another place: --set ingest.files.moved=true takes it for what the lake has by this name."
-        )
+def called_after_their_place(named: Named) -> list[tuple[str, str, str]]:
+    """As `refuse_moved` takes them."""
+    found = (source for source in named.sources if source.label == default_name(source.kind, source.location))
+    return [(source.label, source.label, source.location) for source in found]
 
 
 def _fingerprint(source: Source) -> str:

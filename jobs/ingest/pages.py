@@ -20,7 +20,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jobs.ingest.entries import count
 from jobs.ingest.fingerprints import Known, beginning, changed, known_sources, written
 from jobs.ingest.listing import UNREADABLE
-from jobs.ingest.moved_archives import refuse_moved
+from jobs.ingest.moved import refuse_moved
 from jobs.ingest.page_reading import PAGE_ENTRIES, Limits, read_archives, reject
 from jobs.ingest.reading import READ
 from jobs.ingest.texts import NewTexts, StagedFile, remove_leftovers
@@ -30,7 +30,7 @@ from jobs.runtime.tables import Tables
 from jobs.runtime.texts import task_count
 from jobs.sources.source import SourceError
 from jobs.sources.warc import ranges
-from jobs.sources.warc_names import Archive, fingerprint, is_archive, parse_archives
+from jobs.sources.warc_names import PREFIX, Archive, fingerprint, is_archive, parse_archives
 from schemas.ingest import CONTENTS, FINGERPRINTS, PAGES, REJECTS
 from schemas.lake import Lake
 from udfs import page_text
@@ -85,7 +85,8 @@ def named_archives(params: PagesParams, known: dict[str, Known]) -> list[Archive
     """Raises `UsageError` where an archive took the place of another one."""
     found = parse_archives(params.archive)
     if not params.moved:
-        refuse_moved(found, known)
+        called = [(one.name, one.name.removeprefix(PREFIX), one.address) for one in found if not one.is_named]
+        refuse_moved(called, known, "--archive", "ingest.pages")
     return found
 
 

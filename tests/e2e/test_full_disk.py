@@ -7,19 +7,14 @@ import pytest
 
 from jobs.cli import main
 from schemas.ingest import CONTENTS, FILES
+from tests.disks import small_disk_at
 from tests.e2e.lakes import content, rows
 
 
 @pytest.fixture
 def small_disk(tmp_path):
     """A folder that is a disk of 8 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    yield from small_disk_at(tmp_path / "disk", "8m")
 
 
 def test_a_full_disk_is_one_clear_error_and_the_run_goes_on_when_there_is_room(spark, small_disk, tmp_path, capsys):

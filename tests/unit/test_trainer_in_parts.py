@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from tests.shards_builder import write_shards
-from tests.trainer_cases import SHORT, command, plan_file, trained
+from tests.trainer_cases import SHORT, command, interrupted, plan_file, trained
 from training.errors import TrainingError
 from training.plan import Plan
 from training.record import TrainResult
@@ -108,10 +108,6 @@ def test_a_run_in_parts_that_ended_early_goes_on_with_another_number_of_processe
 
 
 def test_where_no_state_of_parts_can_be_read_the_run_does_not_begin_with_what_was_read_of_them(shards: Path, tmp_path: Path) -> None:
-    def interrupted(line: str) -> None:
-        if line.startswith("continued "):
-            raise KeyboardInterrupt
-
     plan = replace(PARTS, save_every_s=1e-9)
     with pytest.raises(KeyboardInterrupt):
         trained(plan, shards, tmp_path, interrupted)

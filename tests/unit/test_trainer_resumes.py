@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.shards_builder import write_shards
-from tests.trainer_cases import CONTINUED, REGULAR, SHORT, command, plan_file, trained, weights
+from tests.trainer_cases import CONTINUED, REGULAR, SHORT, command, interrupted, plan_file, trained, weights
 from training.record import TrainResult
 
 
@@ -74,10 +74,6 @@ def test_two_processes_of_torchrun_have_the_losses_of_one_with_the_whole_batch(s
 def test_a_damaged_state_is_said_and_an_older_one_serves(shards: Path, tmp_path: Path) -> None:
     plan = replace(SHORT, save_every_s=1e-9)
 
-    def interrupted(line: str) -> None:
-        if line.startswith("continued "):
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
         trained(plan, shards, tmp_path, interrupted)
     assert sorted(path.name for path in (tmp_path / "states").glob("*/*")) == ["000000007", "000000008"]
@@ -89,10 +85,6 @@ def test_a_damaged_state_is_said_and_an_older_one_serves(shards: Path, tmp_path:
 
 def test_states_of_an_earlier_run_with_more_steps_do_not_push_out_those_of_this_one(shards: Path, tmp_path: Path) -> None:
     """Another plan in the same folder: its first states have smaller numbers than those of the run that was killed before it."""
-
-    def interrupted(line: str) -> None:
-        if line.startswith("continued "):
-            raise KeyboardInterrupt
 
     earlier = replace(SHORT, save_every_s=1e-9)
     with pytest.raises(KeyboardInterrupt):

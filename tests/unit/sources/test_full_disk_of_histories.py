@@ -2,7 +2,6 @@
 
 import errno
 import random
-import subprocess
 import tempfile
 
 import pytest
@@ -11,19 +10,14 @@ from jobs import sources
 from jobs.annotate.commit_facts import facts
 from jobs.ingest.commits import ranges
 from schemas.lake import Lake
+from tests.disks import small_disk_at
 from tests.git_history import History
 
 
 @pytest.fixture
 def small_disk(tmp_path):
     """A folder that is a disk of 256 KB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    yield from small_disk_at(tmp_path / "disk", "256k")
 
 
 @pytest.mark.parametrize("free_kilobytes", [0, 100])
