@@ -9,6 +9,7 @@ import html
 import importlib
 import importlib.metadata
 import pydoc
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ LARGEST_BYTES = 400 << 10
 # Modules that open a window, print, or take long when they are imported.
 SKIPPED = {"antigravity", "this", "idlelib", "turtledemo", "turtle", "tkinter", "test", "lib2to3", "__main__"}
 CRAWL_S = 120
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object in this process: it would be another page in each
 
 Site = dict[str, bytes]  # pages by path
 
@@ -46,7 +48,8 @@ def sites() -> dict[str, Site]:
 
 def module_page(name: str) -> bytes | None:
     with contextlib.suppress(Exception):  # a module that cannot be imported here
-        page = pydoc.html.page(name, pydoc.html.document(importlib.import_module(name), name)).encode("utf-8", "replace")
+        document = pydoc.html.document(importlib.import_module(name), name)
+        page = pydoc.html.page(name, _ADDRESS.sub("", document)).encode("utf-8", "replace")
         return page if len(page) <= LARGEST_BYTES else None
     return None
 
