@@ -33,7 +33,8 @@ continues where it was, under the same run in the ledger (`codemill counts --lak
 what passes the gates is known; `scoring_workers` of them share the work by ranges of keys, as many at a time as the pool has slots.
 Workers elsewhere can help: `codemill score` on other machines, or a DAG of theirs with
 `schedule=[Asset("codemill://decide/gates")]`; what has a score is skipped here. But nothing here waits for them. Where they score alone,
-trigger without `scorer`, and again with `scorer_version` when they have ended: the second run judges by their scores.
+trigger without `scorer`, and again with `scorer_version` (`page_scorer_version`) when they have ended: the second run judges by their
+scores.
 
 **A second phase** is a second trigger with a `recipe` and a name for its `mixture`: what is up to date is skipped, and no document is
 tokenized twice.
@@ -119,6 +120,12 @@ PARAMS = {
         pattern="^([0-9a-f]{16}|none)$",
         description="Whose scores the policy reads, where Spark's driver cannot read the scorer's folder. `none`: nobody's.",
     ),
+    "page_scorer_version": Param(
+        None,
+        type=["null", "string"],
+        pattern="^[0-9a-f]{16}$",
+        description="Whose scores rate pages, where Spark's driver cannot read the folder of the scorer of pages, or others scored them.",
+    ),
 }
 
 SHARES = "score.shares"
@@ -176,11 +183,11 @@ def arguments(job: Mapping[str, Any]) -> Callable[[Any], list[str]]:
 
 def scoring(job: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
     """What the worker, and the jobs that decide on both sides of it, are told of scorers."""
-    scorer, page_scorer = params["scorer_version"] or params["scorer"], params["page_scorer"]
     if job["engine"] == "worker":
         models = ["--model", params["scorer"]] if params["scorer"] else []
-        models += ["--page-model", page_scorer] if page_scorer else []
+        models += ["--page-model", params["page_scorer"]] if params["page_scorer"] else []
         return [*models, "--wait-s", str(WAIT_S)] if models else []
+    scorer, page_scorer = (params[f"{name}_version"] or params[name] for name in ("scorer", "page_scorer"))
     given = ["--policy", "page_quality=scorer"] if page_scorer and job["name"] in ("decide.gates", "decide.verdicts") else []
     if job["name"] == "decide.verdicts":
         given += ["--scorer", scorer or "none"]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -52,7 +53,7 @@ class PagesParams:
 
 def transform(tables: Tables, params: PagesParams) -> Iterator[Write]:
     known = known_by(tables.lake)
-    prints = changed_archives(known, named_archives(params, known), params, tables.is_forced)
+    prints = changed_archives(known, named_archives(params, known, tables.lake), params, tables.is_forced)
     if not prints:
         return
     yield from beginning(tables, known, [archive.name for archive in prints])
@@ -81,11 +82,13 @@ def known_by(lake: Lake) -> dict[str, Known]:
     return known_sources(lake, (CONTENTS, PAGES, REJECTS), is_archive)
 
 
-def named_archives(params: PagesParams, known: dict[str, Known]) -> list[Archive]:
-    """Raises `UsageError` where an archive took the place of another one."""
+def named_archives(params: PagesParams, known: dict[str, Known], lake: Lake) -> list[Archive]:
+    """Raises `UsageError` where an archive took the place of another one, of which the lake has pages."""
     found = parse_archives(params.archive)
     if not params.moved:
-        called = [(one.name, one.name.removeprefix(PREFIX), one.address) for one in found if not one.is_named]
+        others = [one for one in found if not one.is_named and one.name in known and known[one.name].location != one.address]
+        others = [one for one in others if lake.has_rows(PAGES, pc.field("archive") == one.name)]
+        called = [(one.name, one.name.removeprefix(PREFIX), one.address) for one in others]
         refuse_moved(called, known, "--archive", "ingest.pages")
     return found
 
@@ -112,7 +115,7 @@ def idle(lake: Lake, params: PagesParams) -> str | None:
 
 def is_changed(lake: Lake, params: PagesParams) -> bool:
     known = known_by(lake)
-    return bool(changed_archives(known, named_archives(params, known), params))
+    return bool(changed_archives(known, named_archives(params, known, lake), params))
 
 
 def read_changed(tables: Tables, archives: list[Archive], params: PagesParams, staging: Staging) -> tuple[DataFrame, list[StagedFile]]:

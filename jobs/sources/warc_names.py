@@ -103,9 +103,10 @@ def _lines(text: str) -> list[str]:
 
 
 def _beside(folder: str, line: str) -> str:
+    """A line of a list, with the place that it is relative to. An `=` behind a `/` belongs to the path: `crawl/year=2020/a.warc.gz`."""
     name, equals, path = line.partition("=") if is_remote(folder) or not os.path.exists(os.path.join(folder, line)) else ("", "", line)
-    if not equals:
-        name, path = "", line
+    if not equals or "/" in name:
+        name, equals, path = "", "", line
     if is_remote(folder) and not is_remote(path):
         return f"{name}{equals}{folder.rstrip('/')}/{path.lstrip('/')}"
     return name + equals + (path if is_remote(path) else os.path.join(folder, path))

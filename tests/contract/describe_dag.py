@@ -13,7 +13,8 @@ from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 RUN = "manual__2026-01-02T03:04:05.000006+00:00"
 PARAMS: dict[str, Any] = {"lake": "/data/lake", "sources": ["/data/one", "/data/with space"], "manifest": None, "profile": "demo"}
 PARAMS |= {"archives": ["/data/crawl.warc.gz"], "scorer": "/data/scorer", "scorer_version": None, "benchmarks": ["/data/evals.jsonl.gz"]}
-PARAMS |= {"page_scorer": "/data/page-scorer", "scoring_workers": 2}
+PARAMS |= {"page_scorer": "/data/page-scorer", "page_scorer_version": None, "scoring_workers": 2}
+VERSIONS = {"scorer_version": "0123456789abcdef", "page_scorer_version": "fedcba9876543210"}
 PARAMS |= {"recipe": "continued", "mixture": "demo-continued", "formats": ["megatron", "mds"]}
 
 
@@ -70,6 +71,11 @@ def main(folder: Path, out: Path, tried: list[dict[str, Any]]) -> None:
         "accepted": {json.dumps(params): accepts(dag, params) for params in tried},
         "ledger_runs": {run: codemill.ledger_run(run) for run in (RUN, "a~b c/d")},
         "without_a_scorer": codemill.worker_commands({"params": {**PARAMS, "scorer": None, "page_scorer": None}, "run_id": RUN}),
+        "by_scores_of_others": {
+            job["name"]: codemill.scoring(job, {**PARAMS, "scorer": None, "page_scorer": None, **VERSIONS})
+            for job in codemill.JOBS
+            if job["name"] in ("score.files", "decide.gates", "decide.verdicts")
+        },
         "nothing_to_ingest": refusal(codemill.sources),
         "with_archives_alone": codemill.sources({**PARAMS, "sources": []}),
         "with_manifest": codemill.sources({**PARAMS, "manifest": "/data/manifest.jsonl"}),

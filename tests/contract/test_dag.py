@@ -42,6 +42,8 @@ TRIGGERS: list[tuple[dict[str, Any], bool]] = [
     ({"scoring_workers": "two"}, False),
     ({"scorer_version": "0123456789abcdef"}, True),
     ({"scorer_version": "newest"}, False),
+    ({"page_scorer_version": "0123456789abcdef"}, True),
+    ({"page_scorer_version": "none"}, False),
     ({"recipe": "continued", "mixture": "demo-continued", "formats": ["mds", "flat"]}, True),
     ({"mixture": "a/b"}, False),
     ({"formats": ["zarr"]}, False),
@@ -79,6 +81,13 @@ def test_workers_share_the_keys_of_a_run_and_one_says_that_there_is_nothing_to_d
     assert [shlex.split(command)[-2:] for command in tasks["score.files"]["command"][2:]] == [["--share", "1/2"], ["--share", "2/2"]]
     (alone,) = described["without_a_scorer"]
     assert "--model" not in alone and alone.endswith("--share 1/1")
+
+
+def test_scores_that_others_made_are_read_by_their_versions(described: dict[str, Any]) -> None:
+    told = described["by_scores_of_others"]
+    assert told["score.files"] == [] and told["decide.gates"] == ["--policy", "page_quality=scorer"]
+    scorers = ["--scorer", "0123456789abcdef", "--page-scorer", "fedcba9876543210"]
+    assert told["decide.verdicts"] == [*told["decide.gates"], *scorers]
 
 
 def test_the_edges_are_those_of_the_jobs(tasks: dict[str, Any]) -> None:

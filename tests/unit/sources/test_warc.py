@@ -191,10 +191,11 @@ def test_archives_are_named_by_file_folder_list_and_by_the_user(archive, tmp_pat
     listed = archive(gzip.compress(b"day/one.warc.gz\ns3://bucket/crawl/three.warc.gz\n"), "warc.paths.gz")
     assert parse_archives((str(tmp_path / "day"),)) == [Archive("warc:one.warc.gz", str(one)), Archive("warc:two.warc", str(two))]
     assert parse_archives((f"@{listed}",))[1] == Archive("warc:three.warc.gz", "s3://bucket/crawl/three.warc.gz")
-    published = archive(gzip.compress(b"crawl-data/a/three.warc.gz\nmine=crawl-data/b/four.warc.gz\n"), "cc.paths.gz")
+    published = archive(gzip.compress(b"crawl-data/a/three.warc.gz\nmine=crawl-data/b/four.warc.gz\nc/y=1/five.warc.gz\n"), "cc.paths.gz")
     assert parse_archives((f"@{published}@s3://bucket/",)) == [
         Archive("warc:three.warc.gz", "s3://bucket/crawl-data/a/three.warc.gz"),
         Archive("warc:mine", "s3://bucket/crawl-data/b/four.warc.gz"),
+        Archive("warc:five.warc.gz", "s3://bucket/c/y=1/five.warc.gz"),
     ]
     elsewhere = archive(b"one.warc.gz\n", "elsewhere.paths")
     assert parse_archives((f"@{elsewhere}@{tmp_path / 'day'}",)) == [Archive("warc:one.warc.gz", str(one))]
