@@ -15,20 +15,24 @@ hypothesis.settings.load_profile("patient")
 
 @pytest.fixture(scope="session")
 def spark():
-    session = start_session("tests")
+    with pytest.MonkeyPatch.context() as settings:
+        settings.setenv("CODEMILL_DRIVER_MEMORY", "2g")  # after an hour of tests one gigabyte was full
+        session = start_session("tests")
     yield session
     session.stop()
 
 
 @pytest.fixture(autouse=True)
 def forgotten_lakes():
-    """Delta keeps the log of every table that it met, plans included: after hundreds of lakes Java does little but collect garbage."""
+    """Spark keeps what jobs persist, and Delta the log of every table that it met: after hundreds of lakes Java does little but collect
+    garbage."""
     yield
     if "pyspark.sql" in sys.modules:
         from pyspark.sql import SparkSession
 
         session = SparkSession.getActiveSession()
         if session is not None:
+            session.catalog.clearCache()
             session._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
 

@@ -1,16 +1,26 @@
-"""Says before a run that nothing would be left to train on, because all that it names is held out."""
+"""Says before a run what its draw of held-out repositories would lead to: nothing left to train on, a tokenizer that saw them."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
+from jobs.mix.tokenizer import check_frozen
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import Job
 from jobs.sources import Source, parse_source, read_manifest
 from schemas.ingest import PAGES, REPOSITORIES
 from schemas.lake import Lake
 from udfs.draws import uniform
+
+
+def check_draw(lake: Lake, planned: Sequence[tuple[Job, Any]]) -> None:
+    """Raises `UsageError` where the tokenizer that is to be used has seen what a job of the same run is about to hold out: hours before
+    `mix.tokenizer` would say so."""
+    params = {job.name: found for job, found in planned}
+    if {"decide.features", "mix.tokenizer"} <= set(params):
+        features = params["decide.features"]
+        check_frozen(lake, params["mix.tokenizer"], (features.held_out_rate, features.held_out_seed))
 
 
 def check_that_something_is_left(lake: Lake, planned: Sequence[tuple[Job, Any]]) -> None:

@@ -9,7 +9,7 @@ import typing
 from collections.abc import Sequence
 from typing import Any
 
-from jobs.commands.held_out import check_that_something_is_left
+from jobs.commands.held_out import check_draw, check_that_something_is_left
 from jobs.commands.options import add_lake, add_parser
 from jobs.commands.summary import print_summary
 from jobs.decide.profiles import PROFILES, profile
@@ -160,6 +160,7 @@ def execute(arguments: argparse.Namespace, jobs: Sequence[Job], changes: dict[st
     planned = [(job, parameters(job, arguments.profile, changes.get(job.name, {}))) for job in jobs]
     lake = Lake.at(arguments.lake)
     check_that_something_is_left(lake, planned)
+    check_draw(lake, planned)
     rows = run_jobs(
         lake, planned, arguments.run or new_run_id(), Progress(None if arguments.quiet else sys.stderr), is_forced=arguments.force
     )

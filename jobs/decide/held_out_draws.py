@@ -15,9 +15,13 @@ from schemas.lake import Lake
 Draw = tuple[float, str]  # rate and seed
 
 
-def check_unseen(lake: Lake, job: str, table: str, remedy: str, **parameters: Any) -> None:
-    """Raises `UsageError` where a run of the job with these parameters filled the table when less was held out. `remedy`: what to do."""
+def check_unseen(lake: Lake, job: str, table: str, remedy: str, planned: Draw | None = None, **parameters: Any) -> None:
+    """Raises `UsageError` where a run of the job with these parameters filled the table when less was held out.
+
+    remedy: what to do; planned: the draw of a `decide.features` that is still to run, in place of the last one's.
+    """
     then, now = draws(runs(lake), job, table, parameters)
+    now = planned or now
     seen = [draw for draw in then if now is not None and now[0] > 0 and (draw[1] != now[1] or draw[0] < now[0])]
     if seen and now is not None:
         raise UsageError(

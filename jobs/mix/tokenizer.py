@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from jobs.decide.held_out_draws import check_unseen
+from jobs.decide.held_out_draws import Draw, check_unseen
 from jobs.mix.kept_documents import kept_documents
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Insert, Job, Write, parameter
@@ -23,6 +24,7 @@ from jobs.runtime.texts import map_texts, task_count
 from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
 from schemas.ingest import CONTENTS
+from schemas.lake import Lake
 from schemas.mix import TOKENIZERS
 from schemas.spark import spark_schema
 from udfs.draws import uniform
@@ -45,14 +47,19 @@ class TokenizerParams:
 
 
 def transform(tables: Tables, params: TokenizerParams) -> Iterator[Write]:
-    there = tables[TOKENIZERS].where(F.col("name") == params.name).select("tokenizer_sha256", "origin").collect()
+    there = tables.lake.read(TOKENIZERS, ["tokenizer_sha256"], pc.field("name") == params.name).to_pylist()
     if there:
-        check_given(params, there[0].tokenizer_sha256)
-        if there[0].origin == "trained":
-            check_unseen(tables.lake, JOB.name, TOKENIZERS.name, SEEN, name=params.name)
+        check_given(params, there[0]["tokenizer_sha256"])
+        check_frozen(tables.lake, params)
         return
     rows = given(tables, params) if params.given else trained(tables, params)
     yield Insert(TOKENIZERS, rows)
+
+
+def check_frozen(lake: Lake, params: TokenizerParams, planned: Draw | None = None) -> None:
+    """Raises `UsageError` where the lake's tokenizer of this name was trained on what is held out now, or by the draw that is planned."""
+    if lake.has_rows(TOKENIZERS, (pc.field("name") == params.name) & (pc.field("origin") == "trained")):
+        check_unseen(lake, JOB.name, TOKENIZERS.name, SEEN, planned, name=params.name)
 
 
 def check_given(params: TokenizerParams, tokenizer_sha256: str) -> None:

@@ -7,6 +7,7 @@ from jobs.annotate import signatures
 from jobs.annotate.candidates import Target, bucket_rows, pairs
 from jobs.runtime.job import AddFiles
 from schemas.annotate import SIGNATURES
+from tests.job_runs import run_job
 from tests.spark.test_duplicates import corpus, put
 from udfs import buckets, minhash
 from udfs.minhash import SignatureParams, matrix
@@ -41,8 +42,7 @@ def test_what_another_run_added_meanwhile_is_not_added_again_and_no_file_is_left
     def overtaken(version):
         found = ours.choose(version)
         if not asked:
-            for write in signatures.transform(tables, SignatureParams()):
-                tables.apply(write)
+            run_job(tables, signatures, SignatureParams())
         asked.append(sum(file.row_count for file in found))
         return found
 
@@ -58,13 +58,11 @@ def test_what_another_run_added_meanwhile_is_not_added_again_and_no_file_is_left
 def test_new_contents_alone_are_read_and_nothing_new_reads_nothing(tables):
     texts = corpus()
     put(tables, texts[:20])
-    for write in signatures.transform(tables, SignatureParams()):
-        tables.apply(write)
+    run_job(tables, signatures, SignatureParams())
     assert tables.account.read_rows == 20
     put(tables, texts)
     for expected in (len(texts) - 20, 0):
-        for write in signatures.transform(tables, SignatureParams()):
-            tables.apply(write)
+        run_job(tables, signatures, SignatureParams())
         assert tables.account.read_rows == expected
     found = {row.content_sha256: row.signature for row in tables[SIGNATURES].collect()}
     assert len(found) == len(texts) == tables[SIGNATURES].count()

@@ -22,8 +22,9 @@ from schemas.annotate import COMMIT_FACTS
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS
 from schemas.decide import KEPT
 from schemas.ingest import COMMITS, REPOSITORIES
-from schemas.spark import spark_schema
 from tests.git_history import History
+from tests.job_runs import run_job
+from tests.table_rows import put_rows
 from udfs.bm25 import Index, file_terms, terms
 from udfs.commit_layout import applied, read
 
@@ -58,10 +59,8 @@ def repository(tmp_path):
 
 
 def prepared(tables, repository):
-    for write in files.transform(tables, IngestParams((f"git:{repository.path}",))):
-        tables.apply(write)
-    for write in commits.transform(tables, ReadParams()):
-        tables.apply(write)
+    run_job(tables, files, IngestParams((f"git:{repository.path}",)))
+    run_job(tables, commits, ReadParams())
     keep(tables, [row.commit for row in tables[COMMITS].collect()])
 
 
@@ -76,13 +75,11 @@ def keep(tables, ids):
         "split": "train",
     }
     rows = [known | {"token_estimate": 1, "candidate": f"git:repository@{one}"} for one in ids]
-    made = tables.spark.createDataFrame([tuple(row.get(name) for name in KEPT.names) for row in rows], spark_schema(KEPT))
-    made.write.format("delta").mode("overwrite").save(tables.lake.spark_path(KEPT.name))
+    put_rows(tables.lake, KEPT, rows)
 
 
 def documents(tables, **params):
-    for write in assemble.transform(tables, CommitsParams(**params)):
-        tables.apply(write)
+    run_job(tables, assemble, CommitsParams(**params))
     layout = CommitsParams(**params).layout
     contexts = {row.commit: row.asDict() for row in tables[COMMIT_CONTEXTS].where(f"layout = '{layout}'").collect()}
     texts = {row.candidate.split("@")[1]: row.text for row in tables[DOCUMENTS].where(f"layout = '{layout}'").collect()}
@@ -179,8 +176,7 @@ def test_a_small_budget_cuts_the_context_and_never_what_is_predicted(tables, rep
 
 
 def flagged(tables):
-    for write in commit_facts.transform(tables, CommitFactsParams()):
-        tables.apply(write)
+    run_job(tables, commit_facts, CommitFactsParams())
     return {row.commit: row.flags for row in tables[COMMIT_FACTS].collect()}
 
 

@@ -20,6 +20,7 @@ from schemas.annotate import COMMIT_FACTS
 from schemas.decide import GATES
 from schemas.ingest import COMMITS, HISTORIES, REPOSITORIES
 from tests.git_history import History
+from tests.job_runs import run_job
 
 MESSAGE = "Read the options of number {}"
 
@@ -33,10 +34,8 @@ def repository(tmp_path):
 
 
 def ingest(tables, *repositories, range_commits=5000):
-    for write in files.transform(tables, IngestParams(tuple(f"git:{one.path}" for one in repositories))):
-        tables.apply(write)
-    for write in commits.transform(tables, CommitsParams(range_commits)):
-        tables.apply(write)
+    run_job(tables, files, IngestParams(tuple(f"git:{one.path}" for one in repositories)))
+    run_job(tables, commits, CommitsParams(range_commits))
 
 
 def rows(tables):
@@ -89,13 +88,11 @@ def test_a_run_that_ends_before_its_last_write_is_finished_by_the_next(tables, r
     for back in (0, 2):
         repository.git("reset", "-q", "--hard", f"HEAD~{back}")
         repository.commit(f"Another way to read {back} of them", {"a.py": f"x = {back + 70}\n"})
-        for write in files.transform(tables, IngestParams((f"git:{repository.path}",))):
-            tables.apply(write)
+        run_job(tables, files, IngestParams((f"git:{repository.path}",)))
         for write in islice(commits.transform(tables, CommitsParams(range_commits=2)), 2):
             tables.apply(write)
             assert write.table == COMMITS
-        for write in commits.transform(tables, CommitsParams(range_commits=2)):
-            tables.apply(write)
+        run_job(tables, commits, CommitsParams(range_commits=2))
         assert rows(tables) == read_without_spark(repository, tmp_path)
         (history,) = tables[HISTORIES].collect()
         assert (history.commit, history.reason) == (repository.git("rev-parse", "HEAD"), None)
@@ -114,13 +111,11 @@ def test_a_damaged_bundle_is_a_row_with_a_reason_and_others_are_read(tables, rep
     other = History(tmp_path / "other")
     for number in range(2):
         other.commit(MESSAGE.format(number), {"z.py": f"{number}\n"})
-    for write in files.transform(tables, IngestParams((f"git:{repository.path}", f"git:{other.path}"))):
-        tables.apply(write)
+    run_job(tables, files, IngestParams((f"git:{repository.path}", f"git:{other.path}")))
     (bundle,) = (row.history for row in tables[REPOSITORIES].collect() if row.repository == "git:repository")
     path = Path(tables.lake.root) / bundle
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    for write in commits.transform(tables, CommitsParams()):
-        tables.apply(write)
+    run_job(tables, commits, CommitsParams())
     found = {row.repository: row for row in tables[HISTORIES].collect()}
     assert found["git:repository"].reason == "corrupt" and "cannot be unpacked" in found["git:repository"].detail
     assert found["git:other"].reason is None and {row["repository"] for row in rows(tables).values()} == {"git:other"}
@@ -137,24 +132,20 @@ def test_commits_are_flagged_once_and_judged_with_their_repository(tables, repos
     repository.git("merge", "-q", "-m", "Merge the option for colours", "-s", "ours", "side")
     ingest(tables, repository)
     for _ in range(2):
-        for write in commit_facts.transform(tables, CommitFactsParams()):
-            tables.apply(write)
+        run_job(tables, commit_facts, CommitFactsParams())
     facts = {row.commit: row for row in tables[COMMIT_FACTS].collect()}
     assert facts.keys() == rows(tables).keys()
     by_message = {row["message"]: facts[commit] for commit, row in rows(tables).items()}
     assert by_message["wip"].flags == ["poor_message"]
     assert "merge" in by_message["Merge the option for colours"].flags
-    for write in features.transform(tables, FeaturesParams(held_out_rate=0.0)):
-        tables.apply(write)
-    for write in gates.transform(tables, PolicyParams(policy=("min_size_bytes=none",))):
-        tables.apply(write)
+    run_job(tables, features, FeaturesParams(held_out_rate=0.0))
+    run_job(tables, gates, PolicyParams(policy=("min_size_bytes=none",)))
     judged = {row.candidate.split("@")[1]: row for row in tables[GATES].where("kind = 'commit'").collect()}
     reasons = {rows(tables)[commit]["message"]: row.reasons for commit, row in judged.items()}
     assert reasons["wip"] == ["poor_message"] and reasons[MESSAGE.format(2)] == []
     picks = [row for commit, row in judged.items() if rows(tables)[commit]["message"].startswith("Give the parser")]
     assert sorted(row.reasons for row in picks) == [[], ["near_duplicate"]]
-    for write in gates.transform(tables, PolicyParams(policy=("min_stars=5", "keep_unknown_repository_facts=false"))):
-        tables.apply(write)
+    run_job(tables, gates, PolicyParams(policy=("min_stars=5", "keep_unknown_repository_facts=false")))
     assert all("few_stars" in row.reasons for row in tables[GATES].where("kind = 'commit'").collect())
 
 
@@ -162,26 +153,21 @@ def test_a_new_bundle_that_is_damaged_loses_no_commit_and_is_tried_again(tables,
     ingest(tables, repository)
     before = rows(tables)
     repository.commit("Another change of the options", {"a.py": "x = 99\n"})
-    for write in files.transform(tables, IngestParams((f"git:{repository.path}",))):
-        tables.apply(write)
+    run_job(tables, files, IngestParams((f"git:{repository.path}",)))
     (path,) = (Path(tables.lake.root) / row.history for row in tables[REPOSITORIES].collect())
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     for expected, content in ((before.keys(), None), (set(repository.git("rev-list", "HEAD").split()), whole)):
         if content:
             path.write_bytes(content)
-        for write in commits.transform(tables, CommitsParams()):
-            tables.apply(write)
+        run_job(tables, commits, CommitsParams())
         assert rows(tables).keys() == expected
         assert (tables[HISTORIES].collect()[0].reason is None) is bool(content)
 
 
 def test_two_repositories_with_one_history_have_facts_each(tables, repository):
-    for write in files.transform(tables, IngestParams((f"a/b=git:{repository.path}", f"a_b=git:{repository.path}"))):
-        tables.apply(write)
-    for write in commits.transform(tables, CommitsParams()):
-        tables.apply(write)
-    for write in commit_facts.transform(tables, CommitFactsParams()):
-        tables.apply(write)
+    run_job(tables, files, IngestParams((f"a/b=git:{repository.path}", f"a_b=git:{repository.path}")))
+    run_job(tables, commits, CommitsParams())
+    run_job(tables, commit_facts, CommitFactsParams())
     assert len({row.history for row in tables[REPOSITORIES].collect()}) == 1
     assert tables[COMMIT_FACTS].count() == tables[COMMITS].count() == 8

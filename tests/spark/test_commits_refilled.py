@@ -13,6 +13,7 @@ from jobs.ingest.files import IngestParams
 from schemas.assemble import DOCUMENTS
 from schemas.ingest import COMMITS
 from tests.git_history import History
+from tests.job_runs import run_job
 from tests.spark.test_commit_documents import documents, keep
 from tests.spark.test_commits import ingest, read_without_spark, rows
 
@@ -54,8 +55,7 @@ def test_a_run_that_ended_and_a_branch_that_went_back_leave_the_commits_of_the_b
     for back in (1, 0):
         repository.git("reset", "-q", "--hard", f"{newest}~{back}")
         repository.commit("Read them in another way", {"a.py": f"x = {back + 70}\n"})
-        for write in files.transform(tables, IngestParams((f"git:{repository.path}",))):
-            tables.apply(write)
+        run_job(tables, files, IngestParams((f"git:{repository.path}",)))
         for write in islice(commits.transform(tables, CommitsParams()), 2 if back else 1):
             tables.apply(write)
             assert write.table == COMMITS

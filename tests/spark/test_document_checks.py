@@ -21,8 +21,9 @@ from schemas.assemble import DOCUMENTS
 from schemas.decide import DROPPED, FEATURES, KEPT
 from schemas.document_checks import DOCUMENT_CHECKS, DOCUMENT_LOOKS
 from schemas.ingest import CONTENTS
-from schemas.spark import spark_schema
+from tests.job_runs import run_job
 from tests.real_benchmark import human_eval_file, problems
+from tests.table_rows import put_rows
 from udfs import commit_layout, minhash, repository_layout
 from udfs.commit_layout import CommitDocument, PathChange
 from udfs.edits import Edit
@@ -101,14 +102,11 @@ EXPECTED = {
 
 
 def put(tables, table, rows):
-    schema = spark_schema(table)
-    made = tables.spark.createDataFrame([tuple(row.get(name) for name in schema.names) for row in rows], schema)
-    made.write.format("delta").mode("overwrite").save(tables.lake.spark_path(table.name))
+    put_rows(tables.lake, table, rows)
 
 
 def run(tables, job, params):
-    for write in job.transform(tables, params):
-        tables.apply(write)
+    run_job(tables, job, params)
 
 
 @pytest.fixture

@@ -21,14 +21,14 @@ from jobs.runtime.tables import Tables
 from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES, SIGNATURES
 from schemas.ingest import CONTENTS, FILES, PAGES
 from schemas.lake import Lake
-from schemas.spark import spark_schema
+from tests.job_runs import run_job
+from tests.table_rows import empty_row, put_rows
 from udfs.minhash import SignatureParams
 from udfs.shingles import jaccard, shingle_sets
 
 SOURCES = [inspect.getsource(module) for module in (json, string, textwrap, random, hashlib)]
 
 KEY = "content_sha256"
-EMPTY = {pa.string(): "", pa.int64(): 0, pa.bool_(): False, pa.list_(pa.string()): []}
 
 
 def key(text):
@@ -55,19 +55,15 @@ def corpus():
 
 def put(tables, texts, gone=()):
     """The lake's files have these texts and no others; of those `gone` the contents alone are left, as ingest leaves them."""
-    tables.spark.catalog.clearCache()  # as the runner does before every job
     contents = [(key(t), t, len(t.encode())) for t in [*texts, *gone]]
     files = [("r", f"{key(t)}.py", key(t), key(t), None, "utf-8", 1, "Python", "folder:r") for t in texts]
     for table, rows in ((CONTENTS, contents), (FILES, files)):
-        made = tables.spark.createDataFrame(rows, spark_schema(table))
-        made.coalesce(1).write.format("delta").mode("overwrite").save(tables.lake.spark_path(table.name))
+        put_rows(tables.lake, table, rows)
 
 
 def annotate(tables, params=None):
-    for write in signatures.transform(tables, SignatureParams()):
-        tables.apply(write)
-    for write in duplicates.transform(tables, params or DuplicatesParams()):
-        tables.apply(write)
+    run_job(tables, signatures, SignatureParams())
+    run_job(tables, duplicates, params or DuplicatesParams())
 
 
 def rows_of(tables, table=DUPLICATES):
@@ -168,9 +164,8 @@ def test_a_text_that_no_file_and_no_page_has_any_more_joins_nothing(tables):
     annotate(tables, params)
     assert groups_of(tables, texts) == []
     assert tables[DUPLICATES].count() == 2
-    filled = {column.name: EMPTY[column.type] for column in PAGES.columns} | {KEY: key(texts[1])}
-    made = tables.spark.createDataFrame([tuple(filled[name] for name in PAGES.names)], spark_schema(PAGES))
-    made.write.format("delta").save(tables.lake.spark_path(PAGES.name))
+    filled = empty_row(PAGES) | {KEY: key(texts[1])}
+    put_rows(tables.lake, PAGES, [filled])
     annotate(tables, params)
     assert groups_of(tables, texts) == [[0, 1, 2]]
 
@@ -181,8 +176,7 @@ def test_only_what_is_touched_is_written(tables):
     annotate(tables)
     assert list(duplicates.transform(tables, DuplicatesParams())) == []
     put(tables, [*texts, edited(SOURCES[0], 0.01, 99)])
-    for write in signatures.transform(tables, SignatureParams()):
-        tables.apply(write)
+    run_job(tables, signatures, SignatureParams())
     group = next(len(g) for g in groups_of(tables, texts) if 0 in g)
     written = [tables.apply(write) for write in duplicates.transform(tables, DuplicatesParams())]
     assert written[-1].rows == group + 2  # the group's sizes change, and two texts are new

@@ -19,9 +19,10 @@ from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
 from schemas.ingest import CONTENTS
 from schemas.mix import TOKENIZERS
-from schemas.spark import spark_schema
 from tests.export_cases import contents
 from tests.export_readers import reader
+from tests.job_runs import run_job
+from tests.table_rows import put_rows
 from udfs.export_formats import FORMATS
 from udfs.exports import verify_export
 from udfs.manifest import ShardError
@@ -41,12 +42,11 @@ def size(text):
 
 
 def put(tables, table, rows):
-    tables.spark.createDataFrame(rows, spark_schema(table)).write.format("delta").mode("append").save(tables.lake.spark_path(table.name))
+    put_rows(tables.lake, table, rows, "append")
 
 
 def done(tables, job, params):
-    for write in job.transform(tables, params):
-        tables.apply(write)
+    run_job(tables, job, params)
 
 
 @pytest.fixture

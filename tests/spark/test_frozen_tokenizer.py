@@ -8,8 +8,10 @@ import json
 import pytest
 
 from jobs.assemble.documents import FILE_LAYOUT
+from jobs.commands.held_out import check_draw
 from jobs.mix import tokenizer
 from jobs.mix.tokenizer import TokenizerParams
+from jobs.pipeline import job_named, parameters
 from jobs.runtime.errors import UsageError
 from jobs.runtime.job import parameters_json
 from jobs.runtime.ledger import JobRun
@@ -18,15 +20,13 @@ from schemas.decide import KEPT
 from schemas.ingest import CONTENTS
 from schemas.ledger import LEDGER
 from schemas.mix import TOKENIZERS
-from schemas.spark import spark_schema
+from tests.table_rows import put_rows
 
 PARAMS = TokenizerParams(vocabulary_size=300)
 
 
 def put(tables, table, row):
-    schema = spark_schema(table)
-    made = tables.spark.createDataFrame([tuple(row.get(name) for name in schema.names)], schema)
-    made.write.format("delta").save(tables.lake.spark_path(table.name))
+    put_rows(tables.lake, table, [row])
 
 
 def ran(tables, job, parameters, **written):
@@ -70,5 +70,9 @@ def test_it_serves_while_no_more_is_held_out_and_another_one_can_be_trained(tabl
     held_out(tables, 0.2)
     with pytest.raises(UsageError, match=r"at a rate of 0\.2 .* mix\.tokenizer last trained it was 0\.1 .*--set mix\.tokenizer\.name=NAME"):
         trained(tables)
+    held_out(tables, 0.1)
+    planned = [(job_named(name), parameters(job_named(name), "demo", {})) for name in ("decide.features", "mix.tokenizer")]
+    with pytest.raises(UsageError, match=r"at a rate of 0\.15"):
+        check_draw(tables.lake, planned)  # before anything of the run that would hold out more
     trained(tables, dataclasses.replace(PARAMS, name="another"))
     assert {row.name for row in tables[TOKENIZERS].collect()} == {"default", "another"}

@@ -15,6 +15,8 @@ from jobs.runtime.errors import UsageError
 from schemas.decide import FEATURES, HIGH_QUALITY, HIGH_QUALITY_MODELS, KEPT
 from schemas.ingest import CONTENTS
 from schemas.spark import spark_schema
+from tests.job_runs import run_job
+from tests.table_rows import put_rows
 from udfs.draws import uniform
 
 LIBRARY = Path(sysconfig.get_path("stdlib"))
@@ -32,9 +34,7 @@ def files():
 
 def put(tables, table, rows):
     """A table with these rows, by name of the column."""
-    schema = spark_schema(table)
-    made = tables.spark.createDataFrame([tuple(row.get(name) for name in schema.names) for row in rows], schema)
-    made.write.format("delta").mode("overwrite").save(tables.lake.spark_path(table.name))
+    put_rows(tables.lake, table, rows)
 
 
 def lake(tables, scorer=None):
@@ -68,8 +68,7 @@ def lake(tables, scorer=None):
 
 def run(tables, **params):
     tables.account.dropped.clear()
-    for write in high_quality.transform(tables, HighQualityParams(**params)):
-        tables.apply(write)
+    run_job(tables, high_quality, HighQualityParams(**params))
     found = {(row.set, row.candidate): row for row in tables[HIGH_QUALITY].where("is_member").collect()}
     models = {(row.set, row.round): row for row in tables[HIGH_QUALITY_MODELS].collect()}
     return found, models

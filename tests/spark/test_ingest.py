@@ -12,11 +12,11 @@ from jobs.ingest.listing import UNREADABLE
 from jobs.runtime.job import AddFiles
 from jobs.runtime.staging import LEFTOVER_DAYS
 from schemas.ingest import CONTENTS, FILES, FINGERPRINTS, REJECTS
+from tests.job_runs import run_job
 
 
 def ingest(tables, source):
-    for write in files.transform(tables, IngestParams((str(source),))):
-        tables.apply(write)
+    run_job(tables, files, IngestParams((str(source),)))
     return {row.path: row.content_sha256 for row in tables[FILES].collect()}
 
 

@@ -12,7 +12,8 @@ from jobs.assemble.notebooks import NotebooksParams
 from schemas.assemble import DOCUMENTS, NOTEBOOKS
 from schemas.decide import KEPT
 from schemas.ingest import CONTENTS
-from schemas.spark import spark_schema
+from tests.job_runs import run_job
+from tests.table_rows import put_rows
 from udfs.notebooks import read_notebook
 
 REAL = (Path(__file__).parents[2] / "notebooks" / "quality.ipynb").read_text(encoding="utf-8")
@@ -24,9 +25,7 @@ def key(text):
 
 
 def put(tables, table, rows):
-    schema = spark_schema(table)
-    made = tables.spark.createDataFrame([tuple(row.get(name) for name in schema.names) for row in rows], schema)
-    made.write.format("delta").mode("overwrite").save(tables.lake.spark_path(table.name))
+    put_rows(tables.lake, table, rows)
 
 
 def test_a_kept_notebook_has_one_document_or_a_reason(tables):
@@ -34,10 +33,8 @@ def test_a_kept_notebook_has_one_document_or_a_reason(tables):
     put(tables, KEPT, [common | {"candidate": key(text), "path": path, "size_bytes": len(text.encode())} for path, text in FILES.items()])
     put(tables, CONTENTS, [{"content_sha256": key(text), "text": text, "size_bytes": len(text.encode())} for text in FILES.values()])
     for _ in range(2):
-        for write in documents.transform(tables, DocumentsParams()):
-            tables.apply(write)
-        for write in notebooks.transform(tables, NotebooksParams()):
-            tables.apply(write)
+        run_job(tables, documents, DocumentsParams())
+        run_job(tables, notebooks, NotebooksParams())
 
     found = {row.candidate: row for row in tables[DOCUMENTS].collect()}
     assert set(found) == {key(REAL), key(FILES["d/code.py"])} and tables[DOCUMENTS].count() == 2

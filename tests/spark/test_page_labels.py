@@ -11,6 +11,7 @@ from jobs.cli import main
 from jobs.runtime.errors import UsageError
 from schemas.annotate import LABELS, PAGE_MODELS
 from schemas.ingest import PAGES
+from tests.job_runs import run_job
 from tests.judge_server import judge_server
 from tests.page_corpus import pages
 from tests.spark.test_pages_judged import put
@@ -34,8 +35,7 @@ def opposite(request):
 
 
 def train(tables, **params):
-    for write in page_models.transform(tables, PageModelsParams(buckets=1000, held_out_rate=0.1, **params)):
-        tables.apply(write)
+    run_job(tables, page_models, PageModelsParams(buckets=1000, held_out_rate=0.1, **params))
 
 
 def test_pages_are_labelled_within_a_budget_once_and_models_learn_what_the_judge_said(tables, capsys):

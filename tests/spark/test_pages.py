@@ -17,6 +17,7 @@ from jobs.ingest.pages import PagesParams
 from schemas.assemble import DOCUMENTS
 from schemas.decide import DROPPED, FEATURES, KEPT
 from schemas.ingest import CONTENTS, FINGERPRINTS, PAGES, REJECTS
+from tests.job_runs import run_job
 from tests.web_archives import by_record, chunked, http, page, record
 
 GERMAN = "<html><title>Größe</title><p>Die Größe der Übungen für Anfänger, mit vielen Wörtern, die keiner zählt, auch nicht hier.</p>"
@@ -47,8 +48,7 @@ REASONS = {
 
 
 def run(tables, job, params):
-    for write in job.transform(tables, params):
-        tables.apply(write)
+    run_job(tables, job, params)
 
 
 def ingest(tables, *paths, **params):

@@ -15,8 +15,9 @@ from jobs.decide.page_features import check_held_out
 from jobs.runtime.errors import UsageError
 from schemas.annotate import DUPLICATES, PAGE_HOSTS, PAGE_JUDGEMENTS, PAGE_MODELS
 from schemas.ingest import CONTENTS, PAGES
-from schemas.spark import spark_schema
+from tests.job_runs import run_job
 from tests.page_corpus import pages
+from tests.table_rows import put_rows
 from udfs.page_models import PageModels
 
 PARAMS = PageModelsParams(buckets=1000, held_out_rate=0.1)
@@ -41,15 +42,13 @@ def put(tables, found, start=0):
         rows.append(tuple((row | {"code_block_count": 0, "code_bytes": 0})[name] for name in PAGES.names))
         texts[key] = (key, page.text, len(page.text.encode()))
     for table, new in ((PAGES, rows), (CONTENTS, list(texts.values()))):
-        frame = tables.spark.createDataFrame(new, spark_schema(table)).coalesce(1)
-        tables.missing(frame, table).write.format("delta").mode("append").save(tables.lake.spark_path(table.name))
+        there = set(tables.lake.read(table, list(table.key)[:1]).column(0).to_pylist())
+        put_rows(tables.lake, table, [row for row in new if row[table.names.index(table.key[0])] not in there], "append")
 
 
 def run(tables, job=page_models, params=PARAMS):
     tables.account.remark = ""
-    tables.spark.catalog.clearCache()  # as the runner does before every job
-    for write in job.transform(tables, params):
-        tables.apply(write)
+    run_job(tables, job, params)
     return tables.account.remark
 
 
@@ -105,8 +104,7 @@ def test_of_near_duplicates_one_page_is_taken_and_a_held_out_one_first(tables):
     put(tables, found)
     key = [row.content_sha256 for row in tables[PAGES].orderBy("record").select("content_sha256").collect()]
     groups = [(key[n], "v", n, n, group, 2, 1.0) for n, group in ((0, 7), (1, 7), (2, 8), (3, 8))]
-    duplicates = tables.spark.createDataFrame(groups, spark_schema(DUPLICATES))
-    duplicates.write.format("delta").save(tables.lake.spark_path(DUPLICATES.name))
+    put_rows(tables.lake, DUPLICATES, groups)
     hosts = [page.host for page in found]
     for rate in (0.0, 0.5):
         params = PageModelsParams(held_out_rate=rate)

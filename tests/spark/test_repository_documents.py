@@ -6,6 +6,7 @@ import shutil
 from itertools import groupby
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
 from jobs.annotate import imports
@@ -20,7 +21,8 @@ from schemas.assemble import DOCUMENTS, REPOSITORY_CONTEXTS, REPOSITORY_PARTS
 from schemas.decide import DROPPED, KEPT
 from schemas.ingest import CONTENTS, FILES
 from schemas.lake import Lake
-from schemas.spark import spark_schema
+from tests.job_runs import run_job
+from tests.table_rows import put_rows
 from udfs import repository_parts
 from udfs.imports import imports_of
 from udfs.repository_layout import read
@@ -81,15 +83,12 @@ def decide(tables, score):
     for name in {row.repository for row in tables[FILES].select("repository").collect()}:
         kept.append(known | {"kind": "repository", "candidate": name, "repository": name, "path": "", "size_bytes": 1})
     for table, rows in ((KEPT, kept), (DROPPED, out)):
-        made = tables.spark.createDataFrame([tuple(row.get(name) for name in table.names) for row in rows], spark_schema(table))
-        made.write.format("delta").mode("overwrite").save(tables.lake.spark_path(table.name))
+        put_rows(tables.lake, table, rows)
 
 
 def assembled(tables, **params):
-    for write in notebooks.transform(tables, NotebooksParams()):
-        tables.apply(write)
-    for write in repositories.transform(tables, RepositoriesParams(**params)):
-        tables.apply(write)
+    run_job(tables, notebooks, NotebooksParams())
+    run_job(tables, repositories, RepositoriesParams(**params))
     where = f"layout = '{RepositoriesParams(**params).layout}'"
     contexts = {row.repository.rpartition(":")[2]: row for row in tables[REPOSITORY_CONTEXTS].where(where).collect()}
     documents = {row.candidate.rpartition(":")[2]: row for row in tables[DOCUMENTS].where(where).collect()}
@@ -143,8 +142,7 @@ def test_only_documents_whose_files_are_others_are_written_again(tables):
     version = tables.lake.version(DOCUMENTS)
     assert assembled(tables)[1] == before and tables.lake.version(DOCUMENTS) == version  # nothing to write is no commit
     tables.spark.sql(f"update delta.`{tables.lake.spark_path(DOCUMENTS.name)}` set text = 'as it was' where candidate like '%library#%'")
-    kept = tables[KEPT].where(f"candidate != '{key(SMALL['index.html'])}'").collect()
-    tables.spark.createDataFrame(kept, spark_schema(KEPT)).write.format("delta").mode("overwrite").save(tables.lake.spark_path(KEPT.name))
+    put_rows(tables.lake, KEPT, tables.lake.read(KEPT, where=pc.field("candidate") != key(SMALL["index.html"])).to_pylist())
     after = assembled(tables)[1]
     assert after.keys() == before.keys() and {row.text for name, row in after.items() if name != "small#0"} == {"as it was"}
     assert "index.html" in before["small#0"].text and "index.html" not in after["small#0"].text

@@ -12,7 +12,8 @@ from jobs.annotate.repository_duplicates import RepositoryDuplicatesParams
 from jobs.annotate.repository_pairs import MOST_HOLDERS, largest_holders
 from schemas.annotate import DUPLICATES, REPOSITORY_DUPLICATES, REPOSITORY_PAIRS
 from schemas.ingest import FILES
-from schemas.spark import spark_schema
+from tests.job_runs import run_job
+from tests.table_rows import put_rows
 
 
 def key(number):
@@ -21,7 +22,6 @@ def key(number):
 
 def put(tables, repositories, group_of):
     """The lake holds these repositories {name: contents} and no others; a content's group is `group_of(content)`."""
-    tables.spark.catalog.clearCache()  # as the runner does before every job
     files = [
         (name, f"{place}.py", key(content), key(content), None, "utf-8", 1, "Python", name)
         for name, contents in repositories.items()
@@ -30,13 +30,11 @@ def put(tables, repositories, group_of):
     contents = {content for held in repositories.values() for content in held}
     groups = [(key(content), "v", 0, group_of(content), group_of(content), 1, 1.0) for content in contents]
     for table, rows in ((FILES, files), (DUPLICATES, groups)):
-        made = tables.spark.createDataFrame(rows, spark_schema(table))
-        made.write.format("delta").mode("overwrite").save(tables.lake.spark_path(table.name))
+        put_rows(tables.lake, table, rows)
 
 
 def annotate(tables, params=None):
-    for write in repository_duplicates.transform(tables, params or RepositoryDuplicatesParams()):
-        tables.apply(write)
+    run_job(tables, repository_duplicates, params or RepositoryDuplicatesParams())
     return {row.repository: row for row in tables[REPOSITORY_DUPLICATES].collect()}
 
 

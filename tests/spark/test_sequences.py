@@ -20,7 +20,8 @@ from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
-from schemas.spark import spark_schema
+from tests.job_runs import run_job
+from tests.table_rows import put_rows
 from udfs.draws import uniform
 from udfs.mixture import Phase, Share
 from udfs.tokenizer import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, load, train
@@ -48,8 +49,7 @@ def size(texts):
 
 def put(tables, table, rows):
     """The table with these rows and no others."""
-    found = tables.spark.createDataFrame(rows, spark_schema(table)).coalesce(1)
-    found.write.format("delta").mode("overwrite").save(tables.lake.spark_path(table.name))
+    put_rows(tables.lake, table, rows)
 
 
 def checked(tables, *leaks):
@@ -124,10 +124,9 @@ def lakes(spark, tmp_path):
 
 def packed(tables, params=PARAMS):
     """Rows of both tables, and the bytes of text that were tokenized."""
-    for write in sequences.transform(tables, params):
-        tables.apply(write)
+    run_job(tables, sequences, params)
     found = {
-        table.name: sorted(json.dumps(row.asDict(recursive=True), sort_keys=True) for row in tables[table].collect())
+        table.name: sorted(json.dumps(row, sort_keys=True) for row in tables.lake.read(table).to_pylist())
         for table in (SEQUENCES, MANIFEST)
     }
     return found, tables.account.read_bytes

@@ -15,7 +15,8 @@ from jobs.decide.verdicts import VerdictsParams
 from jobs.runtime.errors import CodemillError, CountsError, UsageError
 from schemas.annotate import SCORES
 from schemas.decide import CUTS, DROPPED, FEATURES, KEPT
-from schemas.spark import spark_schema
+from tests.job_runs import run_job
+from tests.table_rows import put_rows
 
 NOT_FINITE = object()
 CHANGES = ("min_stars=2", "min_forks=none")
@@ -49,10 +50,8 @@ def candidate(draw, kind, number, groups):
 
 
 def decide(tables, changes=(), **params):
-    for write in gates.transform(tables, PolicyParams(policy=changes)):
-        tables.apply(write)
-    for write in verdicts.transform(tables, VerdictsParams(policy=changes, **params)):
-        tables.apply(write)
+    run_job(tables, gates, PolicyParams(policy=changes))
+    run_job(tables, verdicts, VerdictsParams(policy=changes, **params))
 
 
 def made_at_random(seed):
@@ -61,12 +60,7 @@ def made_at_random(seed):
 
 
 def put(tables, rows):
-    schema = spark_schema(FEATURES)
-    occurrence = schema["occurrences"].dataType.elementType.names
-    for row in rows:
-        row["occurrences"] = [tuple(o.get(name) for name in occurrence) for o in row["occurrences"]]
-    made = tables.spark.createDataFrame([tuple(row.get(name) for name in schema.names) for row in rows], schema)
-    made.write.format("delta").save(tables.lake.spark_path(FEATURES.name))
+    put_rows(tables.lake, FEATURES, rows)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -116,18 +110,16 @@ def test_without_deduplication_only_what_is_like_something_held_out_is_out_and_w
 def lake_with(tables, rows):
     """Features of files that pass every gate, one a key, and their scores by a scorer: `rows` is (language, percent, None where it has not
     seen the file, or NOT_FINITE)."""
-    schema = spark_schema(FEATURES)
-    occurrence = schema["occurrences"].dataType.elementType.names
     features, scores = [], []
     for number, (language, percent) in enumerate(rows):
         row = candidate(random.Random(number), "file", number, 1) | {"duplicate_group": number, "duplicate_group_size": 1}
         known = {"repository": "r", "path": "p", "language": language, "syntax_status": "parsed", "syntax_flaw_count": 0}
-        row["occurrences"] = [tuple((known | {"error_bytes_share": 0.0}).get(name) for name in occurrence)]
-        features.append(tuple(row.get(name) for name in schema.names))
+        row["occurrences"] = [known | {"error_bytes_share": 0.0}]
+        features.append(row)
         if percent is not None:
             known = {"score_percent": None if percent is NOT_FINITE else percent, "token_count": 1}
             scores.append(known | {"content_sha256": row["candidate"], "version": "s1"})
-    tables.spark.createDataFrame(features, schema).write.format("delta").mode("overwrite").save(tables.lake.spark_path(FEATURES.name))
+    put_rows(tables.lake, FEATURES, features)
     found = [row | {"is_truncated": False} for row in scores]
     tables.lake.insert(SCORES, pa.Table.from_pylist(found, schema=SCORES.arrow_schema))
 
