@@ -88,7 +88,8 @@ def label(
     """
     start = time.monotonic()
     found = Summary(sample, worksheet.version)
-    answered = {row[:2] for row in _labels(lake, worksheet.version, turn)}
+    before = _labels(lake, worksheet.version, turn)
+    answered = {row[:2] for row in before}
     missing = [row for row in _tuples(sample.rows) if row[:2] not in answered]
     _put_texts(lake, subject, worksheet, missing)
     wanted = {row[:2] for row in missing}
@@ -96,7 +97,8 @@ def label(
     sizes = [size for *key, size in worksheet.open_sizes(turn) if tuple(key) in wanted]
     begins(len(sizes), sum(min(size, most_text_bytes) for size in sizes))
     if oracle:
-        answers = judged(rows, subject, oracle, worksheet.version, turn, most_text_bytes)
+        has_rated = any(status == "rated" for _, _, status, *_ in before)
+        answers = judged(rows, subject, oracle, worksheet.version, turn, most_text_bytes, has_rated)
     else:
         answers = rated(rows, subject, worksheet.version, turn)
     place = 0  # what a run that was killed had been told is put into the lake too

@@ -242,6 +242,42 @@ def test_an_endpoint_that_refuses_everything_ends_the_run_and_no_file_is_written
     assert {row["status"] for row in labels(lake)} == {"rated"}
 
 
+@pytest.mark.parametrize(
+    ("say", "said"),
+    [
+        (lambda request: request.say("<think>The file is", finish="length"), "(20 cut_off). The last one ends: '<think>The file is'"),
+        (lambda request: request.say("I would give it an 8."), "(20 no_rating). The last one ends: 'I would give it an 8.'"),
+        (lambda request: request.say(None), "(20 empty_answer). They are empty."),
+    ],
+)
+def test_a_judge_whose_answers_hold_no_rating_ends_the_run_and_is_told(lake, capsys, say, said):
+    with judge_server(say) as server:
+        assert main(command(lake, *judged_by(server, "--concurrency", "4"))) == 1
+        assert 20 <= sum(server.questions.values()) == len(labels(lake)) < 20 + 2 * 4
+    told = capsys.readouterr().err
+    assert "gave no answer about 20 files that holds a rating " + said in told and "--answer-tokens" in told
+    assert {row["status"] for row in labels(lake)} == {"unusable"}
+
+
+def test_a_small_sample_without_a_rating_is_told_and_a_few_such_files_of_many_are_not(lake, capsys):
+    few = ["label", "--lake", lake.root, "--shape", "natural", "--quiet", "--count"]
+    with judge_server(lambda request: request.say("No.")) as server:
+        assert main([*few, "3", *judged_by(server)]) == 1
+        assert "gave no answer about 3 files that holds a rating" in capsys.readouterr().err
+    with judge_server(lambda request: request.rate(5)) as server:
+        assert main([*few, "6", *judged_by(server)]) == 0
+    with judge_server(lambda request: request.say("No.")) as server:
+        assert main([*few, "30", *judged_by(server)]) == 0
+    assert Counter(row["status"] for row in labels(lake)) == {"rated": 3, "unusable": 27}
+
+
+def test_the_thoughts_of_a_judge_are_kept_and_hold_no_rating(lake):
+    thoughts = "<think>Rating {0}: [[2]], or rather Rating {0}: [[9]].</think>\nClear.\nRating {0}: [[7]]"
+    with judge_server(lambda request: request.say(thoughts.format(request.nonce))) as server:
+        assert main(command(lake, *judged_by(server))) == 0
+    assert {(row["score"], row["explanation"], row["answer"][:7]) for row in labels(lake)} == {(7, "Clear.", "<think>")}
+
+
 def test_what_it_may_cost_is_told_before_the_first_question(lake, capsys):
     asked = []
     with judge_server(lambda request: (asked.append(capsys.readouterr().err), request.rate(6))) as server:
