@@ -69,7 +69,7 @@ class Answer:
 
 
 class Judge:
-    """One endpoint, asked by many threads. Once `interrupted` is set nobody waits for another attempt."""
+    """One endpoint, asked by many threads. Once `interrupted` is set nobody asks, nor waits to ask, any more."""
 
     def __init__(
         self,
@@ -92,11 +92,13 @@ class Judge:
         most = most_prompt + self.endpoint.answer_tokens
         most_money = self.endpoint.money(most_prompt, self.endpoint.answer_tokens)
         detail, attempt = "", 0
-        while attempt < self.endpoint.attempts and not (attempt and self.interrupted.is_set()):
-            attempt += 1
+        while attempt < self.endpoint.attempts and not self.interrupted.is_set():
             self.budget.take(most, most_money)
-            self._requests.wait()
-            self._tokens.wait(most_prompt / 4 + self.endpoint.answer_tokens)
+            self._sleep(max(self._requests.take(), self._tokens.take(most_prompt / 4 + self.endpoint.answer_tokens)))
+            if self.interrupted.is_set():
+                self.budget.settle(-most, -most_money)
+                break
+            attempt += 1
             try:
                 status, wait_s, said = self._send(messages)
                 answer = answer_of(said, attempt) if status == 200 else None

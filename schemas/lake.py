@@ -219,8 +219,9 @@ class Lake:
                 time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 5)))  # else those that met meet again
         raise OvertakenError(f"{self.path(table.name)} cannot be made")
 
-    def add_rows(self, table: Table, rows: pa.Table, at: DeltaTable) -> None:
+    def add_rows(self, table: Table, rows: pa.Table, at: DeltaTable, replaced: tuple[DataFile, ...] = ()) -> None:
         """Adds rows in a file of their own, on top of the version that was read. Whether it holds their keys is the caller's to know.
+        `replaced` are files of that version in whose place it comes.
 
         Raises `OvertakenError`, and leaves no file, where the table has another version by now. Where that is not certain the file stays:
         a commit that is still under way may name it.
@@ -230,7 +231,7 @@ class Lake:
         pq.write_table(rows, f"{root}/{name}", filesystem=filesystem, compression="zstd")
         size = filesystem.get_file_info(f"{root}/{name}").size
         try:
-            self._commit_files(table, at, [DataFile(name, rows.num_rows, size)])
+            self._commit_files(table, at, [DataFile(name, rows.num_rows, size)], replaced)
         except OvertakenError:
             if (self.version(table) or 0) > at.version():
                 filesystem.delete_file(f"{root}/{name}")

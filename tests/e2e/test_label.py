@@ -15,17 +15,15 @@ from gpu_scoring.model_folder import load_scorer
 from gpu_scoring.oracles import asked_with
 from gpu_scoring.prompt import nonce_of
 from jobs.cli import main
-from schemas.annotate import LABELS
 from schemas.decide import FEATURES
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from schemas.ledger import LEDGER
 from tests.judge_server import cut_connection, half_an_answer, judge_server
+from tests.label_runs import FILES, command, judged_by, labels
 from tests.lake_builder import HELD_OUT, lake_rows
 from tests.source_files import standard_library
 from udfs import rubric
-
-FILES = 60
 
 
 @pytest.fixture(scope="module")
@@ -37,18 +35,6 @@ def rows():
 @pytest.fixture
 def lake(rows, tmp_path):
     return Lake.at(str(rows.write(tmp_path / "lake")))
-
-
-def command(lake, *more):
-    return ["label", "--lake", lake.root, "--count", str(FILES), "--shape", "natural", "--quiet", *more]
-
-
-def judged_by(server, *more):
-    return ["--judge", server.url, "--model", "m", "--budget-tokens", "10000000", "--timeout", "2", *more]
-
-
-def labels(lake):
-    return lake.read(LABELS).to_pylist()
 
 
 def texts(lake):
