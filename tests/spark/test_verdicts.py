@@ -128,8 +128,9 @@ def lake_with(tables, rows):
             known = {"score_percent": None if percent is NOT_FINITE else percent, "token_count": 1}
             scores.append(known | {"content_sha256": row["candidate"], "version": "s1"})
     tables.spark.createDataFrame(features, schema).write.format("delta").mode("overwrite").save(tables.lake.spark_path(FEATURES.name))
-    found = [row | {"is_truncated": False} for row in scores]
-    tables.lake.insert(SCORES, pa.Table.from_pylist(found, schema=SCORES.arrow_schema))
+    held = set(tables.lake.read(SCORES, ["content_sha256"]).column(0).to_pylist())
+    found = [row | {"is_truncated": False} for row in scores if row["content_sha256"] not in held]
+    tables.lake.append(SCORES, pa.Table.from_pylist(found, schema=SCORES.arrow_schema))
 
 
 def outcome(tables):

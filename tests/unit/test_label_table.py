@@ -66,3 +66,5 @@ def test_runs_that_write_at_once_lose_and_double_nothing(tmp_path: Path) -> None
     found = held(lake)
     assert {key: row["status"] for key, row in found.items()} == {str(key): "rated" for key in range(40)}
     assert all(int(key) % 2 == int(row["answer"]) for key, row in found.items())
+    files = {path.name for path in Path(lake.path(LABELS.name)).glob("*.parquet")}
+    assert len(lake.file_names(LABELS)) < len(files) == lake.version(LABELS)  # one a commit: those of late ones are gone
