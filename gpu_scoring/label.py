@@ -115,6 +115,7 @@ def label(
         if oracle is None:
             _keep(rated(rows, subject, version, asked.turn, stop), keeper, None, found, len(missing), say)
         else:
+            oracle.has_answered = bool(before)
             patience = Patience(oracle, subject.kind, has_rated=any(row[2] == RATED for row in before))
             asking = Asking(subject, oracle, patience, version, asked.turn, asked.most_text_bytes)
             _keep(asking.answers(rows, stop), keeper, oracle, found, len(missing), say)

@@ -55,7 +55,10 @@ class Patience:
             self._give_up(f"did not answer about {self.silent} {what}: {self.last_silence}.\n{advice}")
         if len(self.refused) > MOST_IN_A_ROW or (is_over and self.refused and not self.has_answered):
             refused = f"all of {len(self.refused)} {self.kind}s" if is_over else f"{len(self.refused)} {what}"
-            advice = "Expected a model that it knows, and an account that can pay. Fields that it does not take are changed by --body."
+            advice = (
+                "Expected a model that it knows, a key that may use it and an account that can pay."
+                " Fields of a request that it does not take are changed by --body."
+            )
             self._give_up(f"refused {refused}: {self.refused[-1]['answer']}.\n{advice}")
         if self.unusable.total() >= (1 if is_over else MOST_UNUSABLE) and not self.has_rated:
             self._give_up(self._unusable_told())

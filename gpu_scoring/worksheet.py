@@ -26,8 +26,11 @@ class Worksheet:
     """`version` names who is asked. Answers of another one, which a run that was killed left, go into the lake with the rest."""
 
     def __init__(self, path: Path, version: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        except OSError as error:
+            raise WorksheetError(f"{path} cannot be made: {error}. Answers must be safe there: name another --work folder.") from error
         before = path.stat().st_ino
         self.path, self.version = path, version
         self._db = sqlite3.connect(path, isolation_level=None, timeout=1)

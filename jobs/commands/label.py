@@ -5,8 +5,10 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from gpu_scoring.page_questions import PAGES_ASKED
 from gpu_scoring.sample import REPORT_SHAPE
 from gpu_scoring.worksheet import Worksheet, WorksheetError
 from jobs.commands.label_told import as_json, ended, plan, show
-from jobs.commands.options import add_json, add_lake, add_parser, check_least, console, progress
+from jobs.commands.options import MOST_THREADS, add_json, add_lake, add_parser, check_least, console, progress, text_name
 from jobs.decide.profiles import PROFILES
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.ledger import recorded
@@ -32,6 +34,7 @@ from schemas.lake import Lake
 JOB_NAME = "annotate.labels"  # in the ledger
 SUBJECTS = {"file": FILES, "page": PAGES_ASKED}
 ANSWER_LIMITS = ("max_tokens", "max_completion_tokens")  # as endpoints name the limit of an answer
+MOST_TIMEOUT_S = 86_400
 SHAPES = {"report": REPORT_SHAPE, "natural": None}
 
 
@@ -61,8 +64,8 @@ def add(commands: Any) -> None:
     add_json(found)
     found.add_argument("--quiet", action="store_true", help="show no progress")
     judge = found.add_argument_group("a judge: any endpoint that speaks the chat protocol of OpenAI; without one the rubric rates")
-    judge.add_argument("--judge", metavar="URL", help="what /chat/completions follows, such as https://HOST/v1")
-    judge.add_argument("--model", metavar="NAME", help="the judge's model")
+    judge.add_argument("--judge", metavar="URL", type=text_name, help="what /chat/completions follows, such as https://HOST/v1")
+    judge.add_argument("--model", metavar="NAME", type=text_name, help="the judge's model")
     judge.add_argument("--key-env", default="OPENAI_API_KEY", metavar="NAME", help="variable that holds the key (default: OPENAI_API_KEY)")
     judge.add_argument("--budget-tokens", type=int, metavar="N", help="this run never spends more tokens; this or --budget-money is needed")
     judge.add_argument("--budget-money", type=float, metavar="X", help="this run never spends more, in the currency of both prices")
@@ -147,7 +150,9 @@ def parameters(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    check_least(arguments, {"count": 1, "turn": 0, "concurrency": 1, "attempts": 1, "answer_tokens": 1, "text_bytes": 100, "timeout": 0.1})
+    check_least(arguments, {"count": 1, "turn": 0, "attempts": 1, "answer_tokens": 1, "text_bytes": 100})
+    check_least(arguments, {"concurrency": 1}, most=MOST_THREADS)
+    check_least(arguments, {"timeout": 0.1}, most=MOST_TIMEOUT_S)
     check_least(arguments, dict.fromkeys(("budget_tokens", "budget_money", "prompt_price", "answer_price"), 0))
     check_body(arguments)
     check_least(arguments, {"requests_per_minute": 0.1, "tokens_per_minute": 1})
@@ -155,12 +160,22 @@ def check(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--share {arguments.share}: expected more than 0 and at most 1")
     if not arguments.judge:
         return
+    if not is_address(arguments.judge):
+        raise UsageError(f"--judge {arguments.judge}: expected an address such as https://HOST/v1")
     if not arguments.model:
         raise UsageError("--judge needs --model: the name that the endpoint knows the model by")
     if arguments.budget_tokens is None and arguments.budget_money is None:
         raise UsageError("--judge needs --budget-tokens or --budget-money: what may be spent")
     if arguments.budget_money is not None and None in (arguments.prompt_price, arguments.answer_price):
         raise UsageError("--budget-money needs --prompt-price and --answer-price: what has no price costs nothing")
+
+
+def is_address(text: str) -> bool:
+    try:
+        found = urllib.parse.urlsplit(text)
+        return found.scheme in ("http", "https") and bool(found.hostname) and found.port != 0 and not re.search(r"\s", text)
+    except ValueError:
+        return False
 
 
 def check_body(arguments: argparse.Namespace) -> None:

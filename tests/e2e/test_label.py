@@ -228,6 +228,26 @@ def test_an_endpoint_that_refuses_everything_ends_the_run_and_no_file_is_written
     assert {row["status"] for row in labels(lake)} == {"rated"}
 
 
+def test_files_that_a_filter_of_contents_forbids_are_rows_and_a_key_that_ends_is_none(lake, capsys):
+    def flags_some(request):
+        request.send(403, b"flagged") if server.questions.total() % 6 == 0 else request.rate(6)
+
+    with judge_server(flags_some) as server:
+        assert main(command(lake, *judged_by(server, "--concurrency", "1"))) == 0
+    assert Counter((row["status"], row["reason"], row["score"]) for row in labels(lake)) == {
+        ("rated", None, 6): FILES * 5 // 6,
+        ("failed", "refused", None): FILES // 6,
+    }
+    assert {row["answer"] for row in labels(lake) if row["score"] is None} == {"403 flagged"}
+    assert f"{FILES // 6} failed: refused" in capsys.readouterr().out
+    before = labels(lake)
+    with judge_server(lambda request: request.send(403, b"who are you?")) as server:  # a run that continues learns it after eleven
+        for more in (["--again"], ["--count", str(FILES + 20)]):
+            assert main([*command(lake, *judged_by(server)), *more]) == 1
+            assert "403 who are you?.\nExpected a model that it knows, a key that may use it" in capsys.readouterr().err
+    assert labels(lake) == before
+
+
 @pytest.mark.parametrize(
     ("say", "said"),
     [
@@ -293,8 +313,17 @@ def test_an_oracle_is_asked_twice_and_its_agreement_told(lake, capsys):
     [
         (["--judge", "http://127.0.0.1:9/v1"], 2, "--judge needs --model"),
         (["--judge", "http://127.0.0.1:9/v1", "--model", "m"], 2, "--budget-tokens or --budget-money"),
-        (["--judge", "u", "--model", "m", "--budget-money", "5"], 2, "--prompt-price"),
-        (["--judge", "u", "--model", "m", "--budget-money", "5", "--answer-price", "1"], 2, "what has no price costs nothing"),
+        (["--judge", "http://u", "--model", "m", "--budget-money", "5"], 2, "--prompt-price"),
+        (["--judge", "http://u", "--model", "m", "--budget-money", "5", "--answer-price", "1"], 2, "what has no price costs nothing"),
+        *(
+            (["--judge", url, "--model", "m"], 2, "expected an address such as")
+            for url in ("u", "http://", "http://[::1", "http://a:99999")
+        ),
+        (["--turn", "99999999999999999999"], 2, "--turn 99999999999999999999: expected at most"),
+        (["--count", "-1"], 2, "--count -1: expected at least 1"),
+        (["--concurrency", "100000000"], 2, "expected at most 1,000"),
+        (["--timeout", "inf"], 2, "--timeout inf: expected at most"),
+        (["--work", "/proc/nowhere"], 1, "/proc/nowhere/label.sqlite cannot be made"),
         (["--body", "[1]"], 2, "expected a JSON object"),
         (["--body", "{"], 2, "expected a JSON object"),
         (["--body", '{"max_tokens": null}'], 2, "a limit of the answer of at most --answer-tokens 600"),
@@ -310,6 +339,16 @@ def test_an_oracle_is_asked_twice_and_its_agreement_told(lake, capsys):
 )
 def test_a_wrong_command_says_what_was_expected(lake, capsys, more, status, said):
     assert main(command(lake, *more)) == status
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [("--judge", "", "the name is empty"), ("--model", "m\udcff", "'m\\udcff' is no UTF-8"), ("--model", " ", "the name is empty")],
+)
+def test_a_name_that_cannot_be_written_down_or_is_an_unset_variable_is_refused(lake, capsys, option, value, said):
+    with pytest.raises(SystemExit, match="2"):
+        main(command(lake, option, value))
     assert said in capsys.readouterr().err
 
 
@@ -360,4 +399,6 @@ def test_what_a_scorer_cannot_be_trained_on_is_told(lake, tmp_path, capsys):
     assert asked_with(lake, judged).startswith(f"version {prompt.VERSION} of the prompt, the first 24,000 bytes")
     assert main([*train, "--labels", "none"]) == 1
     assert "no rating of version none" in capsys.readouterr().err
-    assert main([*train, "--hidden-size", "50"]) == 2
+    for wrong in (["--hidden-size", "50"], ["--seed", "-1"], ["--seed", str(2**64)], ["--threads", "-1"], ["--window", "0"]):
+        assert main([*train, *wrong]) == 2
+        assert f"codemill: {' '.join(wrong)}: expected" in capsys.readouterr().err

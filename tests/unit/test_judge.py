@@ -122,6 +122,14 @@ def test_a_wrong_key_or_address_ends_the_run_and_says_so(status: int) -> None:
         ask(lambda request: request.send(status, b"go away"))
 
 
+def test_what_is_forbidden_after_an_answer_is_one_files_own_fault() -> None:
+    with judge_server(lambda request: request.rate(3) if request.count == 0 else request.send(403, b"flagged")) as server:
+        judge = Judge(Endpoint(server.url, "m"), Budget())
+        judge.ask(messages(TEXT, "Python"))
+        answer = judge.ask(messages(TEXT, "Python"))
+    assert (answer.failure, answer.detail, judge.budget.spent_tokens) == ("refused", "403 flagged", 120)
+
+
 def test_the_wait_that_the_endpoint_asks_for_is_kept() -> None:
     waits: list[float] = []
 
