@@ -78,9 +78,10 @@ def named(text: str) -> str:
 def text_name(text: str) -> str:
     """A name that is written into tables: what a shell passes on that is no UTF-8 cannot be."""
     try:
-        return named(text).encode() and text
+        text.encode()
     except UnicodeEncodeError:
         raise argparse.ArgumentTypeError(f"{text!a} is no UTF-8") from None
+    return named(text)
 
 
 def add_mixture(found: argparse.ArgumentParser, default: str) -> None:

@@ -382,6 +382,14 @@ def test_a_scorer_is_trained_on_the_labels_and_measured_on_held_out_repositories
     assert (row["status"], row["read_rows"]) == ("done", rated)
     card = (tmp_path / "scorer" / "README.md").read_text()
     assert told["model_hash"] in card and f"asked with version {rubric.VERSION} of its rules" in card
+    score = ["score", "--lake", lake.root, "--model", str(tmp_path / "scorer"), "--threads", "1", "--quiet"]
+    assert main(score) == 0
+    version = first[0]["version"]
+    learned = f"learned from: rubric (it counts, it does not judge), version {version} of the labels, asked with version {rubric.VERSION}"
+    assert learned in capsys.readouterr().out
+    assert main([*score, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)["learned_from"]
+    assert (said["oracle"], said["labels"]) == ("rubric", version) and said["asked_with"].startswith("version")
 
 
 def test_what_a_scorer_cannot_be_trained_on_is_told(lake, tmp_path, capsys):
