@@ -65,7 +65,7 @@ def check_least(arguments: argparse.Namespace, least: dict[str, float], most: fl
 
 
 def add_lake(found: argparse.ArgumentParser) -> None:
-    found.add_argument("--lake", required=True, metavar="LAKE", type=named, help="the lake: a folder, or s3://bucket/prefix")
+    found.add_argument("--lake", required=True, metavar="LAKE", type=text_name, help="the lake: a folder, or s3://bucket/prefix")
 
 
 def named(text: str) -> str:
