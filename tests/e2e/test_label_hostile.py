@@ -1,4 +1,4 @@
-"""Texts that want something of their judge, or that nobody expects, through `codemill label` as a whole: a row for each, and no wish granted."""
+"""Texts that want something of their judge, or that nobody expects, through all of `codemill label`: a row for each, no wish granted."""
 
 import hashlib
 import json

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -181,6 +182,31 @@ def test_a_pace_spreads_what_is_asked() -> None:
     now += 1.75
     assert [pace.take(3), pace.take()] == [0.25, 1.75]
     assert Pace(None).take(10**9) == 0
+
+
+@pytest.mark.parametrize("limited", ["requests", "tokens"])
+def test_a_limit_holds_at_the_endpoint_and_is_used_up(limited: str) -> None:
+    """20 a second, by eight threads that would all ask at once."""
+    question = sum(len(m["content"].encode()) for m in messages(TEXT, "Python")) + 2 * 16
+    pace = Pace(60 * 20 * (1 if limited == "requests" else question / 4 + Endpoint("", "").answer_tokens))
+    with judge_server(lambda request: request.rate(5)) as server:
+        judge = Judge(Endpoint(server.url, "m"), Budget(), **{limited: pace})  # type: ignore[arg-type]
+        begun = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: judge.ask(messages(TEXT, "Python")), range(21)))
+    assert all(answer.failure is None for answer in answers)
+    after = [at - begun for at in sorted(server.times_s)]
+    assert all(at >= place / 20 - 0.01 for place, at in enumerate(after))
+    assert after[-1] < 3
+
+
+def test_an_endpoint_that_asks_to_be_left_alone_is() -> None:
+    def behave(request: Request) -> None:
+        request.send(429, b"slowly", {"retry-after": "1"}) if request.count == 0 else request.rate(1)
+
+    with judge_server(behave) as server:
+        assert Judge(Endpoint(server.url, "m"), Budget()).ask(messages(TEXT, "Python")).attempts == 2
+    assert 1 <= server.times_s[1] - server.times_s[0] < 2.5
 
 
 def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
