@@ -1,5 +1,6 @@
 """Answers are safe on this machine as soon as they are there, and travel into the lake now and then."""
 
+import re
 import time
 from typing import Any
 
@@ -12,6 +13,8 @@ from schemas.lake import Lake, LakeError, OvertakenError
 
 COMMIT_ROWS = 1000
 COMMIT_S = 60.0  # a machine that is lost takes no more with it
+MOST_CHARACTERS = 400  # of an error
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # those of object stores are drawn as trees
 
 
 class Keeper:
@@ -40,8 +43,12 @@ class Keeper:
                 self._table.put(rows)
         except (OSError, DeltaError, OvertakenError) as error:
             raise LakeError(
-                f"{self._lake.path(LABELS.name)} cannot be written: {str(error).strip()}.\n"
+                f"{self._lake.path(LABELS.name)} cannot be written: {_in_a_line(error)}.\n"
                 f"{rows.num_rows:,} answers wait in {self._worksheet.path}, and nothing is lost: the same command puts them into the lake."
             ) from error
         self._worksheet.forget_answers()
         self._recorded, self._committed_at = 0, time.monotonic()
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(_COLOURS.sub("", str(error)).split())[:MOST_CHARACTERS]

@@ -1,5 +1,6 @@
 """Labels of a lake on S3: what waits on a machine that is lost, and what is asked again."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
+from gpu_scoring import keeper
 from jobs.cli import main
 from schemas.decide import GATES
 from schemas.ingest import CONTENTS
@@ -72,3 +74,23 @@ def test_a_machine_that_is_lost_takes_little_with_it_and_failures_are_replaced(l
         assert main([*arguments, "--again"]) == 0
         assert server.questions.total() == before + len(failed) > before
     assert Counter(row["status"] for row in labels(lake)) == {"rated": FILES}
+
+
+def test_a_store_that_is_gone_for_a_while_costs_no_answer(lake, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(keeper, "COMMIT_ROWS", 10)
+    there = os.environ["AWS_ENDPOINT_URL"]
+
+    def behave(request):
+        if server.questions.total() == 9:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        time.sleep(0.1)
+        request.rate(6)
+
+    with judge_server(behave) as server:
+        arguments = command(lake, *judged_by(server, "--work", str(tmp_path / "work"), "--concurrency", "4"))
+        assert main(arguments) == 1
+        asked, told = server.questions.total(), capsys.readouterr().err
+        assert f"\n{asked} answers wait in {tmp_path}/work/label.sqlite, and nothing is lost" in told and "\x1b" not in told
+        monkeypatch.setenv("AWS_ENDPOINT_URL", there)
+        assert main(arguments) == 0
+        assert server.questions.total() == FILES == len(labels(lake)) and asked < FILES
