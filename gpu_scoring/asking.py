@@ -1,116 +1,122 @@
 """Many questions to a judge at a time, and what becomes of each: a row, or nothing where it is to be asked again."""
 
+import math
 import threading
+import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from gpu_scoring.judge import Answer, Judge, JudgeError
 from gpu_scoring.limits import OverBudgetError
+from gpu_scoring.patience import Patience
+from gpu_scoring.stopping import Stop
 from gpu_scoring.subject import Subject
 
-MOST_IN_A_ROW = 10  # texts that the endpoint does not answer about, before the fault is taken to be its own
+TICK_S = 0.2
+GRACE_S = 10.0  # for answers that are under way when the run is told to stop: schedulers kill after 30 s
+Row = dict[str, Any]
 
 
-@dataclass
-class Patience:
-    """Tells an endpoint that answers nothing from texts that it does not answer about.
+class Asking:
+    """Questions of one turn of one oracle. `under_way` counts those without an answer: in the end, those that were not waited for."""
 
-    What it refuses is held back until it answers again: a model that is not there, a field that it does not know or an account that is
-    empty may be refused like a text that is too long.
-    """
+    def __init__(self, subject: Subject, judge: Judge, patience: Patience, version: str, turn: int, most_text_bytes: int) -> None:
+        self._subject, self._judge, self._patience = subject, judge, patience
+        self._version, self._turn, self._most_text_bytes = version, turn, most_text_bytes
+        self._is_over = False  # the budget is
+        self._trouble: Exception | None = None
+        self._questions: SimpleQueue[tuple[str, str, str] | None] = SimpleQueue()
+        self._answers: SimpleQueue[Row | Exception | None] = SimpleQueue()
+        self.under_way = 0
 
-    judge: Judge
-    kind: str
-    silent: int = 0
-    refused: list[dict[str, Any]] = field(default_factory=list)
-    has_answered: bool = False
+    def answers(self, rows: Iterator[tuple[str, str, str]], stop: Stop) -> Iterator[list[Row]]:
+        """Lists of rows of annotate/labels as they come, an empty one where a while passes without.
 
-    def rows(self, answer: dict[str, Any]) -> list[dict[str, Any]]:
-        """What is known after this answer. Raises JudgeError where the endpoint is not to be asked any more."""
-        if "silence" in answer:
-            self.silent += 1
-            if self.silent > MOST_IN_A_ROW:
-                self._give_up(f"did not answer about {self.silent} {self.kind}s in a row", answer["silence"])
+        What the endpoint did not answer about is no row: it is asked again next time. Raises JudgeError where it is not to be asked any
+        more. Nothing more is asked once the budget is used up, `stop` is wished for or the judge is interrupted; what is under way then is
+        paid for, and still comes.
+        """
+        until = math.inf
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._judge.threads)]  # one that hangs keeps nobody
+        for thread in threads:
+            thread.start()
+        try:
+            while time.monotonic() < until:
+                while self._may_ask() and (row := next(rows, None)):
+                    self._questions.put(row)
+                    self.under_way += 1
+                if not self.under_way:
+                    break
+                yield [row for answer in self._answered() for row in self._rows(answer)]
+                if stop.signal and until == math.inf:
+                    until = time.monotonic() + GRACE_S
+                    self._judge.interrupted.set()
+            if self._trouble:
+                raise self._trouble
+            if not self._judge.interrupted.is_set():
+                self._patience.check(is_over=True)
+                yield self._patience.refused
+        finally:
+            for _ in threads:
+                self._questions.put(None)
+
+    def _may_ask(self) -> bool:
+        return self.under_way < self._judge.threads and not self._is_over and not self._judge.interrupted.is_set()
+
+    def _answered(self) -> Iterator[Row | Exception | None]:
+        """What came of questions; waits a little for the first."""
+        wait_s = TICK_S
+        try:
+            while self.under_way:
+                answer = self._answers.get(timeout=wait_s)
+                self.under_way -= 1
+                wait_s = 0.0
+                yield answer
+        except Empty:
+            return
+
+    def _rows(self, answer: Row | Exception | None) -> list[Row]:
+        """What is known after this answer. Where nothing more should be asked, the judge is interrupted."""
+        if answer is None:
             return []
-        self.silent = 0
-        if answer["reason"] == "refused":
-            self.refused.append(answer)
-            if len(self.refused) > MOST_IN_A_ROW:
-                self._give_up(f"refused {len(self.refused)} {self.kind}s in a row", answer["answer"])
-            return []
-        self.has_answered = True
-        return [*self.held(), answer]
-
-    def held(self) -> list[dict[str, Any]]:
-        """What was held back, once. Raises JudgeError where nothing was ever answered."""
-        if self.refused and not self.has_answered:
-            self._give_up(f"refused all of {len(self.refused)} {self.kind}s", self.refused[-1]["answer"])
-        rows, self.refused = self.refused, []
+        if isinstance(answer, Exception):
+            return self._end(answer)
+        if self._judge.interrupted.is_set():
+            return [answer] if "silence" not in answer and answer["reason"] != "refused" else []
+        rows = self._patience.rows(answer)
+        try:
+            self._patience.check()
+        except JudgeError as error:
+            self._end(error)
         return rows
 
-    def _give_up(self, what: str, detail: str) -> None:
-        advice = "What it answered before is kept; the same command continues when it is back."
-        if what.startswith("refused"):
-            advice = "Expected a model that it knows, and an account that can pay. Fields that it does not take are changed by --body."
-        raise JudgeError(f"{self.judge.endpoint.url} {what}: {detail}.\n{advice}")
+    def _end(self, error: Exception) -> list[Row]:
+        self._trouble = self._trouble or error
+        self._judge.interrupted.set()
+        return []
 
+    def _work(self) -> None:
+        while question := self._questions.get():
+            try:
+                self._answers.put(self._ask(*question))
+            except OverBudgetError:
+                self._is_over = True
+                self._answers.put(None)
+            except Exception as error:
+                self._answers.put(error)
 
-def judged(
-    rows: Iterator[tuple[str, str, str]], subject: Subject, judge: Judge, version: str, turn: int, most_text_bytes: int
-) -> Iterator[dict[str, Any]]:
-    """Answers of a judge, in the order in which they come. Where the budget ends no further question is asked.
-
-    What the endpoint did not answer about is no row: it is asked again next time. Raises JudgeError where nothing is answered any more.
-    """
-    is_over = threading.Event()
-
-    def ask(key: str, language: str, text: str) -> dict[str, Any] | None:
-        if is_over.is_set():
+    def _ask(self, key: str, language: str, text: str) -> Row | None:
+        if self._is_over:
             return None
-        try:
-            answer = judge.ask(subject.messages(text, language, most_text_bytes))
-        except OverBudgetError:
-            is_over.set()
-            return None
+        answer = self._judge.ask(self._subject.messages(text, language, self._most_text_bytes))
         if answer.failure == "unreachable":
             return {"silence": answer.detail}
-        return subject.row(key, language, version, turn, f"judge {judge.endpoint.model}") | _read(subject, answer, text)
-
-    patience = Patience(judge, subject.kind)
-    with ThreadPoolExecutor(judge.threads) as pool:
-        running: set[Future[dict[str, Any] | None]] = set()
-        try:
-            while True:
-                while len(running) < judge.threads and not is_over.is_set() and (row := next(rows, None)):
-                    running.add(pool.submit(ask, *row))
-                if not running:
-                    break
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    running.remove(future)
-                    if answer := future.result():
-                        yield from patience.rows(answer)
-            yield from patience.held()
-        except (Exception, KeyboardInterrupt):
-            is_over.set()
-            judge.interrupted.set()
-            yield from _answered(running, patience)  # which are paid for
-            raise
-        finally:
-            is_over.set()
+        row = self._subject.row(key, language, self._version, self._turn, f"judge {self._judge.endpoint.model}")
+        return row | _read(self._subject, answer, text)
 
 
-def _answered(running: set[Future[dict[str, Any] | None]], patience: Patience) -> Iterator[dict[str, Any]]:
-    """What questions that are under way are still told, without their errors."""
-    for future in wait(running).done:
-        answer = None if future.exception() else future.result()
-        if answer and "silence" not in answer and answer["reason"] != "refused":
-            yield answer
-
-
-def _read(subject: Subject, answer: Answer, text: str) -> dict[str, Any]:
+def _read(subject: Subject, answer: Answer, text: str) -> Row:
     usage = {"prompt_tokens": answer.prompt_tokens, "answer_tokens": answer.answer_tokens, "attempts": answer.attempts}
     if answer.failure:
         return usage | {"status": "failed", "reason": answer.failure, "answer": answer.detail}

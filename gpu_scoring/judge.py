@@ -21,7 +21,8 @@ from gpu_scoring.limits import Budget, Pace
 
 LONGEST_WAIT_S = 60.0
 MOST_ANSWER_BYTES = 16 << 20
-FATAL = {401, 402, 403, 404, 405}  # and 3xx. Of the key, the account or the address: no other file fares better
+FATAL = {401, 402, 404, 405}  # and 3xx. Of the key, the account or the address: no other file fares better
+FORBIDDEN = 403  # of the key as well; of one file where others were answered, such as by a filter of contents
 RETRIED = {408, 409, 425, 429}  # and 5xx
 NOT_BILLED = {503, 529}  # of 5xx: nobody had time. Of all others, as of 408, a gateway may give up on a model that goes on
 
@@ -69,7 +70,10 @@ class Answer:
 
 
 class Judge:
-    """One endpoint, asked by many threads. Once `interrupted` is set nobody waits for another attempt."""
+    """One endpoint, asked by many threads. Once `interrupted` is set nobody asks, nor waits to ask, any more.
+
+    `has_answered`: whether it ever did, in this run or an earlier one.
+    """
 
     def __init__(
         self,
@@ -81,7 +85,7 @@ class Judge:
         sleep: Callable[[float], Any] | None = None,
     ) -> None:
         self.endpoint, self.budget, self.threads = endpoint, budget, threads
-        self.interrupted = threading.Event()
+        self.interrupted, self.has_answered = threading.Event(), False
         self._requests, self._tokens = requests or Pace(None), tokens or Pace(None)
         self._sleep = sleep or self.interrupted.wait
         self._pool = _pool(endpoint, threads)
@@ -92,11 +96,13 @@ class Judge:
         most = most_prompt + self.endpoint.answer_tokens
         most_money = self.endpoint.money(most_prompt, self.endpoint.answer_tokens)
         detail, attempt = "", 0
-        while attempt < self.endpoint.attempts and not (attempt and self.interrupted.is_set()):
-            attempt += 1
+        while attempt < self.endpoint.attempts and not self.interrupted.is_set():
             self.budget.take(most, most_money)
-            self._requests.wait()
-            self._tokens.wait(most_prompt / 4 + self.endpoint.answer_tokens)
+            self._sleep(max(self._requests.take(), self._tokens.take(most_prompt / 4 + self.endpoint.answer_tokens)))
+            if self.interrupted.is_set():
+                self.budget.settle(-most, -most_money)
+                break
+            attempt += 1
             try:
                 status, wait_s, said = self._send(messages)
                 answer = answer_of(said, attempt) if status == 200 else None
@@ -107,13 +113,14 @@ class Judge:
                 detail, wait_s = f"{type(error).__name__}: {error}", 0.0
             else:
                 if answer:
+                    self.has_answered = True
                     used = (answer.prompt_tokens or most_prompt, answer.answer_tokens or self.endpoint.answer_tokens)
                     self.budget.settle(sum(used) - most, self.endpoint.money(*used) - most_money)
                     return answer
                 if status != 408 and (status < 500 or status in NOT_BILLED):
                     self.budget.settle(-most, -most_money)
                 detail = f"{status} {said[:300].decode(errors='replace')}".replace("\n", " ")
-                if status in FATAL or status < 400:
+                if status in FATAL or status < 400 or (status == FORBIDDEN and not self.has_answered):
                     raise JudgeError(self._advice(status, detail))
                 if status not in RETRIED and status < 500:
                     return Answer("", attempts=attempt, failure="refused", detail=detail)

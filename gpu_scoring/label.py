@@ -17,9 +17,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gpu_scoring.asking import judged
+from gpu_scoring.asking import Asking
 from gpu_scoring.judge import Endpoint, Judge
+from gpu_scoring.keeper import Keeper
+from gpu_scoring.patience import Patience
 from gpu_scoring.sample import Sample
+from gpu_scoring.stopping import Stop, stopped_in_order
 from gpu_scoring.subject import Subject
 from gpu_scoring.worksheet import Worksheet
 from schemas.annotate import LABELS
@@ -27,15 +30,26 @@ from schemas.lake import Lake
 from udfs.draws import uniform
 
 RUBRIC = "rubric"
+RATED = "rated"
 ROWS_AT_ONCE = 64  # texts that the rubric is given in one call
 TEXTS_AT_ONCE = 256  # that go into the worksheet in one transaction
-COMMIT_EVERY = 1000  # answers
 Say = Callable[[str], None]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`is_again`: also about texts whose answer was no rating. Of a longer text the first `most_text_bytes` are shown to a judge."""
+
+    turn: int
+    most_text_bytes: int
+    is_again: bool = False
 
 
 @dataclass
 class Summary:
-    """What a run did. `answers` by status and reason; `left` is what was not asked."""
+    """What a run did. `answers` by status and reason; `left` is what was not asked. `signal`: the number of the one that ended it;
+    `under_way` counts questions whose answers were not waited for then."""
 
     sample: Sample
     version: str
@@ -45,6 +59,8 @@ class Summary:
     left: int = 0
     seconds: float = 0.0
     stopped: str | None = None
+    signal: int | None = None
+    under_way: int = 0
 
 
 def rubric_version(subject: Subject) -> str:
@@ -76,65 +92,77 @@ def label(
     sample: Sample,
     worksheet: Worksheet,
     oracle: Judge | None,
-    turn: int,
-    most_text_bytes: int,
+    asked: Asked,
     begins: Callable[[int, int], None],
     say: Say,
 ) -> Summary:
     """Asks about every row of the sample that has no answer yet, and puts what was answered into the lake.
 
-    `oracle` None is the rubric. Ends early, and says so in the summary, where the budget does. `begins` is told before the first question
-    how many texts are to be asked about, and how many bytes of them are shown.
+    `oracle` None is the rubric. Ends early, and says so in the summary, where the budget does or a signal comes. `begins` is told before
+    the first question how many texts are to be asked about, and how many bytes of them are shown.
     """
     start = time.monotonic()
-    found = Summary(sample, worksheet.version)
-    answered = {row[:2] for row in _labels(lake, worksheet.version, turn)}
+    version, found, keeper = worksheet.version, Summary(sample, worksheet.version), Keeper(lake, worksheet)
+    keeper.commit()  # what a run that was killed had been told
+    before = _labels(lake, version, asked.turn)
+    answered = {row[:2] for row in before if row[2] == RATED or not asked.is_again}
     missing = [row for row in _tuples(sample.rows) if row[:2] not in answered]
     _put_texts(lake, subject, worksheet, missing)
     wanted = {row[:2] for row in missing}
-    rows = (row for row in worksheet.open_rows(turn) if row[:2] in wanted)
-    sizes = [size for *key, size in worksheet.open_sizes(turn) if tuple(key) in wanted]
-    begins(len(sizes), sum(min(size, most_text_bytes) for size in sizes))
-    if oracle:
-        answers = judged(rows, subject, oracle, worksheet.version, turn, most_text_bytes)
-    else:
-        answers = rated(rows, subject, worksheet.version, turn)
-    place = 0  # what a run that was killed had been told is put into the lake too
-    try:
-        for row in answers:
-            worksheet.record(row)
-            found.asked += 1
-            if found.asked % COMMIT_EVERY == 0:
-                place = _commit(lake, worksheet, place)
-            say(_progress(found.asked, len(missing), subject.kind, time.monotonic() - start, oracle))
-    finally:
-        _commit(lake, worksheet, place)
-    keys = {row[:2] for row in _tuples(sample.rows)}
-    labels = [row for row in _labels(lake, worksheet.version, turn) if row[:2] in keys]
-    for _, _, status, reason, score in labels:
-        found.answers[status if status == "rated" else f"{status}: {reason}"] += 1
-        if score is not None:
-            found.scores[math.floor(score + 0.5)] += 1
-    found.left = len(keys) - len(labels)
+    rows, sizes = worksheet.rows(wanted), worksheet.sizes(wanted)
+    begins(len(sizes), sum(min(size, asked.most_text_bytes) for size in sizes))
+    with stopped_in_order() as stop:
+        if oracle is None:
+            _keep(rated(rows, subject, version, asked.turn, stop), keeper, None, found, len(missing), say)
+        else:
+            oracle.has_answered = bool(before)
+            patience = Patience(oracle, subject.kind, has_rated=any(row[2] == RATED for row in before))
+            asking = Asking(subject, oracle, patience, version, asked.turn, asked.most_text_bytes)
+            _keep(asking.answers(rows, stop), keeper, oracle, found, len(missing), say)
+            found.under_way = asking.under_way
+    found.signal = stop.signal
+    _count(lake, asked.turn, found)
+    found.left = len(missing) - found.asked
     found.seconds = time.monotonic() - start
     if oracle and oracle.budget.is_used_up:
         found.stopped = "the budget does not allow another question"
     return found
 
 
-def rated(rows: Iterator[tuple[str, str, str]], subject: Subject, version: str, turn: int) -> Iterator[dict[str, Any]]:
+def _keep(answers: Iterator[list[Row]], keeper: Keeper, oracle: Judge | None, found: Summary, wanted: int, say: Say) -> None:
+    """Every answer. What is under way when something fails is paid for: it is waited for, and safe on this machine."""
+    start = time.monotonic()
+    try:
+        for rows in answers:
+            found.asked += len(rows)
+            keeper.keep(rows)
+            if rows:
+                say(_progress(found.asked, wanted, rows[0]["kind"], time.monotonic() - start, oracle))
+    except Exception:
+        if oracle:
+            oracle.interrupted.set()
+            for rows in answers:
+                found.asked += len(rows)
+                keeper.record(rows)
+        raise
+    finally:
+        keeper.commit()
+
+
+def _count(lake: Lake, turn: int, found: Summary) -> None:
+    keys = {row[:2] for row in _tuples(found.sample.rows)}
+    for _, _, status, reason, score in (row for row in _labels(lake, found.version, turn) if row[:2] in keys):
+        found.answers[status if status == RATED else f"{status}: {reason}"] += 1
+        if score is not None:
+            found.scores[math.floor(score + 0.5)] += 1
+
+
+def rated(rows: Iterator[tuple[str, str, str]], subject: Subject, version: str, turn: int, stop: Stop) -> Iterator[list[Row]]:
     """Answers of the rubric."""
-    while batch := list(islice(rows, ROWS_AT_ONCE)):
+    while not stop.signal and (batch := list(islice(rows, ROWS_AT_ONCE))):
         keys, languages, texts = (list(column) for column in zip(*batch, strict=True))
-        for key, language, rating in zip(keys, languages, subject.rate(texts, languages), strict=True):
-            yield subject.row(key, language, version, turn, RUBRIC) | rating
-
-
-def _commit(lake: Lake, worksheet: Worksheet, place: int) -> int:
-    rows, place = worksheet.answers(place)
-    if rows.num_rows:
-        lake.insert(LABELS, rows)
-    return place
+        ratings = zip(keys, languages, subject.rate(texts, languages), strict=True)
+        yield [subject.row(key, language, version, turn, RUBRIC) | rating for key, language, rating in ratings]
 
 
 def _progress(asked: int, wanted: int, kind: str, seconds: float, oracle: Judge | None) -> str:

@@ -40,19 +40,20 @@ class Budget:
 
 
 class Pace:
-    """At most so much a minute, evenly: `wait(amount)` returns when it may go. Safe to share between threads."""
+    """At most so much a minute, evenly. Safe to share between threads."""
 
-    def __init__(self, per_minute: float | None, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep):
+    def __init__(self, per_minute: float | None, clock: Callable[[], float] = time.monotonic):
         self._per_s = per_minute / 60 if per_minute else None
-        self._clock, self._sleep = clock, sleep
+        self._clock = clock
         self._free_at = 0.0
         self._lock = threading.Lock()
 
-    def wait(self, amount: float = 1) -> None:
+    def take(self, amount: float = 1) -> float:
+        """Seconds to wait until it may go. Its place is taken, whether it goes or not."""
         if self._per_s is None:
-            return
+            return 0.0
         with self._lock:
             now = self._clock()
             start = max(now, self._free_at)
             self._free_at = start + amount / self._per_s
-        self._sleep(start - now)
+        return start - now

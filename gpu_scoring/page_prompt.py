@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from gpu_scoring.prompt import NONCE_DIGITS
 from gpu_scoring.prompt import read_answer as read_rating
 from gpu_scoring.special_tokens import broken_up
+from gpu_scoring.thoughts import without_thoughts
 from udfs.page_categories import CATEGORIES
 
-VERSION = 2
+VERSION = 3
 MOST_TEXT_BYTES = 16_000
 MOST_NAME_BYTES = 300  # of an address or a title
 REASONS = ("no_relevance", "two_relevances", "no_category", "two_categories")  # beside those of gpu_scoring.prompt
@@ -87,7 +88,11 @@ def messages(url: str, title: str, text: str, most_bytes: int = MOST_TEXT_BYTES)
 
 
 def read_answer(answer: str, nonce: str, was_cut_off: bool = False) -> PageAnswer:
-    """An answer counts whole or not at all. Several values for one question are none, unless they are the same."""
+    """An answer counts whole or not at all. Several values for one question are none, unless they are the same.
+
+    What stands in thoughts before the answer is none.
+    """
+    answer = without_thoughts(answer)
     rating = read_rating(answer, nonce, was_cut_off)
     first = re.search(rf"(?i)(?:Relevant|Category|Rating)\s+{re.escape(nonce)}\s*:", answer)
     explanation = (answer[: first.start()].strip() if first else rating.explanation) if answer.strip() else None

@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass
 
 from gpu_scoring.special_tokens import broken_up
+from gpu_scoring.thoughts import without_thoughts
 
-VERSION = 2
+VERSION = 3
 MOST_TEXT_BYTES = 24_000
 NONCE_DIGITS = 16
 
@@ -78,7 +79,8 @@ def messages(text: str, language: str, most_bytes: int = MOST_TEXT_BYTES) -> lis
 
 
 def read_answer(answer: str, nonce: str, was_cut_off: bool = False) -> Rating:
-    """The rating of an answer. Several ratings are none, unless they are the same."""
+    """The rating of an answer. Several ratings are none, unless they are the same; those in thoughts before the answer are none."""
+    answer = without_thoughts(answer)
     if not answer.strip():
         return Rating(None, "cut_off" if was_cut_off else "empty_answer", None)
     pattern = rf"Rating\s+{re.escape(nonce)}\s*:\s*\[\[\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*\]\]"

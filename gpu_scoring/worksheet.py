@@ -1,7 +1,8 @@
 """What a run of labels has asked and been told, on this machine's disk: an answer is paid for once, whatever is killed when.
 
 One SQLite file. It holds the sampled texts (so that files are asked about in the order of the draw, and a run that ends early has a random
-sample) and every answer from the moment it is there. The lock is the file's own: a second run beside the first is refused.
+sample) and every answer from the moment it is there until it is in the lake. The lock is the file's own: a second run beside the first is
+refused.
 """
 
 import sqlite3
@@ -14,8 +15,6 @@ import pyarrow as pa
 from schemas.annotate import LABELS
 
 _COLUMNS = ", ".join(LABELS.names)
-_IS_OPEN = """not exists (select 1 from answers
-    where content_sha256 = key and answers.language = texts.language and version = ? and turn = ?)"""
 _BEFORE = {"kind": "'file'"}  # what answers were about when all were about it
 
 
@@ -27,8 +26,11 @@ class Worksheet:
     """`version` names who is asked. Answers of another one, which a run that was killed left, go into the lake with the rest."""
 
     def __init__(self, path: Path, version: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        except OSError as error:
+            raise WorksheetError(f"{path} cannot be made: {error}. Answers must be safe there: name another --work folder.") from error
         before = path.stat().st_ino
         self.path, self.version = path, version
         self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
@@ -61,29 +63,33 @@ class Worksheet:
     def keys(self) -> set[tuple[str, str]]:
         return set(self._db.execute("select key, language from texts"))
 
-    def open_rows(self, turn: int) -> Iterator[tuple[str, str, str]]:
-        """(key, language, text) without an answer, in the order of the draw; each text is read when it is asked for."""
-        query = f"select key, language from texts where {_IS_OPEN} order by draw, key, language"
-        for key, language in self._db.execute(query, (self.version, turn)).fetchall():
-            ((text,),) = self._db.execute("select text from texts where key = ? and language = ?", (key, language))
-            yield key, language, text
+    def rows(self, wanted: set[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
+        """(key, language, text) of those that are wanted, in the order of the draw; each text is read when it is asked for."""
+        for key, language in self._db.execute("select key, language from texts order by draw, key, language").fetchall():
+            if (key, language) in wanted:
+                ((text,),) = self._db.execute("select text from texts where key = ? and language = ?", (key, language))
+                yield key, language, text
 
-    def open_sizes(self, turn: int) -> list[tuple[str, str, int]]:
-        """(key, language, bytes of the text) of the same rows."""
-        query = f"select key, language, length(cast(text as blob)) from texts where {_IS_OPEN}"
-        return self._db.execute(query, (self.version, turn)).fetchall()
+    def sizes(self, wanted: set[tuple[str, str]]) -> list[int]:
+        """Bytes of the same texts."""
+        found = self._db.execute("select key, language, length(cast(text as blob)) from texts").fetchall()
+        return [size for *key, size in found if tuple(key) in wanted]
 
     def record(self, row: dict[str, Any]) -> None:
         """Durable when it returns."""
         marks = ", ".join("?" * len(LABELS.names))
-        self._db.execute(f"insert or ignore into answers ({_COLUMNS}) values ({marks})", [row[name] for name in LABELS.names])
+        self._db.execute(f"insert or replace into answers ({_COLUMNS}) values ({marks})", [row[name] for name in LABELS.names])
 
-    def answers(self, after: int = 0) -> tuple[pa.Table, int]:
-        """Rows of LABELS that were recorded after the place `after`, whatever their version, and the place of the last."""
-        rows = self._db.execute(f"select rowid, {_COLUMNS} from answers where rowid > ?", (after,)).fetchall()
-        places, *columns = list(zip(*rows, strict=True)) or [()] * (1 + len(LABELS.names))
+    def answers(self) -> pa.Table:
+        """Rows of LABELS that are not known to be in the lake, whatever their version."""
+        rows = self._db.execute(f"select {_COLUMNS} from answers").fetchall()
+        columns = list(zip(*rows, strict=True)) or [()] * len(LABELS.names)
         arrays = [_array(values, field.type) for values, field in zip(columns, LABELS.arrow_schema, strict=True)]
-        return pa.Table.from_arrays(arrays, schema=LABELS.arrow_schema), max(places, default=after)
+        return pa.Table.from_arrays(arrays, schema=LABELS.arrow_schema)
+
+    def forget_answers(self) -> None:
+        """All that there are: they are in the lake."""
+        self._db.execute("delete from answers")
 
     def close(self, is_done: bool) -> None:
         """Removes the file when all that it holds is in the lake; while the lock is held, so that nobody else's goes."""

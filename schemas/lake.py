@@ -6,7 +6,6 @@ probe, scoring) read through Arrow here; the ledger is written here, because all
 
 import json
 import os
-import random
 import secrets
 import time
 from collections.abc import Iterator
@@ -189,38 +188,9 @@ class Lake:
         assert table.writer == "delta-rs", f"{table.name} is written by {table.writer}"
         write_deltalake(self.path(table.name), rows.cast(table.arrow_schema), mode="append", storage_options=storage_options())
 
-    def insert(self, table: Table, rows: pa.Table, since: int | None = None) -> int:
-        """Adds the rows whose key a table that delta-rs writes does not hold yet; returns how many. Makes the table; safe to repeat.
-
-        `since` is a version that is known to hold none of the keys: only what came after it is looked at. Not delta-rs' MERGE: it writes
-        text as string_view, over which Arrow's readers cannot filter.
-        """
-        assert table.writer == "delta-rs", f"{table.name} is written by {table.writer}"
-        rows = rows.cast(table.arrow_schema)
-        filesystem, root = filesystem_of(self.path(table.name))
-        for attempt in range(INSERT_ATTEMPTS):
-            version = self.version(table)
-            if version is None:
-                self.make(table)
-                continue
-            names = self.file_names(table, version) - (self.file_names(table, since) if since is not None else set())
-            keys = [pq.read_table(f"{root}/{name}", columns=list(table.key), filesystem=filesystem) for name in sorted(names)]
-            schema = pa.schema([table.arrow_schema.field(name) for name in table.key])
-            held = pa.concat_tables([schema.empty_table(), *(part.select(table.key).cast(schema) for part in keys)])
-            new = rows.join(held, list(table.key), join_type="left anti").select(table.names).cast(table.arrow_schema)
-            if not new.num_rows:
-                return 0
-            try:
-                self.add_rows(table, new, DeltaTable(self.path(table.name), version=version, storage_options=storage_options()))
-                return int(new.num_rows)
-            except OvertakenError:
-                if attempt == INSERT_ATTEMPTS - 1:
-                    raise
-                time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 5)))  # else those that met meet again
-        raise OvertakenError(f"{self.path(table.name)} cannot be made")
-
-    def add_rows(self, table: Table, rows: pa.Table, at: DeltaTable) -> None:
+    def add_rows(self, table: Table, rows: pa.Table, at: DeltaTable, replaced: tuple[DataFile, ...] = ()) -> None:
         """Adds rows in a file of their own, on top of the version that was read. Whether it holds their keys is the caller's to know.
+        `replaced` are files of that version in whose place it comes.
 
         Raises `OvertakenError`, and leaves no file, where the table has another version by now. Where that is not certain the file stays:
         a commit that is still under way may name it.
@@ -230,7 +200,7 @@ class Lake:
         pq.write_table(rows, f"{root}/{name}", filesystem=filesystem, compression="zstd")
         size = filesystem.get_file_info(f"{root}/{name}").size
         try:
-            self._commit_files(table, at, [DataFile(name, rows.num_rows, size)])
+            self._commit_files(table, at, [DataFile(name, rows.num_rows, size)], replaced)
         except OvertakenError:
             if (self.version(table) or 0) > at.version():
                 filesystem.delete_file(f"{root}/{name}")

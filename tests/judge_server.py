@@ -53,6 +53,7 @@ class Server:
     url: str
     questions: Counter[str] = field(default_factory=Counter)  # by nonce
     headers: list[dict[str, str]] = field(default_factory=list)
+    times_s: list[float] = field(default_factory=list)  # when a request came, on the monotonic clock
     most_at_once: int = 0
 
 
@@ -74,6 +75,7 @@ def judge_server(behave: Behaviour) -> Iterator[Server]:
                 request.count = found.questions[request.nonce]
                 found.questions[request.nonce] += 1
                 found.headers.append(dict(self.headers))
+                found.times_s.append(time.monotonic())
             try:
                 if self.path.endswith("/v1/chat/completions"):  # a proxy is given the whole address
                     behave(request)

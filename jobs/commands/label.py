@@ -5,7 +5,10 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
+import signal
 import sys
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +17,14 @@ from rich.table import Table as RichTable
 from gpu_scoring.agreement import agreements
 from gpu_scoring.file_questions import FILES
 from gpu_scoring.judge import Endpoint, Judge, JudgeError
-from gpu_scoring.label import RUBRIC, Summary, judge_version, label, repeated, rubric_version
+from gpu_scoring.label import Asked, judge_version, label, repeated, rubric_version
 from gpu_scoring.limits import Budget, Pace
 from gpu_scoring.oracles import keep_oracle
 from gpu_scoring.page_questions import PAGES_ASKED
 from gpu_scoring.sample import REPORT_SHAPE
-from gpu_scoring.subject import Subject
 from gpu_scoring.worksheet import Worksheet, WorksheetError
-from jobs.commands.options import add_json, add_lake, add_parser, check_least, console, plain, progress
+from jobs.commands.label_told import as_json, ended, plan, show
+from jobs.commands.options import MOST_THREADS, add_json, add_lake, add_parser, check_least, console, progress, text_name
 from jobs.decide.profiles import PROFILES
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.ledger import recorded
@@ -30,8 +33,8 @@ from schemas.lake import Lake
 
 JOB_NAME = "annotate.labels"  # in the ledger
 SUBJECTS = {"file": FILES, "page": PAGES_ASKED}
-AROUND_TOKENS = 600  # of a question, around the text
 ANSWER_LIMITS = ("max_tokens", "max_completion_tokens")  # as endpoints name the limit of an answer
+MOST_TIMEOUT_S = 86_400
 SHAPES = {"report": REPORT_SHAPE, "natural": None}
 
 
@@ -53,14 +56,16 @@ def add(commands: Any) -> None:
     found.add_argument(
         "--share", type=float, default=0.1, metavar="X", help="part of the sample that a further turn asks about (default: 0.1)"
     )
+    help = "also ask about files whose answer was unusable, or that got none: what comes takes its place, what is rated is not asked"
+    found.add_argument("--again", action="store_true", help=help)
     found.add_argument(
         "--work", metavar="FOLDER", help="where answers are kept until they are in the lake (default: in a local lake's label/)"
     )
     add_json(found)
     found.add_argument("--quiet", action="store_true", help="show no progress")
     judge = found.add_argument_group("a judge: any endpoint that speaks the chat protocol of OpenAI; without one the rubric rates")
-    judge.add_argument("--judge", metavar="URL", help="what /chat/completions follows, such as https://HOST/v1")
-    judge.add_argument("--model", metavar="NAME", help="the judge's model")
+    judge.add_argument("--judge", metavar="URL", type=text_name, help="what /chat/completions follows, such as https://HOST/v1")
+    judge.add_argument("--model", metavar="NAME", type=text_name, help="the judge's model")
     judge.add_argument("--key-env", default="OPENAI_API_KEY", metavar="NAME", help="variable that holds the key (default: OPENAI_API_KEY)")
     judge.add_argument("--budget-tokens", type=int, metavar="N", help="this run never spends more tokens; this or --budget-money is needed")
     judge.add_argument("--budget-money", type=float, metavar="X", help="this run never spends more, in the currency of both prices")
@@ -107,15 +112,19 @@ def run(arguments: argparse.Namespace) -> int:
     is_done = False
     try:
         with recorded(lake, JOB_NAME, parameters(arguments)) as row:
-            found = label(lake, subject, sample, worksheet, judge, arguments.turn, arguments.text_bytes, begins, progress(arguments.quiet))
+            asked = Asked(arguments.turn, arguments.text_bytes, arguments.again)
+            found = label(lake, subject, sample, worksheet, judge, asked, begins, progress(arguments.quiet))
             row.account.read_rows, row.written = sample.rows.num_rows, {LABELS.name: found.asked}
             row.account.dropped = {name: count for name, count in found.answers.items() if name != "rated"}
+            if found.signal:
+                sys.stderr.write(f"codemill: {ended(found, subject)}\n")
+                raise KeyboardInterrupt if found.signal == signal.SIGINT else SystemExit(128 + found.signal)
         is_done = found.left == 0
     except JudgeError as error:
         raise CodemillError(str(error)) from error
     finally:
         worksheet.close(is_done)
-    print(json.dumps(as_json(found, judge))) if arguments.json else show(found, subject, judge, arguments)
+    print(json.dumps(as_json(found, judge))) if arguments.json else show(found, subject, judge)
     return 0 if is_done else 1
 
 
@@ -128,6 +137,7 @@ def parameters(arguments: argparse.Namespace) -> dict[str, Any]:
         "profile",
         "turn",
         "share",
+        "again",
         "judge",
         "model",
         "budget_tokens",
@@ -140,7 +150,9 @@ def parameters(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    check_least(arguments, {"count": 1, "turn": 0, "concurrency": 1, "attempts": 1, "answer_tokens": 1, "text_bytes": 100, "timeout": 0.1})
+    check_least(arguments, {"count": 1, "turn": 0, "attempts": 1, "answer_tokens": 1, "text_bytes": 100})
+    check_least(arguments, {"concurrency": 1}, most=MOST_THREADS)
+    check_least(arguments, {"timeout": 0.1}, most=MOST_TIMEOUT_S)
     check_least(arguments, dict.fromkeys(("budget_tokens", "budget_money", "prompt_price", "answer_price"), 0))
     check_body(arguments)
     check_least(arguments, {"requests_per_minute": 0.1, "tokens_per_minute": 1})
@@ -148,12 +160,22 @@ def check(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--share {arguments.share}: expected more than 0 and at most 1")
     if not arguments.judge:
         return
+    if not is_address(arguments.judge):
+        raise UsageError(f"--judge {arguments.judge}: expected an address such as https://HOST/v1")
     if not arguments.model:
         raise UsageError("--judge needs --model: the name that the endpoint knows the model by")
     if arguments.budget_tokens is None and arguments.budget_money is None:
         raise UsageError("--judge needs --budget-tokens or --budget-money: what may be spent")
     if arguments.budget_money is not None and None in (arguments.prompt_price, arguments.answer_price):
         raise UsageError("--budget-money needs --prompt-price and --answer-price: what has no price costs nothing")
+
+
+def is_address(text: str) -> bool:
+    try:
+        found = urllib.parse.urlsplit(text)
+        return found.scheme in ("http", "https") and bool(found.hostname) and found.port != 0 and not re.search(r"\s", text)
+    except ValueError:
+        return False
 
 
 def check_body(arguments: argparse.Namespace) -> None:
@@ -198,74 +220,6 @@ def work_folder(arguments: argparse.Namespace, lake: Lake) -> Path:
         return Path(lake.path("label"))
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "codemill" / f"label-{hashlib.sha256(lake.root.encode()).hexdigest()[:12]}"
-
-
-def plan(subject: Subject, texts: int, shown_bytes: int, judge: Judge) -> str:
-    """What it may cost, before it starts. A token is about 3.5 bytes of code; the budget is what holds."""
-    budget, endpoint = judge.budget, judge.endpoint
-    limits = [] if budget.tokens is None else [f"{budget.tokens:,} tokens"]
-    limits += [] if budget.money is None else [f"{budget.money:,.2f} in money"]
-    questions = round(shown_bytes / 3.5) + texts * AROUND_TOKENS
-    answers = texts * endpoint.answer_tokens
-    money = f" ({endpoint.money(questions, answers):,.2f} in money)" if endpoint.money(1, 1) else ""
-    return (
-        f"asks {endpoint.model} about {texts:,} {subject.kind}s, {judge.threads} at a time: about {questions:,} tokens of questions and at"
-        f" most {answers:,} of answers{money}. Spends at most {' and '.join(limits)}; what is answered already is not asked again."
-    )
-
-
-def as_json(found: Summary, judge: Judge | None) -> dict[str, Any]:
-    spent = {"tokens": judge.budget.spent_tokens, "money": judge.budget.spent_money} if judge else None
-    return {
-        "version": found.version,
-        "oracle": judge.endpoint.model if judge else RUBRIC,
-        "sample": found.sample.rows.num_rows,
-        "wanted": found.sample.wanted,
-        "found": found.sample.found,
-        "answers": dict(sorted(found.answers.items())),
-        "scores": {str(score): count for score, count in sorted(found.scores.items())},
-        "asked": found.asked,
-        "left": found.left,
-        "spent": spent,
-        "stopped": found.stopped,
-    }
-
-
-def show(found: Summary, subject: Subject, judge: Judge | None, arguments: argparse.Namespace) -> None:
-    out = console()
-    languages = RichTable("language", "wanted", "in the sample")
-    scores = RichTable("rating", f"{subject.kind}s", "")
-    for column in (*languages.columns[1:], scores.columns[1]):
-        column.justify = "right"
-    for name, wanted in sorted(found.sample.wanted.items(), key=lambda item: (-item[1], item[0])):
-        if found.sample.found.get(name) or wanted:
-            languages.add_row(name, f"{wanted:,}", f"{found.sample.found.get(name, 0):,}")
-    languages.add_section()
-    languages.add_row("all", f"{sum(found.sample.wanted.values()):,}", f"{found.sample.rows.num_rows:,}")
-    most = max(found.scores.values(), default=1)
-    for score in range(11):
-        count = found.scores[score]
-        scores.add_row(str(score), f"{count:,}", "█" * round(40 * count / most))
-    out.print(languages)
-    out.print(scores)
-    told = "; ".join(f"{count:,} {plain(name)}" for name, count in sorted(found.answers.items()))
-    oracle = judge.endpoint.model if judge else "the rubric"
-    out.print(f"{found.asked:,} {subject.kind}s rated now by {oracle} in {found.seconds:.0f} s: {told or 'none'}.", markup=False)
-    if judge:
-        budget = judge.budget
-        out.print(
-            f"Spent at most {budget.spent_tokens:,} tokens"
-            + (f", {budget.spent_money:,.2f} in money." if judge.endpoint.prompt_price or judge.endpoint.answer_price else ".")
-        )
-    else:
-        out.print("The rubric counts; it does not judge. A scorer that learns it proves that the way works, and nothing about quality.")
-    if subject is PAGES_ASKED:
-        out.print(
-            f"`codemill annotate.page_models --labels {found.version}` learns from these labels, `codemill train-scorer --kind page` too."
-        )
-    if found.left:
-        why = found.stopped or "the run ended early"
-        out.print(f"{found.left:,} {subject.kind}s are left: {why}. The same command continues with them.")
 
 
 def agree(arguments: argparse.Namespace) -> int:

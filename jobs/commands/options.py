@@ -12,6 +12,8 @@ from rich.console import Console
 from jobs.runtime.errors import UsageError
 
 PLAIN_WIDTH = 124
+MOST = 10**15  # of any number that is asked for: more is a slip, and does not fit where it goes
+MOST_THREADS = 1000
 SAY_EVERY_S = 5.0
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Command = Callable[[argparse.Namespace], int]
@@ -53,16 +55,17 @@ def progress(is_quiet: bool) -> Callable[[str], None]:
     return say
 
 
-def check_least(arguments: argparse.Namespace, least: dict[str, float]) -> None:
-    """Raises `UsageError` for the first option that is given and below its limit."""
+def check_least(arguments: argparse.Namespace, least: dict[str, float], most: float = MOST) -> None:
+    """Raises `UsageError` for the first option that is given and below its limit, or above `most`."""
     for name, limit in least.items():
         value = getattr(arguments, name)
-        if value is not None and not value >= limit:
-            raise UsageError(f"--{name.replace('_', '-')} {value}: expected at least {limit}")
+        if value is not None and not limit <= value <= most:
+            expected = f"at most {most:,}" if value > most else f"at least {limit}"
+            raise UsageError(f"--{name.replace('_', '-')} {value}: expected {expected}")
 
 
 def add_lake(found: argparse.ArgumentParser) -> None:
-    found.add_argument("--lake", required=True, metavar="LAKE", type=named, help="the lake: a folder, or s3://bucket/prefix")
+    found.add_argument("--lake", required=True, metavar="LAKE", type=text_name, help="the lake: a folder, or s3://bucket/prefix")
 
 
 def named(text: str) -> str:
@@ -70,6 +73,15 @@ def named(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("the name is empty")
     return text
+
+
+def text_name(text: str) -> str:
+    """A name that is written into tables: what a shell passes on that is no UTF-8 cannot be."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{text!a} is no UTF-8") from None
+    return named(text)
 
 
 def add_mixture(found: argparse.ArgumentParser, default: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table as RichTable
 
+from gpu_scoring.label import RUBRIC
 from gpu_scoring.progress import Summary
 from jobs.commands.options import add_json, add_lake, add_parser, console, progress
 from jobs.decide.profiles import PROFILES
@@ -16,7 +17,7 @@ from jobs.runtime.job import check_limits
 from jobs.runtime.ledger import recorded
 from jobs.score.files import BATCH_TOKENS_HELP, COMMIT_ROWS_HELP, JOB, PAGE, ScoreParams, score_files
 from schemas.annotate import SCORES
-from schemas.lake import Lake
+from schemas.lake import SCORERS, Lake
 
 
 def add(commands: Any) -> None:
@@ -67,7 +68,8 @@ def score(arguments: argparse.Namespace) -> int:
             name: getattr(found, name)
             for name in ("wanted", "skipped", "scored", "written", "tokens", "truncated", "seconds", "peak_share", "reading")
         }
-        print(json.dumps(counts | {"version": version, "scores": found.scores.tolist(), "not_finite": [row.key for row in found.unusable]}))
+        said = {"version": version, "scores": found.scores.tolist(), "not_finite": [row.key for row in found.unusable]}
+        print(json.dumps(counts | said | {"learned_from": learned_from(lake, version)}))
         return 0
     if found.scored:
         console().print(histogram(found.scores, arguments.kind))
@@ -76,10 +78,25 @@ def score(arguments: argparse.Namespace) -> int:
         f"{found.wanted:,} {arguments.kind}s of this share pass the gates: {found.skipped:,} had a score, {found.scored:,} were scored"
         f" now by {version} ({found.truncated:,} longer than the window of {window:,} tokens) in {found.seconds:.0f} s; {speed}"
     )
+    print(learned_told(learned_from(lake, version)))
     print(found.reading)
     if found.unusable:
         print(unusable_told(found, arguments.kind))
     return 0
+
+
+def learned_from(lake: Lake, version: str) -> dict[str, str | None]:
+    """The oracle, the version of its labels and what it was asked with, as the model's folder says; null where it does not."""
+    declared = lake.read_json(f"{SCORERS}/{version}.json") or {}
+    return {name: declared.get(name) for name in ("oracle", "labels", "asked_with")}
+
+
+def learned_told(found: dict[str, str | None]) -> str:
+    if not found["oracle"]:
+        return "Whose ratings this scorer learned is not known: its folder does not say it."
+    is_rubric = " (it counts, it does not judge)" if found["oracle"] == RUBRIC else ""
+    asked_with = f", asked with {found['asked_with']}" if found["asked_with"] else ""
+    return f"learned from: {found['oracle']}{is_rubric}, version {found['labels']} of the labels{asked_with}"
 
 
 def unusable_told(found: Summary, kind: str) -> str:

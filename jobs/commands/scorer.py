@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 from gpu_scoring.examples import ExamplesError, labelled
 from gpu_scoring.out_folder import OutFolderError, check_out
 from gpu_scoring.population import KINDS
-from jobs.commands.options import add_json, add_lake, add_parser, check_least, console
+from jobs.commands.options import MOST_THREADS, add_json, add_lake, add_parser, check_least, console, text_name
 from jobs.decide.profiles import PROFILES
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.ledger import recorded
@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
     )
     add_lake(found)
     found.add_argument("--out", required=True, metavar="FOLDER", help="the model's folder, with its card")
-    found.add_argument("--labels", metavar="VERSION", help="whose ratings (needed where several oracles rated)")
+    found.add_argument("--labels", metavar="VERSION", type=text_name, help="whose ratings (needed where several oracles rated)")
     found.add_argument("--kind", default=KINDS[0], choices=KINDS, help="of what it is a scorer: of files (default), or of pages")
     found.add_argument(
         "--profile", default="demo", choices=sorted(PROFILES), help="whose gates rated texts must pass, as they are now (default: demo)"
@@ -109,6 +109,8 @@ def train(arguments: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace) -> None:
     check_least(arguments, {"window": 8, "epochs": 1, "batch_tokens": 64, "layers": 1, "vocabulary_size": 300, "hidden_size": 32})
+    check_least(arguments, {"threads": 0}, most=MOST_THREADS)
+    check_least(arguments, {"seed": 0}, most=2**63 - 1)
     if arguments.hidden_size % 32:
         raise UsageError(f"--hidden-size {arguments.hidden_size}: expected a multiple of 32")
     if not arguments.learning_rate > 0:

@@ -50,13 +50,17 @@ def decide(arguments: argparse.Namespace) -> int:
     rates = bytes_per_token(lake, arguments.profile)
     if arguments.json:
         found = as_json(now, then, *tallies["file"], rates)
-        found["scorer"] = scored["file"] and scored["file"].scorer
+        found |= named(scored["file"])
         others = {name: as_json(now, then, *tallies[kind], {}) for kind, name in OTHERS}
-        others["pages"]["scorer"] = scored["page"] and scored["page"].scorer
+        others["pages"] |= named(scored["page"])
         print(json.dumps(found | others))
     else:
         show(now, then, tallies, rates, scored)
     return 0
+
+
+def named(scored: Scored | None) -> dict[str, str | None]:
+    return {"scorer": scored.scorer, "oracle": scored.oracle} if scored else {"scorer": None, "oracle": None}
 
 
 def changes_of(texts: list[str]) -> dict[str, str]:

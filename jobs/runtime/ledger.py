@@ -74,18 +74,21 @@ class JobRun:
 
 @contextlib.contextmanager
 def recorded(lake: Lake, job: str, parameters: dict[str, Any]) -> Iterator[JobRun]:
-    """For work that the runner does not run: a row that is appended at the end, `done` unless an error passes through."""
+    """For work that the runner does not run: a row that is appended at the end, `done` unless an error passes through.
+
+    Where that error is that the lake cannot be written, neither can the row, and the error is what counts.
+    """
     row = JobRun(new_run_id(), job, "failed", datetime.datetime.now(datetime.UTC), parameters=json.dumps(parameters, sort_keys=True))
     start = time.monotonic()
     try:
         yield row
-        row.status = "done"
     except BaseException as error:
-        row.error = f"{type(error).__name__}: {error}"[:4000]
+        row.error, row.elapsed_s = f"{type(error).__name__}: {error}"[:4000], time.monotonic() - start
+        with contextlib.suppress(Exception):
+            lake.append(LEDGER, row.to_arrow())
         raise
-    finally:
-        row.elapsed_s = time.monotonic() - start
-        lake.append(LEDGER, row.to_arrow())
+    row.status, row.elapsed_s = "done", time.monotonic() - start
+    lake.append(LEDGER, row.to_arrow())
 
 
 def _counts(counts: dict[str, int]) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 import random
 from collections import Counter
 
-import pyarrow as pa
 import pytest
 
 from jobs.commands.tallies import scored_by, tally
@@ -120,8 +119,9 @@ def lake_with(tables, rows):
             known = {"score_percent": None if percent is NOT_FINITE else percent, "token_count": 1}
             scores.append(known | {"content_sha256": row["candidate"], "version": "s1"})
     put_rows(tables.lake, FEATURES, features)
-    found = [row | {"is_truncated": False} for row in scores]
-    tables.lake.insert(SCORES, pa.Table.from_pylist(found, schema=SCORES.arrow_schema))
+    held = set(tables.lake.read(SCORES, ["content_sha256"]).column(0).to_pylist())
+    found = [row | {"is_truncated": False} for row in scores if row["content_sha256"] not in held]
+    put_rows(tables.lake, SCORES, found, "append")
 
 
 def outcome(tables):

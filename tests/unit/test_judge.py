@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -122,6 +123,14 @@ def test_a_wrong_key_or_address_ends_the_run_and_says_so(status: int) -> None:
         ask(lambda request: request.send(status, b"go away"))
 
 
+def test_what_is_forbidden_after_an_answer_is_one_files_own_fault() -> None:
+    with judge_server(lambda request: request.rate(3) if request.count == 0 else request.send(403, b"flagged")) as server:
+        judge = Judge(Endpoint(server.url, "m"), Budget())
+        judge.ask(messages(TEXT, "Python"))
+        answer = judge.ask(messages(TEXT, "Python"))
+    assert (answer.failure, answer.detail, judge.budget.spent_tokens) == ("refused", "403 flagged", 120)
+
+
 def test_the_wait_that_the_endpoint_asks_for_is_kept() -> None:
     waits: list[float] = []
 
@@ -131,15 +140,15 @@ def test_the_wait_that_the_endpoint_asks_for_is_kept() -> None:
     with judge_server(behave) as server:
         judge = Judge(Endpoint(server.url, "m"), Budget(), sleep=waits.append)
         judge.ask(messages(TEXT, "Python"))
-    assert waits == [7]
+    assert waits == [0, 7, 0]
 
 
 def test_waits_grow() -> None:
     waits: list[float] = []
     with judge_server(lambda request: request.send(500, b"")) as server:
         Judge(Endpoint(server.url, "m", attempts=6), Budget(), sleep=waits.append).ask(messages(TEXT, "Python"))
-    assert len(waits) == 5
-    assert all(2**i / 2 <= wait <= 2**i for i, wait in enumerate(waits))
+    assert len(waits) == 6 + 5 and not any(waits[::2])  # those of the pace
+    assert all(2**i / 2 <= wait <= 2**i for i, wait in enumerate(waits[1::2]))
 
 
 def test_a_budget_is_never_passed_whatever_runs_at_once() -> None:
@@ -167,19 +176,37 @@ def test_a_budget_is_never_passed_whatever_runs_at_once() -> None:
 
 
 def test_a_pace_spreads_what_is_asked() -> None:
-    now, waits = 0.0, []
+    now = 7.0
+    pace = Pace(120, clock=lambda: now)
+    assert [pace.take() for _ in range(4)] == [0, 0.5, 1, 1.5]
+    now += 1.75
+    assert [pace.take(3), pace.take()] == [0.25, 1.75]
+    assert Pace(None).take(10**9) == 0
 
-    def sleep(seconds: float) -> None:
-        nonlocal now
-        waits.append(seconds)
-        now += seconds
 
-    pace = Pace(120, clock=lambda: now, sleep=sleep)
-    for _ in range(4):
-        pace.wait()
-    assert waits == [0, 0.5, 0.5, 0.5]
-    Pace(None, sleep=sleep).wait(10**9)
-    assert len(waits) == 4
+@pytest.mark.parametrize("limited", ["requests", "tokens"])
+def test_a_limit_holds_at_the_endpoint_and_is_used_up(limited: str) -> None:
+    """20 a second, by eight threads that would all ask at once."""
+    question = sum(len(m["content"].encode()) for m in messages(TEXT, "Python")) + 2 * 16
+    pace = Pace(60 * 20 * (1 if limited == "requests" else question / 4 + Endpoint("", "").answer_tokens))
+    with judge_server(lambda request: request.rate(5)) as server:
+        judge = Judge(Endpoint(server.url, "m"), Budget(), **{limited: pace})  # type: ignore[arg-type]
+        begun = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: judge.ask(messages(TEXT, "Python")), range(21)))
+    assert all(answer.failure is None for answer in answers)
+    after = [at - begun for at in sorted(server.times_s)]
+    assert all(at >= place / 20 - 0.01 for place, at in enumerate(after))
+    assert after[-1] < 3
+
+
+def test_an_endpoint_that_asks_to_be_left_alone_is() -> None:
+    def behave(request: Request) -> None:
+        request.send(429, b"slowly", {"retry-after": "1"}) if request.count == 0 else request.rate(1)
+
+    with judge_server(behave) as server:
+        assert Judge(Endpoint(server.url, "m"), Budget()).ask(messages(TEXT, "Python")).attempts == 2
+    assert 1 <= server.times_s[1] - server.times_s[0] < 2.5
 
 
 def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,10 @@
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -113,29 +111,9 @@ def rows(keys: range, value: str) -> pa.Table:
     return pa.table({"key": list(keys), "value": [value] * len(keys)}, schema=ROWS.arrow_schema)
 
 
-def test_an_insert_adds_only_keys_that_are_not_there_also_where_two_do_it_at_once(tmp_path: Path) -> None:
-    lake, table = Lake.at(str(tmp_path)), ROWS
-
-    assert lake.insert(table, rows(range(10), "first")) == 10
-    assert lake.insert(table, rows(range(5, 15), "second")) == 5
-    with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda number: lake.insert(table, rows(range(10, 40), f"at once {number}")), range(4)))
-    assert sum(found) == 25
-    since = lake.version(table)
-    assert lake.insert(table, rows(range(40, 42), "new"), since) == 2
-    assert lake.insert(table, rows(range(40, 43), "again"), since) == 1  # what came after that version is seen
-    lake_rows = lake.read(table, None, (pc.field("value") == "new") | (pc.field("value") == "again"))
-    assert sorted(lake_rows.column("key").to_pylist()) == [40, 41, 42]
-    files = {path.name for path in Path(lake.path(table.name)).glob("*.parquet")}
-    assert files == lake.file_names(table)  # files of commits that came too late are gone
-    kept = {row["key"]: row["value"] for row in lake.read(table).to_pylist()}
-    assert len(kept) == lake.read(table).num_rows == 43
-    assert [kept[key] for key in (0, 9, 10, 14)] == ["first", "first", "second", "second"]
-
-
 def test_a_commit_that_is_there_although_its_answer_was_lost_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake.at(str(tmp_path))
-    lake.insert(ROWS, rows(range(10), "first"))
+    lake.make(ROWS)
     commit = DeltaTable.create_write_transaction
 
     def lose(*given: Any, **options: Any) -> None:
@@ -144,7 +122,7 @@ def test_a_commit_that_is_there_although_its_answer_was_lost_is_done(tmp_path: P
 
     with monkeypatch.context() as patched:
         patched.setattr(DeltaTable, "create_write_transaction", lose)
-        assert lake.insert(ROWS, rows(range(5, 15), "second")) == 5
+        lake.add_rows(ROWS, rows(range(15), "first"), DeltaTable(lake.path(ROWS.name)))
     assert sorted(lake.read(ROWS).column("key").to_pylist()) == list(range(15))
 
     def fail(*given: Any, **options: Any) -> None:

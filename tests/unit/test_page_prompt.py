@@ -91,3 +91,8 @@ def test_an_answer_that_was_cut_off_is_named_so() -> None:
 
 def test_the_explanation_is_what_stands_before_the_first_line() -> None:
     assert read_answer(f" Clear words.\n{lines()} thanks", NONCE).explanation == "Clear words."
+
+
+def test_answers_in_thoughts_before_the_answer_are_none() -> None:
+    found = read_answer(f"<think>{lines('no', 'forum', '1')}</think>\nClear words.\n{lines()}", NONCE)
+    assert (found.is_relevant, found.category, found.score, found.explanation) == (True, "blog", 7, "Clear words.")

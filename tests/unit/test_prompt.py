@@ -64,6 +64,30 @@ def test_only_one_clear_rating_counts(answer: str, score: float | None, reason: 
     assert (found.score, found.reason) == (score, reason)
 
 
+@pytest.mark.parametrize(
+    ("thoughts", "score"),
+    [
+        ("<think>Perhaps Rating {nonce}: [[3]], or Rating {nonce}: [[9]].</think>\n", 7),
+        ("\n <thinking>Rating {nonce}: [[3]]</thinking>", 7),
+        ("[THINK]Rating {nonce}: [[3]][/THINK]", 7),
+        ("The mark is part of the question. Rating {nonce}: [[3]]</think>\n\n", 7),
+        ("<think></think>", 7),
+        ("<think>Rating {nonce}: [[3]], and on it goes ", None),
+        ("It prints <think>x</think>. Rating {nonce}: [[3]], no: ", None),  # two ratings: what does not come first is part of the answer
+    ],
+)
+def test_ratings_in_thoughts_before_the_answer_are_none(thoughts: str, score: float | None) -> None:
+    found = read_answer(thoughts.format(nonce=NONCE) + f"Clear names.\nRating {NONCE}: [[7]]", NONCE)
+    assert found.score == score
+    if score:
+        assert found.explanation == "Clear names."
+
+
+def test_thoughts_that_do_not_end_are_no_answer() -> None:
+    assert read_answer("<think>Let us see", NONCE).reason == "empty_answer"
+    assert read_answer("<think>Let us see", NONCE, was_cut_off=True).reason == "cut_off"
+
+
 def test_an_answer_that_was_cut_off_is_named_so_unless_it_holds_a_rating() -> None:
     assert read_answer("The names are", NONCE, was_cut_off=True).reason == "cut_off"
     assert read_answer("", NONCE, was_cut_off=True).reason == "cut_off"

@@ -21,8 +21,8 @@ def test_an_answer_comes_back_as_a_row_of_the_table(tmp_path: Path) -> None:
     rows = [row(is_relevant=True, category="blog"), row(content_sha256="b" * 64, is_relevant=False), row(content_sha256="c" * 64)]
     for one in rows:
         sheet.record(one)
-    assert sheet.answers()[0].to_pylist() == rows
-    assert sheet.answers()[0].schema == LABELS.arrow_schema
+    assert sheet.answers().to_pylist() == rows
+    assert sheet.answers().schema == LABELS.arrow_schema
 
 
 def test_answers_that_were_paid_for_before_pages_had_any_are_about_files(tmp_path: Path) -> None:
@@ -33,9 +33,18 @@ def test_answers_that_were_paid_for_before_pages_had_any_are_about_files(tmp_pat
         db.execute(f"insert into answers values ({', '.join('?' * len(names))})", [old[name] for name in names])
     db.close()
     sheet = Worksheet(tmp_path / "label.sqlite", "v")
-    assert sheet.answers()[0].to_pylist() == [old | {"kind": "file"}]
+    assert sheet.answers().to_pylist() == [old | {"kind": "file"}]
+    sheet.forget_answers()
     sheet.record(row())
-    assert sheet.answers(1)[0].to_pylist() == [row()]
+    assert sheet.answers().to_pylist() == [row()]
+
+
+def test_texts_come_in_the_order_of_the_draw(tmp_path: Path) -> None:
+    sheet = Worksheet(tmp_path / "label.sqlite", "v")
+    sheet.put([("b", "C", 0.5, "é\0"), ("a", "C", 0.5, "x"), ("c", "C", 0.1, ""), ("d", "C", 0.9, "y")])
+    wanted = {("a", "C"), ("b", "C"), ("c", "C")}
+    assert list(sheet.rows(wanted)) == [("c", "C", ""), ("a", "C", "x"), ("b", "C", "é\0")]
+    assert sorted(sheet.sizes(wanted)) == [0, 1, 3]
 
 
 def test_a_file_that_is_in_use_and_one_that_is_none_are_told_apart(tmp_path: Path) -> None:
