@@ -126,18 +126,18 @@ def score_files(lake: Lake, params: ScoreParams, say: Say, found: "Summary", kin
     import torch
 
     from gpu_scoring.device import batch_tokens_of, chosen, dtype_of
-    from gpu_scoring.model_folder import hash_of, load_scorer
+    from gpu_scoring.model_folder import read_scorer
     from gpu_scoring.scorer import ScorerError
     from gpu_scoring.worker import WorkerParams, run
 
     if params.threads:
         torch.set_num_threads(params.threads)
     try:
-        scorer = load_scorer(Path(model))
+        scorer, said = read_scorer(Path(model))
     except ScorerError as error:
         raise CodemillError(str(error)) from error
-    version = hash_of(scorer)
-    lake.write_json(f"{SCORERS}/{version}.json", declared(model))
+    version = str(said["model_hash"])
+    lake.write_json(f"{SCORERS}/{version}.json", said)
     try:
         device = chosen(params.device)
     except ValueError as error:
