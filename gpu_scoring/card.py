@@ -69,7 +69,8 @@ rating that the oracle would give.
 {warning}## Trained on
 
 - {trained.train_files:,} {texts} rated by the oracle `{data.oracle}`; {len(data.held_out):,} {of_held_out} were never
-  trained on. {data.left_out:,} rated {texts} were left out, which do not pass the gates, or not any more.
+  trained on. {data.left_out:,} rated {texts} were left out, which do not pass the gates, or not any more,
+  and {data.unknown:,} of which nobody knows whether they are held out: decide/features has no row of them, or ingest/contents no text.
 - The oracle was asked with {data.asked_with}.
 - Labels of version `{data.version}`: a hash of the oracle, of the version of its prompt or rules, and of how much of a text it is shown.
 - {groups}: {_counts(Counter(data.train.languages))}.
