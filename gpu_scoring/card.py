@@ -109,6 +109,9 @@ from gpu_scoring.model_folder import load_scorer
 load_scorer(Path("FOLDER")).predict(["def f():\\n    return 1\\n"])  # scores on [0, 1]
 ```
 
+`codemill score` computes in float32 on a processor and in bf16 on a GPU. Some per cent of scores then differ by 0.01, so those of a GPU
+are kept as another version, MODEL_HASH-bf16.
+
 {_ALONE if is_known_to_transformers(scorer.model.config) else _MADE}
 """
 

@@ -61,7 +61,7 @@ def within(name: str, params: WorkerParams) -> pc.Expression:
 
 
 def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerParams, say: Say, found: Summary | None = None) -> Summary:
-    """Scores what this worker's range of keys lacks. `version` is the scorer's hash; `found` is filled while it goes on.
+    """Scores what this worker's range of keys lacks. `version`: gpu_scoring.device.version_of; `found` is filled while it goes on.
 
     Texts for which the model gives no number come last into the table, without one. Raises ScorerError where they are too many: all scores
     that there are are in the lake then, and these texts are not.

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import signal
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 import torch
 from deltalake import write_deltalake
 
-from gpu_scoring import worker
+from gpu_scoring import device, worker
 from gpu_scoring.device import batch_tokens_of
 from gpu_scoring.feed import Row
 from gpu_scoring.model_folder import save
@@ -24,7 +25,7 @@ from gpu_scoring.worker import WorkerParams, run
 from jobs.cli import main, parser
 from jobs.decide.quality import oracle_of, oracle_told
 from jobs.runtime.errors import CodemillError
-from jobs.score.files import TERMINATED, ScoreParams, check_profile, ended_in_order
+from jobs.score.files import TERMINATED, ScoreParams, check_profile, ended_in_order, is_changed, score_files
 from schemas.annotate import SCORES
 from schemas.decide import GATES
 from schemas.ingest import CONTENTS
@@ -100,6 +101,18 @@ def test_texts_without_a_number_have_a_row_without_one_and_are_not_asked_again(t
     assert main([*command, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["skipped"], told["scored"], told["not_finite"]) == (43, 0, [])
+
+
+def test_scores_of_another_precision_are_another_version_and_stand_beside(lake: Lake, scorer: Scorer, tmp_path: Path, monkeypatch) -> None:
+    model_hash = save(scorer, tmp_path / "scorer", "", {"oracle": "rubric"}, {})
+    params = ScoreParams(model=str(tmp_path / "scorer"), threads=1, batch_tokens=64)
+    assert score_files(lake, params, quiet, Summary())[0] == model_hash and not is_changed(lake, params)
+    monkeypatch.setattr(device, "dtype_of", lambda _: torch.bfloat16)  # as on a GPU
+    found = Summary()
+    assert score_files(lake, params, quiet, found)[0] == f"{model_hash}-bf16" and (found.skipped, found.written) == (0, 40)
+    rows = lake.read(SCORES).to_pylist()
+    assert Counter(row["version"] for row in rows) == {model_hash: 40, f"{model_hash}-bf16": 40}
+    assert oracle_of(lake, f"{model_hash}-bf16") == "rubric"
 
 
 def test_few_among_many_do_not_make_a_model_broken(lake: Lake, scorer: Scorer) -> None:
