@@ -9,11 +9,13 @@ nothing (gpu_scoring.commits).
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
@@ -26,6 +28,7 @@ from gpu_scoring.progress import Summary, progress
 from gpu_scoring.scorer import Scorer, ScorerError
 from schemas.annotate import SCORES
 from schemas.decide import GATES
+from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 
 # A model that gives no number for so many texts, and for more than this share of them, is not asked on.
@@ -64,7 +67,7 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
     """Scores what this worker's range of keys lacks. `version`: gpu_scoring.device.version_of; `found` is filled while it goes on.
 
     Texts for which the model gives no number come last into the table, without one. Raises ScorerError where they are too many: all scores
-    that there are are in the lake then, and these texts are not.
+    that there are are in the lake then, and these texts are not. So it does at the end where keys have no text.
     """
     weights = scorer.model.score.weight
     found = Summary() if found is None else found
@@ -89,6 +92,8 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
             commits.add([(row.key, None, len(row.tokens), row.is_truncated) for row in found.unusable])
     finally:
         found.seconds, found.written = time.monotonic() - start, commits.written
+    if keys.open_count:
+        raise ScorerError(without_text_told(lake, keys, profile, params))
     return found
 
 
@@ -96,10 +101,15 @@ def is_broken(found: Summary) -> bool:
     return len(found.unusable) >= max(MOST_UNUSABLE, MOST_UNUSABLE_SHARE * (found.scored + len(found.unusable)))
 
 
+def passing(lake: Lake, profile: str, params: WorkerParams) -> Iterator[pa.Array]:
+    """Keys of the range that pass the gates."""
+    for batch in lake.scan(GATES, ["candidate"], passes(profile, params.kind) & within("candidate", params)):
+        yield batch.column("candidate")
+
+
 def keys_of(lake: Lake, version: str, profile: str, params: WorkerParams) -> tuple[Keys, int | None]:
     """The keys of the range that pass the gates, open where they have no score by `version` in that version of annotate/scores."""
-    passing = lake.scan(GATES, ["candidate"], passes(profile, params.kind) & within("candidate", params))
-    keys = Keys(batch.column("candidate") for batch in passing)
+    keys = Keys(passing(lake, profile, params))
     since = lake.version(SCORES)
     for batch in lake.scan(SCORES, ["content_sha256"], (pc.field("version") == version) & within("content_sha256", params)):
         keys.close(batch.column("content_sha256"))
@@ -137,4 +147,13 @@ def unusable_told(found: Summary, version: str, weights: torch.Tensor) -> str:
         f" {len(found.unusable):,} of {found.scored + len(found.unusable):,} texts, where the worker stopped: {named} ...\n"
         f"Expected fewer than {MOST_UNUSABLE}, or than {MOST_UNUSABLE_SHARE:.0%}. The {found.scored:,} others are in annotate/scores."
         " Train the scorer again, with a smaller --learning-rate."
+    )
+
+
+def without_text_told(lake: Lake, keys: Keys, profile: str, params: WorkerParams) -> str:
+    without = (key for batch in passing(lake, profile, params) for key in batch.filter(pa.array(keys.are_open(batch))).to_pylist())
+    return (
+        f"{lake.path(CONTENTS.name)} has no text of {keys.open_count:,} of the {len(keys):,} {params.kind}s that pass the gates:"
+        f" {', '.join(islice(without, 3))} ...\nAll others have their scores. Expected a text of each: the gates are of an older lake;"
+        f" `codemill decide.gates --lake {lake.root} --profile {profile}` makes them anew."
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import torch
 from deltalake import write_deltalake
@@ -113,6 +114,20 @@ def test_scores_of_another_precision_are_another_version_and_stand_beside(lake: 
     rows = lake.read(SCORES).to_pylist()
     assert Counter(row["version"] for row in rows) == {model_hash: 40, f"{model_hash}-bf16": 40}
     assert oracle_of(lake, f"{model_hash}-bf16") == "rubric"
+
+
+def test_a_key_without_text_is_an_error_after_all_others_have_their_scores(tmp_path: Path, scorer: Scorer) -> None:
+    """Else its verdict would wait for a score for ever, and nobody would know why."""
+    lake = lake_of(tmp_path / "lake", GOOD + BAD)
+    gone = key(GOOD[7])
+    write_deltalake(lake.path(CONTENTS.name), lake.read(CONTENTS).filter(pc.field("content_sha256") != gone), mode="overwrite")
+    for scored_now, unusable in ((39, 3), (0, 0)):
+        found = Summary()
+        with pytest.raises(ScorerError, match=f"no text of 1 of the 43 files that pass the gates: {gone}"):
+            run(lake, scorer, "v", "demo", PARAMS, quiet, found)
+        assert (found.scored, len(found.unusable)) == (scored_now, unusable)
+        assert found.wanted == found.skipped + found.scored + len(found.unusable) + 1
+    assert scored(lake) == {key(text) for text in GOOD + BAD} - {gone}
 
 
 def test_few_among_many_do_not_make_a_model_broken(lake: Lake, scorer: Scorer) -> None:
