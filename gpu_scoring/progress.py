@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Summary:
-    """`wanted` files pass the gates, of which `skipped` had a score. `scored` were scored now, of which this worker added `written` to the
-    table: fewer where another was faster. `unusable` are texts to which the model gave no number. `reading`: how texts
-    become tokens and go through the model.
+    """`wanted` candidates of the `kind` pass the gates, of which `skipped` had a score. `scored` were scored now, of which this worker
+    added `written` to the table: fewer where another was faster. `unusable` are texts to which the model gave no number. `reading`: how
+    texts become tokens and go through the model.
     """
 
+    kind: str = "file"
     wanted: int = 0
     skipped: int = 0
     scored: int = 0
@@ -40,4 +41,4 @@ def progress(found: Summary, wanted: int, price_per_hour: float) -> str:
     left = f"about {60 * left_h:.0f} min left" + (f", at a cost of {price_per_hour * left_h:,.2f}" if price_per_hour else "")
     speed = f"{found.tokens / max(found.seconds, 1e-9):,.0f} tokens/s, {found.peak_share:.0%} of the device's peak"
     without = f", {len(found.unusable):,} without a finite score" if found.unusable else ""
-    return f"{found.scored:,} of {wanted:,} files scored{without}, {speed}; {left}"
+    return f"{found.scored:,} of {wanted:,} {found.kind}s scored{without}, {speed}; {left}"

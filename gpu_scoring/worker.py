@@ -72,12 +72,13 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
     weights = scorer.model.score.weight
     found = Summary() if found is None else found
     found.peak_flops = peak_flops(weights.device, weights.dtype)
+    found.kind = params.kind
     start = time.monotonic()
     keys, since = keys_of(lake, version, profile, params)
     missing = keys.open_count
     found.wanted, found.skipped = len(keys), len(keys) - missing
     found.reading = f"tokens: {scorer.reading}; texts lie {scorer.placing}"
-    say(f"{missing:,} of {len(keys):,} files have no score by {version}; {found.reading}")
+    say(f"{missing:,} of {len(keys):,} {params.kind}s have no score by {version}; {found.reading}")
     rows_of = token_rows(lake, scorer, keys, within("content_sha256", params))
     feed = ahead(batched(rows_of, scorer, params.batch_tokens))
     commits = Commits(lake, version, keys, since, params.commit_rows, params.commit_s)

@@ -130,6 +130,13 @@ def test_a_key_without_text_is_an_error_after_all_others_have_their_scores(tmp_p
     assert scored(lake) == {key(text) for text in GOOD + BAD} - {gone}
 
 
+def test_what_is_scored_is_told_by_its_kind(tmp_path: Path, scorer: Scorer) -> None:
+    lake, said = lake_of(tmp_path / "lake", GOOD), []
+    write_deltalake(lake.path(GATES.name), lake.read(GATES).set_column(0, "kind", [["page"] * len(GOOD)]), mode="overwrite")
+    run(lake, scorer, "v", "demo", dataclasses.replace(PARAMS, kind="page"), said.append)
+    assert said[0].startswith("40 of 40 pages have no score") and said[-1].startswith("40 of 40 pages scored")
+
+
 def test_few_among_many_do_not_make_a_model_broken(lake: Lake, scorer: Scorer) -> None:
     row = Row("k", np.zeros(1, np.int32), False)
     assert worker.is_broken(Summary(scored=9_800, unusable=[row] * 100))
