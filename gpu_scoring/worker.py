@@ -81,7 +81,7 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
     say(f"{missing:,} of {len(keys):,} {params.kind}s have no score by {version}; {found.reading}")
     rows_of = token_rows(lake, scorer, keys, within("content_sha256", params))
     feed = ahead(batched(rows_of, scorer, params.batch_tokens))
-    commits = Commits(lake, version, keys, since, params.commit_rows, params.commit_s)
+    commits = Commits(lake, version, keys, since, params.commit_rows, params.commit_s, key_range(params.share, params.shares))
     try:
         with closing(feed), commits:
             for rows in feed:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.fs
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
@@ -27,6 +28,7 @@ from schemas.table import ContractError, Table
 MARKER = "codemill.json"
 INSERT_ATTEMPTS = 20  # where other commits come first
 FORMAT = 2
+BOUNDS = ("minValues", "maxValues")  # as Delta's log calls them
 # What lies in a lake and is no table, nor in the folder of one.
 BUNDLES = "ingest/bundles"
 SHARDS = "mix/shards"
@@ -47,12 +49,25 @@ class OvertakenError(Exception):
 
 @dataclass(frozen=True)
 class DataFile:
-    """A Parquet file in the folder of a table, by its name there. `partition` has the values of the table's partition columns."""
+    """A Parquet file in the folder of a table, by its name there. `partition` has the values of the table's partition columns.
+
+    `bounds`: least and greatest value of columns without nulls, by which readers pass it over (text or whole numbers).
+    """
 
     name: str
     row_count: int
     size_bytes: int
     partition: dict[str, str] = field(default_factory=dict)
+    bounds: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    @property
+    def statistics(self) -> str:
+        """As Delta's log has them."""
+        found: dict[str, Any] = {"numRecords": self.row_count}
+        if self.bounds:
+            found |= {name: {column: pair[place] for column, pair in self.bounds.items()} for place, name in enumerate(BOUNDS)}
+            found["nullCount"] = dict.fromkeys(self.bounds, 0)
+        return json.dumps(found)
 
 
 @dataclass(frozen=True)
@@ -229,8 +244,9 @@ class Lake:
         name = f"part-{secrets.token_hex(16)}.parquet"
         pq.write_table(rows, f"{root}/{name}", filesystem=filesystem, compression="zstd")
         size = filesystem.get_file_info(f"{root}/{name}").size
+        bounds = {key: tuple(pc.min_max(rows.column(key)).as_py().values()) for key in table.key}
         try:
-            self._commit_files(table, at, [DataFile(name, rows.num_rows, size)])
+            self._commit_files(table, at, [DataFile(name, rows.num_rows, size, bounds=bounds)])
         except OvertakenError:
             if (self.version(table) or 0) > at.version():
                 filesystem.delete_file(f"{root}/{name}")
@@ -262,9 +278,7 @@ class Lake:
     def _commit_files(self, table: Table, at: DeltaTable, files: list[DataFile], replaced: tuple[DataFile, ...] = ()) -> None:
         assert table.writer == "delta-rs", f"{table.name} is written by {table.writer}"
         version, now = at.version(), int(time.time() * 1000)
-        actions: list[AddAction | RemoveAction] = [
-            AddAction(f.name, f.size_bytes, f.partition, now, True, json.dumps({"numRecords": f.row_count})) for f in files
-        ]
+        actions: list[AddAction | RemoveAction] = [AddAction(f.name, f.size_bytes, f.partition, now, True, f.statistics) for f in files]
         actions += [RemoveAction(f.name, True, now, f.size_bytes, dict(f.partition)) for f in replaced]
         try:
             counts = {"numOutputRows": files, "numDeletedRows": replaced}  # as Spark says it, for the table's history

@@ -137,6 +137,15 @@ def test_what_is_scored_is_told_by_its_kind(tmp_path: Path, scorer: Scorer) -> N
     assert said[0].startswith("40 of 40 pages have no score") and said[-1].startswith("40 of 40 pages scored")
 
 
+def test_a_worker_that_starts_reads_no_scores_of_other_ranges(lake: Lake, scorer: Scorer) -> None:
+    first, second = (dataclasses.replace(PARAMS, share=share, shares=2) for share in range(2))
+    run(lake, scorer, "v", "demo", first, quiet)
+    for path in Path(lake.path(SCORES.name)).glob("*.parquet"):
+        path.unlink()
+    found = run(lake, scorer, "v", "demo", second, quiet)
+    assert 0 < found.written == found.wanted < 40
+
+
 def test_few_among_many_do_not_make_a_model_broken(lake: Lake, scorer: Scorer) -> None:
     row = Row("k", np.zeros(1, np.int32), False)
     assert worker.is_broken(Summary(scored=9_800, unusable=[row] * 100))
