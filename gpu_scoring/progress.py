@@ -1,19 +1,24 @@
 """What a worker did so far, and what is left."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from gpu_scoring.feed import Row
+
+class Unusable(NamedTuple):
+    """A text to which the model gave no number. Its tokens are not kept."""
+
+    key: str
+    token_count: int
+    is_truncated: bool
 
 
 @dataclass
 class Summary:
     """`wanted` candidates of the `kind` pass the gates, of which `skipped` had a score. `scored` were scored now, of which this worker
-    added `written` to the table: fewer where another was faster. `unusable` are texts to which the model gave no number. `reading`: how
-    texts become tokens and go through the model.
+    added `written` to the table: fewer where another was faster. `unusable`: of all that are asked one in a hundred at most, or the
+    worker stops. `reading`: how texts become tokens and go through the model.
     """
 
     kind: str = "file"
@@ -28,7 +33,7 @@ class Summary:
     peak_flops: float = 0.0
     reading: str = ""
     scores: np.ndarray = field(default_factory=lambda: np.zeros(101, np.int64))
-    unusable: list["Row"] = field(default_factory=list)
+    unusable: list[Unusable] = field(default_factory=list)
 
     @property
     def peak_share(self) -> float:

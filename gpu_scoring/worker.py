@@ -3,9 +3,9 @@
 Reads   decide/gates, ingest/contents
 Writes  annotate/scores
 
-Texts stream (gpu_scoring.feed), once, past the keys that want a score, of which a worker holds 17 bytes each. What has a score by this
-model is skipped. Several workers share the work by ranges of keys, without a coordinator; whoever overlaps or is started again doubles
-nothing (gpu_scoring.commits).
+Texts stream (gpu_scoring.feed), once, past the keys that want a score, of which a worker holds 17 bytes each: shares bound how many. What
+has a score by this model is skipped. Several workers share the work by ranges of keys, without a coordinator; whoever overlaps or is
+started again doubles nothing (gpu_scoring.commits).
 """
 
 import time
@@ -24,7 +24,7 @@ from gpu_scoring.device import flops, peak_flops
 from gpu_scoring.feed import Row, ahead, batched, token_rows
 from gpu_scoring.keys import Keys
 from gpu_scoring.population import passes
-from gpu_scoring.progress import Summary, progress
+from gpu_scoring.progress import Summary, Unusable, progress
 from gpu_scoring.scorer import Scorer, ScorerError
 from schemas.annotate import SCORES
 from schemas.decide import GATES
@@ -34,6 +34,7 @@ from schemas.lake import Lake
 # A model that gives no number for so many texts, and for more than this share of them, is not asked on.
 MOST_UNUSABLE, MOST_UNUSABLE_SHARE = 100, 0.01
 NO_NUMBER = -1
+MANY_KEYS = 50_000_000  # 0.87 GB, as much as reading takes: more leave the 2 GB that a worker should need beside its model
 Say = Callable[[str], None]
 
 
@@ -76,6 +77,8 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
     start = time.monotonic()
     keys, since = keys_of(lake, version, profile, params)
     missing = keys.open_count
+    if len(keys) > MANY_KEYS:
+        say(f"{len(keys):,} keys are held in {keys.held_bytes / 1e9:.1f} GB; a worker of more shares holds fewer")
     found.wanted, found.skipped = len(keys), len(keys) - missing
     found.reading = f"tokens: {scorer.reading}; texts lie {scorer.placing}"
     say(f"{missing:,} of {len(keys):,} {params.kind}s have no score by {version}; {found.reading}")
@@ -90,7 +93,7 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
                 if is_broken(found):
                     raise ScorerError(unusable_told(found, version, weights))
                 say(progress(found, missing, params.price_per_hour))
-            commits.add([(row.key, None, len(row.tokens), row.is_truncated) for row in found.unusable])
+            commits.add([(text.key, None, text.token_count, text.is_truncated) for text in found.unusable])
     finally:
         found.seconds, found.written = time.monotonic() - start, commits.written
     if keys.open_count:
@@ -123,7 +126,8 @@ def counted(found: Summary, scorer: Scorer, rows: list[Row]) -> list[Scored]:
     scored: list[Scored] = [
         (row.key, int(p), len(row.tokens), row.is_truncated) for row, p in zip(rows, percents, strict=True) if p != NO_NUMBER
     ]
-    found.unusable += [row for row, percent in zip(rows, percents, strict=True) if percent == NO_NUMBER]
+    without = (row for row, percent in zip(rows, percents, strict=True) if percent == NO_NUMBER)
+    found.unusable += [Unusable(row.key, len(row.tokens), row.is_truncated) for row in without]
     found.scored += len(scored)
     found.tokens += sum(tokens for _, _, tokens, _ in scored)
     found.truncated += sum(is_truncated for _, _, _, is_truncated in scored)

@@ -28,6 +28,7 @@ from schemas.table import ContractError, Table
 MARKER = "codemill.json"
 INSERT_ATTEMPTS = 20  # where other commits come first
 FORMAT = 2
+STREAM_BYTES = 4 << 20  # that are read of a column at once
 BOUNDS = ("minValues", "maxValues")  # as Delta's log calls them
 # What lies in a lake and is no table, nor in the folder of one.
 BUNDLES = "ingest/bundles"
@@ -164,16 +165,34 @@ class Lake:
 
     def scan(self, table: Table, columns: list[str] | None = None, where: object = None) -> Iterator[pa.RecordBatch]:
         """Streams a table's batches; nothing where the table is not there. `where` is a pyarrow.compute expression."""
+        dataset = self._dataset(table)
+        if dataset is not None:
+            yield from dataset.to_batches(columns=columns, filter=where)
+
+    def stream(self, table: Table, columns: list[str], where: object, rows: int) -> Iterator[pa.RecordBatch]:
+        """Batches of so many rows at most of the row groups in which some row may be one of `where`; also other rows.
+
+        It holds some pages of each column, however large a row group is. `scan` reads up to a gigabyte ahead of who asks.
+        """
+        dataset = self._dataset(table)
+        for fragment in dataset.get_fragments(where) if dataset is not None else ():
+            groups = [group.id for part in fragment.split_by_row_group(where, schema=dataset.schema) for group in part.row_groups]
+            if groups:
+                with fragment.filesystem.open_input_file(fragment.path) as source:
+                    file = pq.ParquetFile(source, pre_buffer=False, buffer_size=STREAM_BYTES)
+                    yield from file.iter_batches(rows, groups, columns, use_threads=False)
+
+    def _dataset(self, table: Table) -> Any:
+        """None where the table is not there."""
         try:
             found = DeltaTable(self.path(table.name), storage_options=storage_options())
         except TableNotFoundError:
-            return
+            return None
         table.check_schema(pa.schema(found.schema().to_arrow()), self.path(table.name))
         # Arrow's own file system: that of delta-rs calls Python from Arrow's threads, also while the interpreter ends, which then crashes
         # or hangs where a reader stopped before the end.
         filesystem, root = filesystem_of(self.path(table.name))
-        dataset = found.to_pyarrow_dataset(filesystem=pyarrow.fs.SubTreeFileSystem(root, filesystem))
-        yield from dataset.to_batches(columns=columns, filter=where)  # type: ignore[arg-type]
+        return found.to_pyarrow_dataset(filesystem=pyarrow.fs.SubTreeFileSystem(root, filesystem))
 
     def read(self, table: Table, columns: list[str] | None = None, where: object = None) -> pa.Table:
         """A whole table in memory: for narrow tables, or with a filter. Empty where the table is not there."""

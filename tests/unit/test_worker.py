@@ -9,7 +9,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -18,9 +17,8 @@ from deltalake import write_deltalake
 
 from gpu_scoring import device, worker
 from gpu_scoring.device import batch_tokens_of
-from gpu_scoring.feed import Row
 from gpu_scoring.model_folder import save
-from gpu_scoring.progress import Summary
+from gpu_scoring.progress import Summary, Unusable
 from gpu_scoring.scorer import Scorer, ScorerError, Shape, new_scorer
 from gpu_scoring.worker import WorkerParams, run
 from jobs.cli import main, parser
@@ -76,13 +74,13 @@ def scored(lake: Lake) -> set[str]:
 
 
 def test_contents_are_read_once_and_not_at_all_where_nothing_is_missing(lake: Lake, scorer: Scorer, monkeypatch) -> None:
-    scan, read = Lake.scan, []
+    stream, read = Lake.stream, []
 
     def counting(self: Lake, table, *arguments):
         read.append(table.name)
-        return scan(self, table, *arguments)
+        return stream(self, table, *arguments)
 
-    monkeypatch.setattr(Lake, "scan", counting)
+    monkeypatch.setattr(Lake, "stream", counting)
     found = run(lake, scorer, "v", "demo", PARAMS, quiet)
     assert read.count(CONTENTS.name) == 1 and (found.scored, found.written, found.skipped) == (40, 40, 0)
     again = run(lake, scorer, "v", "demo", PARAMS, quiet)
@@ -146,8 +144,15 @@ def test_a_worker_that_starts_reads_no_scores_of_other_ranges(lake: Lake, scorer
     assert 0 < found.written == found.wanted < 40
 
 
+def test_many_keys_are_told_and_how_to_hold_fewer(lake: Lake, scorer: Scorer, monkeypatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(worker, "MANY_KEYS", 39)
+    run(lake, scorer, "v", "demo", PARAMS, said.append)
+    assert said[0] == "40 keys are held in 0.0 GB; a worker of more shares holds fewer"
+
+
 def test_few_among_many_do_not_make_a_model_broken(lake: Lake, scorer: Scorer) -> None:
-    row = Row("k", np.zeros(1, np.int32), False)
+    row = Unusable("k", 1, False)
     assert worker.is_broken(Summary(scored=9_800, unusable=[row] * 100))
     assert not worker.is_broken(Summary(scored=20_000, unusable=[row] * 150)) and not worker.is_broken(Summary(unusable=[row] * 99))
 
@@ -159,7 +164,7 @@ def test_a_model_without_numbers_is_not_asked_to_the_end(lake: Lake, scorer: Sco
     found = Summary()
     with pytest.raises(ScorerError, match=r"no finite score for \d+ of \d+ texts, where the worker stopped: [0-9a-f]{64}"):
         run(lake, scorer, "v", "demo", PARAMS, quiet, found)
-    assert 10 <= len(found.unusable) < 30 and not scored(lake)
+    assert 10 <= len(found.unusable) < 30 and all(isinstance(text, Unusable) for text in found.unusable) and not scored(lake)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, RuntimeError])
