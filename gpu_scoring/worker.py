@@ -55,8 +55,8 @@ class WorkerParams:
 
 def key_range(share: int, shares: int) -> tuple[str, str]:
     """First key and first key beyond, as hex digits: equal parts of all keys."""
-    ends = [f"{part * 2**32 // shares:08x}" for part in range(shares)] + ["g"]
-    return ends[share], ends[share + 1]
+    low, high = (f"{part * 2**32 // shares:08x}" if part < shares else "g" for part in (share, share + 1))
+    return low, high
 
 
 def within(name: str, params: WorkerParams) -> pc.Expression:
