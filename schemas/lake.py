@@ -29,7 +29,8 @@ MARKER = "codemill.json"
 INSERT_ATTEMPTS = 20  # where other commits come first
 FORMAT = 2
 STREAM_BYTES = 4 << 20  # that are read of a column at once
-BOUNDS = ("minValues", "maxValues")  # as Delta's log calls them
+# Not Delta's minValues: delta-rs takes columns that they do not name for null, and finds no rows where one asks for these.
+BOUNDS = ("codemill_least", "codemill_most")
 # What lies in a lake and is no table, nor in the folder of one.
 BUNDLES = "ingest/bundles"
 SHARDS = "mix/shards"
@@ -52,7 +53,7 @@ class OvertakenError(Exception):
 class DataFile:
     """A Parquet file in the folder of a table, by its name there. `partition` has the values of the table's partition columns.
 
-    `bounds`: least and greatest value of columns without nulls, by which readers pass it over (text or whole numbers).
+    `bounds`: least and greatest value of columns without nulls, by which workers pass it over (text or whole numbers).
     """
 
     name: str
@@ -63,11 +64,10 @@ class DataFile:
 
     @property
     def statistics(self) -> str:
-        """As Delta's log has them."""
+        """As the log has them; readers of Delta pass over what is ours."""
         found: dict[str, Any] = {"numRecords": self.row_count}
         if self.bounds:
             found |= {name: {column: pair[place] for column, pair in self.bounds.items()} for place, name in enumerate(BOUNDS)}
-            found["nullCount"] = dict.fromkeys(self.bounds, 0)
         return json.dumps(found)
 
 

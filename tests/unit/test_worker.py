@@ -135,20 +135,13 @@ def test_what_is_scored_is_told_by_its_kind(tmp_path: Path, scorer: Scorer) -> N
     assert said[0].startswith("40 of 40 pages have no score") and said[-1].startswith("40 of 40 pages scored")
 
 
-def test_a_worker_that_starts_reads_no_scores_of_other_ranges(lake: Lake, scorer: Scorer) -> None:
-    first, second = (dataclasses.replace(PARAMS, share=share, shares=2) for share in range(2))
-    run(lake, scorer, "v", "demo", first, quiet)
-    for path in Path(lake.path(SCORES.name)).glob("*.parquet"):
-        path.unlink()
-    found = run(lake, scorer, "v", "demo", second, quiet)
-    assert 0 < found.written == found.wanted < 40
-
-
-def test_many_keys_are_told_and_how_to_hold_fewer(lake: Lake, scorer: Scorer, monkeypatch) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(worker, "MANY_KEYS", 39)
-    run(lake, scorer, "v", "demo", PARAMS, said.append)
-    assert said[0] == "40 keys are held in 0.0 GB; a worker of more shares holds fewer"
+def test_rows_of_scores_are_found_by_any_column(lake: Lake, scorer: Scorer) -> None:
+    run(lake, scorer, "v", "demo", PARAMS, quiet)
+    assert (
+        lake.read(SCORES, None, pc.field("score_percent") >= 0).num_rows
+        == lake.read(SCORES, None, pc.field("token_count") > 0).num_rows
+        == 40
+    )
 
 
 def test_few_among_many_do_not_make_a_model_broken(lake: Lake, scorer: Scorer) -> None:
