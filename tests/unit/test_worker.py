@@ -137,11 +137,8 @@ def test_what_is_scored_is_told_by_its_kind(tmp_path: Path, scorer: Scorer) -> N
 
 def test_rows_of_scores_are_found_by_any_column(lake: Lake, scorer: Scorer) -> None:
     run(lake, scorer, "v", "demo", PARAMS, quiet)
-    assert (
-        lake.read(SCORES, None, pc.field("score_percent") >= 0).num_rows
-        == lake.read(SCORES, None, pc.field("token_count") > 0).num_rows
-        == 40
-    )
+    row = lake.read(SCORES).to_pylist()[0]
+    assert all(lake.read(SCORES, None, pc.field(name) == value).num_rows for name, value in row.items())
 
 
 def test_few_among_many_do_not_make_a_model_broken(lake: Lake, scorer: Scorer) -> None:
