@@ -69,7 +69,8 @@ rating that the oracle would give.
 {warning}## Trained on
 
 - {trained.train_files:,} {texts} rated by the oracle `{data.oracle}`; {len(data.held_out):,} {of_held_out} were never
-  trained on. {data.left_out:,} rated {texts} were left out, which do not pass the gates, or not any more.
+  trained on. {data.left_out:,} rated {texts} were left out, which do not pass the gates, or not any more,
+  and {data.unknown:,} of which nobody knows whether they are held out: decide/features has no row of them, or ingest/contents no text.
 - The oracle was asked with {data.asked_with}.
 - Labels of version `{data.version}`: a hash of the oracle, of the version of its prompt or rules, and of how much of a text it is shown.
 - {groups}: {_counts(Counter(data.train.languages))}.
@@ -107,6 +108,9 @@ from gpu_scoring.model_folder import load_scorer
 
 load_scorer(Path("FOLDER")).predict(["def f():\\n    return 1\\n"])  # scores on [0, 1]
 ```
+
+`codemill score` computes in float32 on a processor and in bf16 on a GPU. Some per cent of scores then differ by 0.01, so those of a GPU
+are kept as another version, MODEL_HASH-bf16.
 
 {_ALONE if is_known_to_transformers(scorer.model.config) else _MADE}
 """

@@ -1,8 +1,9 @@
 """Scores on their way into annotate/scores: committed by a thread, so that the model does not wait for the lake.
 
 A commit adds only keys that have no score by this model, whoever gave it. For that the table's log is followed: a file that another worker
-added is looked at once, and its keys are closed for the feed too. One commit is under way at most, while the rows of the next come in: a
-process that is killed loses these two, which are scored again; one that ends by an error or an interrupt loses nothing that was scored.
+added is looked at once, where the log says that it may hold keys of this worker's range, and they are closed for the feed too. One commit
+is under way at most, while the rows of the next come in: a process that is killed loses these two, which are scored again; one that ends
+by an error or an interrupt loses nothing that was scored.
 """
 
 import json
@@ -19,21 +20,32 @@ from deltalake import DeltaTable
 
 from gpu_scoring.keys import Keys
 from schemas.annotate import SCORES
-from schemas.lake import INSERT_ATTEMPTS, Lake, OvertakenError, filesystem_of, storage_options
+from schemas.lake import BOUNDS, INSERT_ATTEMPTS, Lake, OvertakenError, filesystem_of, storage_options
 
 # Key, whole percent (None where the model gives no number), tokens, whether the text is longer than the window.
 Scored = tuple[str, int | None, int, bool]
+ALL_KEYS = "", "g"  # of hex digits
 
 
 class Commits:
     """A context: leaving it commits what is held, also where an error passes through. `written` counts rows that this worker added.
 
-    `keys` are closed as scores of them come into the table. Those that it held at version `since` (None: it was not there) are closed
-    already.
+    `ends`: first key of the worker's range and first key beyond. `keys` are closed as scores of them come into the table. Those that it
+    held at version `since` (None: it was not there) are closed already.
     """
 
-    def __init__(self, lake: Lake, version: str, keys: Keys, since: int | None, most_rows: int, most_s: float) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        version: str,
+        keys: Keys,
+        since: int | None,
+        most_rows: int,
+        most_s: float,
+        ends: tuple[str, str] = ALL_KEYS,
+    ) -> None:
         self.written = 0
+        self._ends = ends
         self._lake, self._version, self._keys = lake, version, keys
         self._seen = -1 if since is None else since
         self._most_rows, self._most_s = most_rows, most_s
@@ -110,11 +122,21 @@ class Commits:
         return self._table
 
     def _added(self, version: int) -> list[str]:
-        """Names of the files that a version added, from its entry in the log: a list of all files would grow with the table."""
+        """Names of the files that a version added and that may hold keys of the range, by the bounds in the version's entry of the log.
+
+        A list of all files would grow with the table.
+        """
         filesystem, root = filesystem_of(self._lake.path(SCORES.name))
         with filesystem.open_input_stream(f"{root}/_delta_log/{version:020d}.json") as stream:
             actions: list[dict[str, Any]] = [json.loads(line) for line in stream.read().splitlines() if line.strip()]
-        return [unquote(action["add"]["path"]) for action in actions if "add" in action]
+        return [unquote(action["add"]["path"]) for action in actions if "add" in action and self._may_hold(action["add"].get("stats"))]
+
+    def _may_hold(self, statistics: str | None) -> bool:
+        """Whether a file may hold scores of the range by this model; it may where the log does not say."""
+        least, most = (json.loads(statistics or "{}").get(name, {}) for name in BOUNDS)
+        low, high = self._ends
+        is_ours = least.get("version", self._version) <= self._version <= most.get("version", self._version)
+        return is_ours and least.get("content_sha256", low) < high and most.get("content_sha256", low) >= low
 
     def _close(self, name: str) -> None:
         filesystem, root = filesystem_of(self._lake.path(SCORES.name))

@@ -24,6 +24,14 @@ def dtype_of(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cuda" else torch.float32
 
 
+def version_of(model_hash: str, dtype: torch.dtype) -> str:
+    """What scores are known by: the model's hash alone in float32, else the precision behind it.
+
+    Precision moves scores thirty times as far as another kernel or order does (docs/decisions/0010): one table of one version is of one.
+    """
+    return model_hash if dtype == torch.float32 else f"{model_hash}-{'bf16' if dtype == torch.bfloat16 else str(dtype)}"
+
+
 def batch_tokens_of(device: torch.device) -> int:
     """Enough to keep the device busy: a processor's caches hold few, a GPU needs many."""
     return 65536 if device.type == "cuda" else 8192

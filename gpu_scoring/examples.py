@@ -14,7 +14,7 @@ from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 
 MOST_SCORE = 10.0
-UNKNOWN = False, "(not judged)"  # whether it is held out, and of what kind its site is
+NOT_JUDGED = "(not judged)"  # the kind of a page's site that no model has seen
 HELD_OUT = {
     "file": "repositories (`--set decide.features.held_out_rate=0.1` for a new lake)",
     "page": "hosts (held_out_rate of annotate.page_models and of decide.features, for a new lake)",
@@ -47,7 +47,8 @@ class Examples:
 @dataclass(frozen=True)
 class Labelled:
     """`oracle` and `version` are those of the labels; `held_out` are texts that occur in a held-out repository, or on a held-out host.
-    `left_out` counts rated texts that do not pass the gates, or not any more. `kind` is that of gpu_scoring.population.KINDS.
+    `left_out` counts rated texts that do not pass the gates, or not any more; `unknown` those that pass them and have no row in
+    decide/features or no text, so that nobody knows whether they are held out. `kind` is that of gpu_scoring.population.KINDS.
     `asked_with`: the version of the oracle's prompt or rules, to be told."""
 
     oracle: str
@@ -55,6 +56,7 @@ class Labelled:
     train: Examples
     held_out: Examples
     left_out: int = 0
+    unknown: int = 0
     kind: str = KINDS[0]
     asked_with: str = "of a version that was not kept when it was asked"
 
@@ -73,24 +75,25 @@ def labelled(lake: Lake, version: str | None = None, profile: str = "demo", kind
     rows = rows.sort_by([("content_sha256", "ascending"), ("language", "ascending")])
     rated = pa.array(rows.column("content_sha256").combine_chunks().unique())
     keys = lake.read(GATES, ["candidate"], passes(profile, kind) & pc.field("candidate").isin(rated)).column("candidate").combine_chunks()
-    texts = _texts(lake, keys)
     facts = _facts(lake, keys, kind)
+    texts = _texts(lake, pa.array(facts, pa.string()))
     rows = rows.filter(pc.is_in(rows.column("content_sha256"), value_set=pa.array(texts, pa.string())))
     names = rows.column("content_sha256").to_pylist()
     whole = Examples(
         names,
-        [facts.get(name, UNKNOWN)[1] for name in names] if kind == "page" else rows.column("language").to_pylist(),
+        [facts[name][1] for name in names] if kind == "page" else rows.column("language").to_pylist(),
         [texts[name] for name in names],
         np.asarray(rows.column("score"), np.float64) / MOST_SCORE,
     )
-    is_held_out = np.array([facts.get(name, UNKNOWN)[0] for name in names], bool)
+    is_held_out = np.array([facts[name][0] for name in names], bool)
     train, held_out = whole.take(np.flatnonzero(~is_held_out)), whole.take(np.flatnonzero(is_held_out))
-    found = Labelled(oracle, version, train, held_out, len(rated) - len(keys), kind, asked_with(lake, version))
+    found = Labelled(oracle, version, train, held_out, len(rated) - len(keys), len(keys) - len(texts), kind, asked_with(lake, version))
     for name, part in (("of training", found.train), ("held-out", found.held_out)):
         if len(part) < 2:
             raise ExamplesError(
                 f"{len(part)} labelled {kind}s are {name}, {len(whole)} in all; {found.left_out} others do not pass the gates of the"
-                f" profile {profile}. Expected some of both: label more {kind}s, or hold out more {HELD_OUT[kind]}."
+                f" profile {profile}, and of {found.unknown} nobody knows whether they are held out.\n"
+                f"Expected some of both: label more {kind}s, or hold out more {HELD_OUT[kind]}."
             )
     return found
 
@@ -123,4 +126,4 @@ def _facts(lake: Lake, keys: pa.Array, kind: str) -> dict[str, tuple[bool, str]]
     """By key whether it is held out, and of a page the kind of its site."""
     where = (pc.field("kind") == kind) & pc.field("candidate").isin(keys)
     rows = lake.read(FEATURES, ["candidate", "is_held_out", "page_category"], where).to_pylist()
-    return {row["candidate"]: (row["is_held_out"], row["page_category"] or UNKNOWN[1]) for row in rows}
+    return {row["candidate"]: (row["is_held_out"], row["page_category"] or NOT_JUDGED) for row in rows}

@@ -1,6 +1,6 @@
 """What keeps a model busy: a thread reads and tokenizes texts, and makes batches of them, while those before are worked on.
 
-One pass over the contents, whatever the number of keys. In memory are the rows of some batches and what Arrow reads ahead.
+One pass over the contents, whatever the number of keys. In memory are the rows of some batches and some pages of the table.
 """
 
 import queue
@@ -35,13 +35,12 @@ def token_rows(lake: Lake, scorer: Scorer, keys: Keys, where: pc.Expression) -> 
     left = keys.open_count
     if not left:
         return
-    for batch in lake.scan(CONTENTS, ["content_sha256", "text"], where):
+    for batch in lake.stream(CONTENTS, ["content_sha256", "text"], where, TEXTS_AT_ONCE):
         wanted = np.flatnonzero(keys.are_open(batch.column("content_sha256")))
-        for start in range(0, len(wanted), TEXTS_AT_ONCE):
-            part = batch.take(wanted[start : start + TEXTS_AT_ONCE])
-            tokens = scorer.tokens(part.column("text").to_pylist())
-            for key, row in zip(part.column("content_sha256").to_pylist(), tokens, strict=True):
-                yield Row(key, row, scorer.is_truncated(row))
+        part = batch.take(wanted)
+        tokens = scorer.tokens(part.column("text").to_pylist())
+        for key, row in zip(part.column("content_sha256").to_pylist(), tokens, strict=True):
+            yield Row(key, row, scorer.is_truncated(row))
         left -= len(wanted)
         if left <= 0:
             return

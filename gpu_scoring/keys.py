@@ -15,12 +15,19 @@ class Keys:
     """Content keys (64 hex digits), each once. A key is open until it has a score. Threads may ask and close at once."""
 
     def __init__(self, batches: Iterable[pa.Array]) -> None:
-        parts = [short(batch) for batch in batches]
-        self._held = np.sort(np.concatenate(parts)) if parts else np.empty(0, f"S{HELD_BYTES}")
+        held = bytearray()  # grows in place: of an array of arrays all would be there twice, and sorted three times
+        for batch in batches:
+            held += short(batch).tobytes()
+        self._held = np.frombuffer(held, f"S{HELD_BYTES}")
+        self._held.sort()
         self._is_open = np.ones(len(self._held), bool)
 
     def __len__(self) -> int:
         return len(self._held)
+
+    @property
+    def held_bytes(self) -> int:
+        return int(self._held.nbytes + self._is_open.nbytes)
 
     @property
     def open_count(self) -> int:

@@ -39,17 +39,29 @@ def from_checkpoint(folder: Path, window: int, seed: int) -> Scorer:
 
 
 def load_scorer(folder: Path) -> Scorer:
-    """What `save` wrote. Raises ScorerError for a folder that is no scorer."""
+    """What `save` wrote. Raises ScorerError for a folder that is no scorer, or not the one that it says it is."""
+    return read_scorer(folder)[0]
+
+
+def read_scorer(folder: Path) -> tuple[Scorer, dict[str, Any]]:
+    """The same, and what `scorer.json` says of it. All weights are hashed: of 5 GB that takes 3 s."""
     try:
-        declared = json.loads((folder / SCORER_NAME).read_text())
-        window, offset = int(declared["window"]), float(declared["offset"])
+        declared = dict(json.loads((folder / SCORER_NAME).read_text()))
+        window, offset, model_hash = int(declared["window"]), float(declared["offset"]), declared["model_hash"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"{SCORER_NAME} has no {error}" if isinstance(error, KeyError) else error
         raise ScorerError(f"{folder} is no scorer: {what}. Expected what `codemill train-scorer --out FOLDER` makes.") from error
     kind = declared.get("kind", KINDS[0])  # what was made before there were kinds is of files
     if kind not in KINDS:
         raise ScorerError(f"{folder / SCORER_NAME} says that it scores {kind!r}. Expected one of {', '.join(KINDS)}.")
-    return replace(_scorer(folder, window, offset, is_scorer=True), kind=kind)
+    scorer = replace(_scorer(folder, window, offset, is_scorer=True), kind=kind)
+    if (found := hash_of(scorer)) != model_hash:
+        raise ScorerError(
+            f"{folder / SCORER_NAME} says that this is scorer {model_hash}; what lies beside it is {found}: its weights, configuration,"
+            " tokenizer, window, offset or kind are not those that were saved, and its card is not about them.\n"
+            f"Expected the folder as `codemill train-scorer` wrote it. To use it as it is, as another scorer, write {found} there."
+        )
+    return scorer, declared
 
 
 def _scorer(folder: Path, window: int, offset: float, is_scorer: bool) -> Scorer:

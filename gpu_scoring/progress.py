@@ -1,21 +1,27 @@
 """What a worker did so far, and what is left."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from gpu_scoring.feed import Row
+
+class Unusable(NamedTuple):
+    """A text to which the model gave no number. Its tokens are not kept."""
+
+    key: str
+    token_count: int
+    is_truncated: bool
 
 
 @dataclass
 class Summary:
-    """`wanted` files pass the gates, of which `skipped` had a score. `scored` were scored now, of which this worker added `written` to the
-    table: fewer where another was faster. `unusable` are texts to which the model gave no number. `reading`: how texts
-    become tokens and go through the model.
+    """`wanted` candidates of the `kind` pass the gates, of which `skipped` had a score. `scored` were scored now, of which this worker
+    added `written` to the table: fewer where another was faster. `unusable`: of all that are asked one in a hundred at most, or the
+    worker stops. `reading`: how texts become tokens and go through the model.
     """
 
+    kind: str = "file"
     wanted: int = 0
     skipped: int = 0
     scored: int = 0
@@ -27,7 +33,7 @@ class Summary:
     peak_flops: float = 0.0
     reading: str = ""
     scores: np.ndarray = field(default_factory=lambda: np.zeros(101, np.int64))
-    unusable: list["Row"] = field(default_factory=list)
+    unusable: list[Unusable] = field(default_factory=list)
 
     @property
     def peak_share(self) -> float:
@@ -40,4 +46,4 @@ def progress(found: Summary, wanted: int, price_per_hour: float) -> str:
     left = f"about {60 * left_h:.0f} min left" + (f", at a cost of {price_per_hour * left_h:,.2f}" if price_per_hour else "")
     speed = f"{found.tokens / max(found.seconds, 1e-9):,.0f} tokens/s, {found.peak_share:.0%} of the device's peak"
     without = f", {len(found.unusable):,} without a finite score" if found.unusable else ""
-    return f"{found.scored:,} of {wanted:,} files scored{without}, {speed}; {left}"
+    return f"{found.scored:,} of {wanted:,} {found.kind}s scored{without}, {speed}; {left}"

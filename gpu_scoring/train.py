@@ -1,6 +1,6 @@
-"""Training of the scorer: one epoch, mean squared error on [0, 1], measured on held-out repositories beside three baselines.
+"""Training of the scorer: one epoch, mean squared error on [0, 1], measured on held-out repositories or hosts beside three baselines.
 
-Deterministic: the order of files is a draw by key and seed, weights depend on the seed, and a run that goes on after a kill ends in the
+Deterministic: the order of texts is a draw by key and seed, weights depend on the seed, and a run that goes on after a kill ends in the
 same weights. The state is saved every `save_every_s` seconds and is named by what decides the result.
 """
 
@@ -167,7 +167,7 @@ def fit(scorer: Scorer, rows: list[np.ndarray], examples: Examples, params: Trai
         steepness = torch.nn.utils.clip_grad_norm_(scorer.model.parameters(), 1.0)
         losses.append(loss.item())
         if not (math.isfinite(losses[-1]) and math.isfinite(steepness.item())):
-            raise ScorerError(diverged(step, len(planned), losses, [examples.keys[place] for place in places], params))
+            raise ScorerError(diverged(step, len(planned), losses, [examples.keys[place] for place in places], scorer.kind, params))
         optimizer.step()
         if time.monotonic() - saved > params.save_every_s:
             keep(state, run, scorer, optimizer, losses)
@@ -185,17 +185,17 @@ def drawing(scorer: Scorer, seed: int, step: int) -> Iterator[None]:
         yield
 
 
-def diverged(step: int, steps: int, losses: list[float], keys: list[str], params: TrainParams) -> str:
+def diverged(step: int, steps: int, losses: list[float], keys: list[str], kind: str, params: TrainParams) -> str:
     before = f"{np.mean(losses[-50:-1]):.4f} before" if len(losses) > 1 else "the first"
     return (
-        f"step {step + 1:,} of {steps:,}, of files {', '.join(keys[:3])}{' ...' if len(keys) > 3 else ''}: the loss is {losses[-1]}"
+        f"step {step + 1:,} of {steps:,}, of {kind}s {', '.join(keys[:3])}{' ...' if len(keys) > 3 else ''}: the loss is {losses[-1]}"
         f" ({before}), or its gradient is not finite. Expected numbers. Nothing was saved of this step.\n"
         f"Try a smaller --learning-rate than {params.learning_rate:g}; a checkpoint needs far less than random weights."
     )
 
 
 def plan(scorer: Scorer, rows: list[np.ndarray], keys: list[str], params: TrainParams) -> Iterator[list[int]]:
-    """The batches of all epochs: files in the order of a draw, batched within stretches, so that where they are padded it is by little."""
+    """The batches of all epochs: texts in the order of a draw, batched within stretches, so that where they are padded it is by little."""
     for epoch in range(params.epochs):
         order = np.argsort(uniform(pa.array(keys), f"epoch {epoch} seed {params.seed}"), kind="stable")
         mean = max(1.0, float(np.mean([len(row) for row in rows])))

@@ -264,7 +264,11 @@ SCORES = Table(
     meaning="the score that a scorer gives a text; a row annotator that runs outside Spark",
     columns=(
         Column("content_sha256", pa.string(), "key of ingest/contents"),
-        Column("version", pa.string(), "hash of the model, its configuration, tokenizer, window and offset"),
+        Column(
+            "version",
+            pa.string(),
+            "hash of the model, its configuration, tokenizer, window and offset; and -bf16 where that was its precision",
+        ),
         Column(
             "score_percent",
             pa.int32(),

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.fs
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
@@ -26,6 +27,9 @@ from schemas.table import ContractError, Table
 MARKER = "codemill.json"
 INSERT_ATTEMPTS = 20  # where other commits come first
 FORMAT = 2
+STREAM_BYTES = 4 << 20  # that are read of a column at once
+# Not Delta's minValues: delta-rs takes columns that they do not name for null, and finds no rows where one asks for these.
+BOUNDS = ("codemill_least", "codemill_most")
 # What lies in a lake and is no table, nor in the folder of one.
 BUNDLES = "ingest/bundles"
 SHARDS = "mix/shards"
@@ -46,12 +50,24 @@ class OvertakenError(Exception):
 
 @dataclass(frozen=True)
 class DataFile:
-    """A Parquet file in the folder of a table, by its name there. `partition` has the values of the table's partition columns."""
+    """A Parquet file in the folder of a table, by its name there. `partition` has the values of the table's partition columns.
+
+    `bounds`: least and greatest value of columns without nulls, by which workers pass it over (text or whole numbers).
+    """
 
     name: str
     row_count: int
     size_bytes: int
     partition: dict[str, str] = field(default_factory=dict)
+    bounds: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    @property
+    def statistics(self) -> str:
+        """As the log has them; readers of Delta pass over what is ours."""
+        found: dict[str, Any] = {"numRecords": self.row_count}
+        if self.bounds:
+            found |= {name: {column: pair[place] for column, pair in self.bounds.items()} for place, name in enumerate(BOUNDS)}
+        return json.dumps(found)
 
 
 @dataclass(frozen=True)
@@ -148,16 +164,34 @@ class Lake:
 
     def scan(self, table: Table, columns: list[str] | None = None, where: object = None) -> Iterator[pa.RecordBatch]:
         """Streams a table's batches; nothing where the table is not there. `where` is a pyarrow.compute expression."""
+        dataset = self._dataset(table)
+        if dataset is not None:
+            yield from dataset.to_batches(columns=columns, filter=where)
+
+    def stream(self, table: Table, columns: list[str], where: object, rows: int) -> Iterator[pa.RecordBatch]:
+        """Batches of so many rows at most of the row groups in which some row may be one of `where`; also other rows.
+
+        It holds some pages of each column, however large a row group is. `scan` reads up to a gigabyte ahead of who asks.
+        """
+        dataset = self._dataset(table)
+        for fragment in dataset.get_fragments(where) if dataset is not None else ():
+            groups = [group.id for part in fragment.split_by_row_group(where, schema=dataset.schema) for group in part.row_groups]
+            if groups:
+                with fragment.filesystem.open_input_file(fragment.path) as source:
+                    file = pq.ParquetFile(source, pre_buffer=False, buffer_size=STREAM_BYTES)
+                    yield from file.iter_batches(rows, groups, columns, use_threads=False)
+
+    def _dataset(self, table: Table) -> Any:
+        """None where the table is not there."""
         try:
             found = DeltaTable(self.path(table.name), storage_options=storage_options())
         except TableNotFoundError:
-            return
+            return None
         table.check_schema(pa.schema(found.schema().to_arrow()), self.path(table.name))
         # Arrow's own file system: that of delta-rs calls Python from Arrow's threads, also while the interpreter ends, which then crashes
         # or hangs where a reader stopped before the end.
         filesystem, root = filesystem_of(self.path(table.name))
-        dataset = found.to_pyarrow_dataset(filesystem=pyarrow.fs.SubTreeFileSystem(root, filesystem))
-        yield from dataset.to_batches(columns=columns, filter=where)  # type: ignore[arg-type]
+        return found.to_pyarrow_dataset(filesystem=pyarrow.fs.SubTreeFileSystem(root, filesystem))
 
     def read(self, table: Table, columns: list[str] | None = None, where: object = None) -> pa.Table:
         """A whole table in memory: for narrow tables, or with a filter. Empty where the table is not there."""
@@ -199,8 +233,9 @@ class Lake:
         name = f"part-{secrets.token_hex(16)}.parquet"
         pq.write_table(rows, f"{root}/{name}", filesystem=filesystem, compression="zstd")
         size = filesystem.get_file_info(f"{root}/{name}").size
+        bounds = {key: tuple(pc.min_max(rows.column(key)).as_py().values()) for key in table.key}
         try:
-            self._commit_files(table, at, [DataFile(name, rows.num_rows, size)], replaced)
+            self._commit_files(table, at, [DataFile(name, rows.num_rows, size, bounds=bounds)], replaced)
         except OvertakenError:
             if (self.version(table) or 0) > at.version():
                 filesystem.delete_file(f"{root}/{name}")
@@ -232,9 +267,7 @@ class Lake:
     def _commit_files(self, table: Table, at: DeltaTable, files: list[DataFile], replaced: tuple[DataFile, ...] = ()) -> None:
         assert table.writer == "delta-rs", f"{table.name} is written by {table.writer}"
         version, now = at.version(), int(time.time() * 1000)
-        actions: list[AddAction | RemoveAction] = [
-            AddAction(f.name, f.size_bytes, f.partition, now, True, json.dumps({"numRecords": f.row_count})) for f in files
-        ]
+        actions: list[AddAction | RemoveAction] = [AddAction(f.name, f.size_bytes, f.partition, now, True, f.statistics) for f in files]
         actions += [RemoveAction(f.name, True, now, f.size_bytes, dict(f.partition)) for f in replaced]
         try:
             counts = {"numOutputRows": files, "numDeletedRows": replaced}  # as Spark says it, for the table's history

@@ -86,6 +86,8 @@ def train(arguments: argparse.Namespace) -> int:
         with recorded(lake, JOB_NAME, asked) as row:
             if data.left_out:
                 say(f"{data.left_out:,} rated {data.kind}s are left out: they do not pass the gates of the profile {arguments.profile} now")
+            if data.unknown:
+                say(f"{data.unknown:,} are left out: decide/features or ingest/contents lacks them; nobody knows whether they are held out")
             found = train_scorer(data, params, Path(arguments.out), say)
             row.account.read_rows = len(data.train) + len(data.held_out)
     except ScorerError as error:

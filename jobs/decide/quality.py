@@ -49,7 +49,7 @@ def chosen_scorer(kinds: Mapping[str, str], asked: str, kind: str = FILE) -> str
         return None
     if not asked and len(found) > 1:
         raise UsageError(f"annotate/scores holds scores of {kind}s by {', '.join(found)}: name one ({option} VERSION), or {NO_SCORER!r}")
-    version = declared_version(asked) or asked or found[0]
+    version = _of_folder(kinds, asked, option) or asked or found[0]
     if kinds.get(version, kind) != kind:
         raise UsageError(
             f"{option} {asked}: scorer {version} scores {kinds[version]}s. Expected one of {', '.join(found) or 'none so far'}"
@@ -60,8 +60,27 @@ def chosen_scorer(kinds: Mapping[str, str], asked: str, kind: str = FILE) -> str
     return version
 
 
+def _of_folder(kinds: Mapping[str, str], folder: str, option: str) -> str | None:
+    """The version that the folder's model has scored by; what it declares where it has not scored. None for what is no such folder."""
+    declares = declared_version(folder)
+    if declares is None:
+        return None
+    known = [version for version in sorted(kinds) if is_by(version, declares)]
+    if len(known) > 1:
+        raise UsageError(
+            f"{option} {folder}: it has scored in several precisions, whose scores differ a little: {', '.join(known)}."
+            f" Name one: {option} VERSION"
+        )
+    return known[0] if known else declares
+
+
+def is_by(version: str, model_hash: str) -> bool:
+    """Whether scores of a version are by this model, in whatever precision (gpu_scoring.device.version_of)."""
+    return version.partition("-")[0] == model_hash
+
+
 def declared_version(model: str) -> str | None:
-    """The version that a model's folder declares; None where it is no such folder."""
+    """The hash that a model's folder declares, which its versions begin with; None where it is no such folder."""
     try:
         return str(declared(model)["model_hash"]) if model else None
     except (OSError, ValueError, KeyError, TypeError):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from jobs.decide.quality import DECLARED, FILE, declared, declared_version, scorers
+from jobs.decide.quality import DECLARED, FILE, declared, declared_version, is_by, scorers
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
@@ -125,23 +125,26 @@ def score_files(lake: Lake, params: ScoreParams, say: Say, found: "Summary", kin
     # Here and not above: other jobs should not wait for torch, and Spark's machines need not have it.
     import torch
 
-    from gpu_scoring.device import batch_tokens_of, chosen, dtype_of
-    from gpu_scoring.model_folder import hash_of, load_scorer
+    from gpu_scoring.device import batch_tokens_of, chosen, dtype_of, version_of
+    from gpu_scoring.model_folder import read_scorer
     from gpu_scoring.scorer import ScorerError
     from gpu_scoring.worker import WorkerParams, run
 
     if params.threads:
         torch.set_num_threads(params.threads)
     try:
-        scorer = load_scorer(Path(model))
+        scorer, said = read_scorer(Path(model))
     except ScorerError as error:
         raise CodemillError(str(error)) from error
-    version = hash_of(scorer)
-    lake.write_json(f"{SCORERS}/{version}.json", declared(model))
     try:
         device = chosen(params.device)
     except ValueError as error:
         raise UsageError(f"--device {params.device}: {error}") from error
+    version = version_of(str(said["model_hash"]), dtype_of(device))
+    lake.write_json(f"{SCORERS}/{version}.json", said)
+    for other in {version_of(said["model_hash"], dtype) for dtype in (torch.float32, torch.bfloat16)} - {version}:
+        if lake.read_json(f"{SCORERS}/{other}.json"):
+            say(f"this lake has scores by {other} too, of the same model on another device: none of them counts for {version}")
     batch_tokens = params.batch_tokens or batch_tokens_of(device)
     worker = WorkerParams(share, shares, batch_tokens, commit_rows=params.commit_rows, price_per_hour=params.price_per_hour, kind=kind)
     try:
@@ -193,7 +196,7 @@ def wait_for(model: Path, wait_s: float, say: Say) -> None:
 def is_changed(lake: Lake, params: ScoreParams) -> bool:
     """Whether a folder holds another model than those that have scored."""
     known = scorers(lake)
-    return any(declared_version(model) not in known for model in params.models.values())
+    return not all(any(is_by(version, str(declared_version(model))) for version in known) for model in params.models.values())
 
 
 def identity(params: ScoreParams) -> str:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -122,13 +121,6 @@ def test_workers_that_race_over_the_same_keys_double_nothing(built, lake, whole)
     running = [subprocess.Popen([sys.executable, "-m", "jobs", *arguments], stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [process.wait() for process in running] == [0, 0]
     assert scores(lake) == whole
-
-
-@pytest.mark.parametrize("shares", [1, 2, 3, 7, 64])
-def test_ranges_of_keys_are_all_keys_and_do_not_overlap(shares):
-    ranges = [key_range(share, shares) for share in range(shares)]
-    assert ranges[0][0] == "00000000" and ranges[-1][1] > "f" * 64
-    assert all(one[1] == other[0] for one, other in pairwise(ranges))
 
 
 def test_a_reader_that_fails_fails_the_worker_and_one_that_is_left_ends():

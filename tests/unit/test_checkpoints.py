@@ -126,7 +126,7 @@ def test_weights_that_are_not_there_are_named_and_not_drawn(tmp_path: Path) -> N
 
 def test_a_scorer_without_its_head_is_refused(tmp_path: Path) -> None:
     folder = checkpoint(tmp_path / "llama", "llama")
-    (folder / "scorer.json").write_text(json.dumps({"window": WINDOW, "offset": 0.5}))
+    (folder / "scorer.json").write_text(json.dumps({"window": WINDOW, "offset": 0.5, "model_hash": "0" * 16}))
     with pytest.raises(ScorerError, match=r"lacks weights of a llama: score\.weight"):
         load_scorer(folder)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from deltalake import write_deltalake
 
@@ -52,6 +53,17 @@ def test_what_passed_when_it_was_rated_and_does_not_now_is_left_out(tmp_path: Pa
     found = labelled(lake_of(tmp_path, {TRAIN[1]: ["near_duplicate_of_held_out"], HELD_OUT[0]: ["syntax_errors"]}))
     assert sorted(found.train.texts) == [TRAIN[0], *TRAIN[2:]] and sorted(found.held_out.texts) == HELD_OUT[1:]
     assert found.left_out == 2
+
+
+def test_what_has_no_features_or_no_text_is_neither_trained_nor_measured_on_and_is_counted(tmp_path: Path) -> None:
+    """Of a text without features nobody knows whether its repository is held out."""
+    lake = lake_of(tmp_path, {TRAIN[0]: ["syntax_errors"]})
+    for table, column, gone in ((FEATURES, "candidate", HELD_OUT[2]), (CONTENTS, "content_sha256", TRAIN[3])):
+        write_deltalake(lake.path(table.name), lake.read(table).filter(pc.field(column) != key(gone)), mode="overwrite")
+    found = labelled(lake)
+    assert (sorted(found.train.texts), sorted(found.held_out.texts)) == (TRAIN[1:3], HELD_OUT[:2])
+    assert (found.left_out, found.unknown) == (1, 2)
+    assert len(found.train) + len(found.held_out) + found.left_out + found.unknown == len(TRAIN + HELD_OUT)
 
 
 def test_the_gates_of_another_profile_are_not_asked_and_none_is_an_error(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The keys of a worker: sets of real keys, held short."""
 
 import hashlib
+import tracemalloc
 
 import pyarrow as pa
 import pytest
@@ -48,6 +49,13 @@ def test_what_is_no_key_is_an_error(wrong: str) -> None:
         Keys([pa.array(["a" * 64, wrong])])
 
 
-def test_a_key_takes_17_bytes() -> None:
-    keys = Keys([array(list(range(1000)))])
-    assert keys._held.nbytes + keys._is_open.nbytes == 17 * len(keys) == 17_000
+def test_a_key_takes_17_bytes_also_while_keys_come_in_and_are_sorted() -> None:
+    batches = [array(list(range(start, start + 1000))) for start in range(0, 100_000, 1000)]
+    tracemalloc.start()
+    try:
+        keys = Keys(batches)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(keys) == 100_000 and keys.held_bytes == 17 * len(keys)
+    assert most < 22 * len(keys)

@@ -1,9 +1,11 @@
 """A scorer's folder: what decides a score decides its hash, and a folder whose parts do not fit is refused with the reason."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
@@ -50,20 +52,37 @@ def checkpoint(folder: Path, scorer: Scorer, **values: object) -> Path:
         ("scorer.json", {"window": 16}, True),
         ("scorer.json", {"kind": "page"}, True),
         ("scorer.json", {"kind": None}, False),
+        ("scorer.json", {"offset": 0.125}, True),
         ("scorer.json", {"oracle": "another"}, False),
     ],
 )
-def test_a_hash_is_that_of_all_that_decides_a_score(folder: Path, name: str, values: dict[str, object], is_other: bool) -> None:
-    before = hash_of(load_scorer(folder))
-    assert before == json.loads((folder / "scorer.json").read_text())["model_hash"]
+def test_a_folder_that_is_another_scorer_than_it_says_is_refused(folder: Path, name: str, values: dict, is_other: bool) -> None:
+    said = json.loads((folder / "scorer.json").read_text())["model_hash"]
+    assert hash_of(load_scorer(folder)) == said
     changed(folder / name, **values)
-    assert (hash_of(load_scorer(folder)) != before) == is_other
+    if not is_other:
+        assert hash_of(load_scorer(folder)) == said
+        return
+    with pytest.raises(ScorerError, match=f"says that this is scorer {said}; what lies beside it is [0-9a-f]{{16}}: its weights") as caught:
+        load_scorer(folder)
+    (found,) = re.findall(r"write ([0-9a-f]{16}) there", str(caught.value))
+    changed(folder / "scorer.json", model_hash=found)
+    assert hash_of(load_scorer(folder)) == found != said
+
+
+def test_one_weight_of_another_training_is_another_scorer(folder: Path) -> None:
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    weights["score.weight"][0, 0] += 1e-3
+    safetensors.torch.save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ScorerError, match="its weights, configuration, tokenizer"):
+        load_scorer(folder)
 
 
 @pytest.mark.parametrize(
     ("name", "values", "said"),
     [
         ("scorer.json", {"window": None}, "has no 'window'"),
+        ("scorer.json", {"model_hash": None}, "has no 'model_hash'"),
         ("scorer.json", {"window": "long"}, "invalid literal"),
         ("scorer.json", {"window": 9_000}, "a window of 9,000 is more"),
         ("config.json", {"hidden_size": 64}, "holds no model that Transformers loads"),

@@ -1,5 +1,7 @@
 """Cuts on scores: what they drop, whom they are asked of, and which scorer counts."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -52,6 +54,19 @@ def test_a_language_with_few_files_has_no_cut_of_its_own():
 )
 def test_the_scorer_is_the_one_that_is_named_or_the_only_one(versions, asked, expected):
     assert chosen_scorer(dict.fromkeys(versions, "file"), asked) == expected
+
+
+def test_a_folder_names_what_it_has_scored_by_in_whatever_precision(tmp_path):
+    (tmp_path / "scorer.json").write_text(json.dumps({"model_hash": "abc"}))
+    folder = str(tmp_path)
+    assert chosen_scorer({"abc-bf16": "file", "abcd": "file"}, folder) == "abc-bf16"
+    assert chosen_scorer({"abc": "file", "abcd-bf16": "file"}, folder) == "abc"
+    both = {"abc": "file", "abc-bf16": "file"}
+    with pytest.raises(UsageError, match=r"in several precisions, .*: abc, abc-bf16\. Name one: --scorer VERSION"):
+        chosen_scorer(both, folder)
+    assert [chosen_scorer(both, version) for version in both] == list(both)
+    with pytest.raises(UsageError, match="holds scores of files by abcd"):
+        chosen_scorer({"abcd": "file"}, folder)
 
 
 @pytest.mark.parametrize(("versions", "asked", "said"), [(["a", "b"], "", "name one"), (["a"], "c", "by a"), ([], "c", "nobody")])

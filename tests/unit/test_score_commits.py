@@ -8,11 +8,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gpu_scoring.commits import Commits
 from gpu_scoring.keys import Keys
+from gpu_scoring.worker import key_range
 from schemas.annotate import SCORES
-from schemas.lake import Lake, LakeError
+from schemas.lake import DataFile, Lake, LakeError
 
 VERSION = "0123456789abcdef"
 
@@ -108,6 +111,39 @@ def test_each_file_of_others_is_read_once(lake: Lake, monkeypatch) -> None:
             other.add(rows(range(300 + start, 310 + start)))
             other._settle()
     assert len(read) == len(set(read)) == 59  # all of the other's but its last, from each side
+
+
+def test_files_of_other_ranges_and_other_models_are_not_read(lake: Lake, monkeypatch) -> None:
+    ranges = [key_range(share, 3) for share in range(3)]
+    keys = [[key(number) for number in range(300) if low <= key(number) < high] for low, high in ranges]
+    read: list[str] = []
+    read_table = pq.read_table
+    monkeypatch.setattr(pq, "read_table", lambda path, *arguments, **options: read.append(path) or read_table(path, *arguments, **options))
+    workers = [Commits(lake, VERSION, Keys([pa.array(of)]), None, 10, 1e9, ends) for of, ends in zip(keys, ranges, strict=True)]
+    other = Commits(lake, "f" * 16, Keys([pa.array(keys[1])]), None, 10, 1e9, ranges[1])
+    with workers[0] as first, workers[1] as second, workers[2] as third, other:
+        for start in range(0, min(map(len, keys)), 10):
+            for one, of in ((first, keys[0]), (second, keys[1]), (third, keys[2]), (other, keys[1])):
+                one.add([(key, 50, 7, False) for key in of[start : start + 10]])
+                one._settle()
+        assert not read
+        with Commits(lake, VERSION, Keys([pa.array(keys[1])]), None, 10, 1e9, ranges[1]) as again:
+            again.add([(keys[1][0], 50, 7, False)])
+        assert again.written == 0 and len(read) == second.written / 10
+
+
+files = st.lists(st.text("0123456789abcdef", min_size=64, max_size=64), min_size=1, max_size=5)
+
+
+@given(files, st.integers(1, 40), st.data())
+def test_a_file_that_holds_a_key_of_the_range_is_never_passed_over(names: list[str], shares: int, data) -> None:
+    ends = key_range(data.draw(st.integers(0, shares - 1)), shares)
+    one = Commits(Lake("/nowhere"), VERSION, Keys([]), None, 1, 1, ends)
+    bounds = {"content_sha256": (min(names), max(names)), "version": (data.draw(st.sampled_from([VERSION, "0"])), VERSION)}
+    found = one._may_hold(DataFile("f", len(names), 1, bounds=bounds).statistics)
+    assert found == (min(names) < ends[1] and max(names) >= ends[0]) and found >= any(ends[0] <= name < ends[1] for name in names)
+    assert one._may_hold(None) and one._may_hold('{"numRecords": 3}')
+    assert not one._may_hold(DataFile("f", 1, 1, bounds={"version": ("a", "b")}).statistics)
 
 
 @pytest.mark.parametrize("error", [LakeError("the store is gone"), KeyboardInterrupt(), SystemExit(143)])

@@ -207,9 +207,10 @@ def test_a_state_that_a_gpu_wrote_is_read_without_one(tmp_path: Path, monkeypatc
     assert again.model_hash == train_scorer(data(60), params, tmp_path / "whole", quiet).model_hash
 
 
-def test_training_that_leaves_the_numbers_ends_with_the_step_and_without_a_model(tmp_path: Path) -> None:
-    with pytest.raises(ScorerError, match=r"(?s)step [23] of \d+, of files 1-\d{4}.*smaller --learning-rate") as caught:
-        train_scorer(data(60), replace(PARAMS, learning_rate=1e30), tmp_path / "a", quiet)
+@pytest.mark.parametrize("kind", ["file", "page"])
+def test_training_that_leaves_the_numbers_ends_with_the_step_and_without_a_model(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(ScorerError, match=rf"(?s)step [23] of \d+, of {kind}s 1-\d{{4}}.*smaller --learning-rate") as caught:
+        train_scorer(replace(data(60), kind=kind), replace(PARAMS, learning_rate=1e30), tmp_path / "a", quiet)
     assert "Expected numbers" in str(caught.value)
     assert not list(tmp_path.glob("a*"))
 
@@ -260,6 +261,7 @@ def test_the_worker_says_what_is_left_and_what_it_costs() -> None:
         progress(done, 600, 2.5) == "100 of 600 files scored, 1,389 tokens/s, 25% of the device's peak; about 3 min left, at a cost of 0.12"
     )
     assert progress(done, 600, 0.0).endswith("about 3 min left")
+    assert progress(replace(done, kind="page"), 600, 0.0).startswith("100 of 600 pages scored")
 
 
 def test_half_precision_gives_nearly_the_same_scores(scorer):

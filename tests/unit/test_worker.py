@@ -5,26 +5,26 @@ import hashlib
 import json
 import os
 import signal
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import torch
 from deltalake import write_deltalake
 
-from gpu_scoring import worker
+from gpu_scoring import device, worker
 from gpu_scoring.device import batch_tokens_of
-from gpu_scoring.feed import Row
 from gpu_scoring.model_folder import save
-from gpu_scoring.progress import Summary
+from gpu_scoring.progress import Summary, Unusable
 from gpu_scoring.scorer import Scorer, ScorerError, Shape, new_scorer
 from gpu_scoring.worker import WorkerParams, run
 from jobs.cli import main, parser
 from jobs.decide.quality import oracle_of, oracle_told
 from jobs.runtime.errors import CodemillError
-from jobs.score.files import TERMINATED, ScoreParams, check_profile, ended_in_order
+from jobs.score.files import TERMINATED, ScoreParams, check_profile, ended_in_order, is_changed, score_files
 from schemas.annotate import SCORES
 from schemas.decide import GATES
 from schemas.ingest import CONTENTS
@@ -74,13 +74,13 @@ def scored(lake: Lake) -> set[str]:
 
 
 def test_contents_are_read_once_and_not_at_all_where_nothing_is_missing(lake: Lake, scorer: Scorer, monkeypatch) -> None:
-    scan, read = Lake.scan, []
+    stream, read = Lake.stream, []
 
     def counting(self: Lake, table, *arguments):
         read.append(table.name)
-        return scan(self, table, *arguments)
+        return stream(self, table, *arguments)
 
-    monkeypatch.setattr(Lake, "scan", counting)
+    monkeypatch.setattr(Lake, "stream", counting)
     found = run(lake, scorer, "v", "demo", PARAMS, quiet)
     assert read.count(CONTENTS.name) == 1 and (found.scored, found.written, found.skipped) == (40, 40, 0)
     again = run(lake, scorer, "v", "demo", PARAMS, quiet)
@@ -102,8 +102,47 @@ def test_texts_without_a_number_have_a_row_without_one_and_are_not_asked_again(t
     assert (told["skipped"], told["scored"], told["not_finite"]) == (43, 0, [])
 
 
+def test_scores_of_another_precision_are_another_version_and_stand_beside(lake: Lake, scorer: Scorer, tmp_path: Path, monkeypatch) -> None:
+    model_hash = save(scorer, tmp_path / "scorer", "", {"oracle": "rubric"}, {})
+    params = ScoreParams(model=str(tmp_path / "scorer"), threads=1, batch_tokens=64)
+    assert score_files(lake, params, quiet, Summary())[0] == model_hash and not is_changed(lake, params)
+    monkeypatch.setattr(device, "dtype_of", lambda _: torch.bfloat16)  # as on a GPU
+    found = Summary()
+    assert score_files(lake, params, quiet, found)[0] == f"{model_hash}-bf16" and (found.skipped, found.written) == (0, 40)
+    rows = lake.read(SCORES).to_pylist()
+    assert Counter(row["version"] for row in rows) == {model_hash: 40, f"{model_hash}-bf16": 40}
+    assert oracle_of(lake, f"{model_hash}-bf16") == "rubric"
+
+
+def test_a_key_without_text_is_an_error_after_all_others_have_their_scores(tmp_path: Path, scorer: Scorer) -> None:
+    """Else its verdict would wait for a score for ever, and nobody would know why."""
+    lake = lake_of(tmp_path / "lake", GOOD + BAD)
+    gone = key(GOOD[7])
+    write_deltalake(lake.path(CONTENTS.name), lake.read(CONTENTS).filter(pc.field("content_sha256") != gone), mode="overwrite")
+    for scored_now, unusable in ((39, 3), (0, 0)):
+        found = Summary()
+        with pytest.raises(ScorerError, match=f"no text of 1 of the 43 files that pass the gates: {gone}"):
+            run(lake, scorer, "v", "demo", PARAMS, quiet, found)
+        assert (found.scored, len(found.unusable)) == (scored_now, unusable)
+        assert found.wanted == found.skipped + found.scored + len(found.unusable) + 1
+    assert scored(lake) == {key(text) for text in GOOD + BAD} - {gone}
+
+
+def test_what_is_scored_is_told_by_its_kind(tmp_path: Path, scorer: Scorer) -> None:
+    lake, said = lake_of(tmp_path / "lake", GOOD), []
+    write_deltalake(lake.path(GATES.name), lake.read(GATES).set_column(0, "kind", [["page"] * len(GOOD)]), mode="overwrite")
+    run(lake, scorer, "v", "demo", dataclasses.replace(PARAMS, kind="page"), said.append)
+    assert said[0].startswith("40 of 40 pages have no score") and said[-1].startswith("40 of 40 pages scored")
+
+
+def test_rows_of_scores_are_found_by_any_column(lake: Lake, scorer: Scorer) -> None:
+    run(lake, scorer, "v", "demo", PARAMS, quiet)
+    row = lake.read(SCORES).to_pylist()[0]
+    assert all(lake.read(SCORES, None, pc.field(name) == value).num_rows for name, value in row.items())
+
+
 def test_few_among_many_do_not_make_a_model_broken(lake: Lake, scorer: Scorer) -> None:
-    row = Row("k", np.zeros(1, np.int32), False)
+    row = Unusable("k", 1, False)
     assert worker.is_broken(Summary(scored=9_800, unusable=[row] * 100))
     assert not worker.is_broken(Summary(scored=20_000, unusable=[row] * 150)) and not worker.is_broken(Summary(unusable=[row] * 99))
 
@@ -115,7 +154,7 @@ def test_a_model_without_numbers_is_not_asked_to_the_end(lake: Lake, scorer: Sco
     found = Summary()
     with pytest.raises(ScorerError, match=r"no finite score for \d+ of \d+ texts, where the worker stopped: [0-9a-f]{64}"):
         run(lake, scorer, "v", "demo", PARAMS, quiet, found)
-    assert 10 <= len(found.unusable) < 30 and not scored(lake)
+    assert 10 <= len(found.unusable) < 30 and all(isinstance(text, Unusable) for text in found.unusable) and not scored(lake)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, RuntimeError])
