@@ -2,8 +2,8 @@
 
 A commit adds only keys that have no score by this model, whoever gave it. For that the table's log is followed: a file that another worker
 added is looked at once, where the log says that it may hold keys of this worker's range, and they are closed for the feed too. One commit
-is under way at most, while the rows of the next come in: a process that is killed loses these two, which are scored again; one that ends
-by an error or an interrupt loses nothing that was scored.
+is under way at most, while the rows of the next come in; what waits lies in gpu_scoring/pending.py's files. So a process that is killed
+loses the batch that it works on, and one that ends by an error or an interrupt nothing that was scored.
 """
 
 import json
@@ -19,11 +19,10 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from gpu_scoring.keys import Keys
+from gpu_scoring.pending import Pending, Scored
 from schemas.annotate import SCORES
 from schemas.lake import BOUNDS, INSERT_ATTEMPTS, Lake, OvertakenError, filesystem_of, storage_options
 
-# Key, whole percent (None where the model gives no number), tokens, whether the text is longer than the window.
-Scored = tuple[str, int | None, int, bool]
 ALL_KEYS = "", "g"  # of hex digits
 
 
@@ -49,10 +48,12 @@ class Commits:
         self._lake, self._version, self._keys = lake, version, keys
         self._seen = -1 if since is None else since
         self._most_rows, self._most_s = most_rows, most_s
+        self._pending = Pending(lake, version)
         self._held: list[Scored] = []
+        self._files: list[str] = []  # of what is held
         self._begun = time.monotonic()
         self._pool = ThreadPoolExecutor(1)
-        self._under_way: tuple[Future[None], list[Scored]] | None = None
+        self._under_way: tuple[Future[None], list[Scored], list[str]] | None = None
         self._table: DeltaTable | None = None
 
     def __enter__(self) -> "Commits":
@@ -64,30 +65,48 @@ class Commits:
             self._settle()
         finally:
             self._pool.shutdown()
+            self._pending.close()
+
+    def take_up(self) -> None:
+        """Commits what killed workers left of this range. Of a worker with another range the file stays, for those who have the rest."""
+        low, high = self._ends
+        for name, rows in self._pending.left().items():
+            self._held += rows
+            self._files += [name] if all(low <= row.key < high for row in rows) else []
+        self._hand_over()
+        self._settle()
 
     def add(self, rows: list[Scored]) -> None:
         """Raises what the commit before raised."""
-        self._held += rows
+        if rows:
+            self._files.append(self._pending.keep(rows))
+            self._held += rows
         if len(self._held) >= self._most_rows or time.monotonic() - self._begun > self._most_s:
             self._hand_over()
 
     def _hand_over(self) -> None:
         self._settle()
-        held, self._held, self._begun = self._held, [], time.monotonic()
-        if held:
-            self._under_way = self._pool.submit(self._commit, held), held
+        held, files, self._begun = self._held, self._files, time.monotonic()
+        self._held, self._files = [], []
+        if files or held:
+            self._under_way = self._pool.submit(self._commit, held, files), held, files
 
     def _settle(self) -> None:
         under_way, self._under_way = self._under_way, None
         if under_way:
-            done, rows = under_way
+            done, rows, files = under_way
             try:
                 done.result()
             except BaseException:
-                self._held = rows + self._held  # leaving tries once more
+                self._held, self._files = rows + self._held, files + self._files  # leaving tries once more
                 raise
 
-    def _commit(self, rows: list[Scored]) -> None:
+    def _commit(self, rows: list[Scored], files: list[str]) -> None:
+        if rows:
+            self._insert(rows)
+        self._pending.forget(files)
+
+    def _insert(self, rows: list[Scored]) -> None:
         keys, percents, tokens, truncated = zip(*rows, strict=True)
         columns = [keys, [self._version] * len(rows), percents, tokens, truncated]
         scores = pa.table(dict(zip(SCORES.names, columns, strict=True)), schema=SCORES.arrow_schema)

@@ -27,7 +27,7 @@ def dtype_of(device: torch.device) -> torch.dtype:
 def version_of(model_hash: str, dtype: torch.dtype) -> str:
     """What scores are known by: the model's hash alone in float32, else the precision behind it.
 
-    Precision moves scores thirty times as far as another kernel or order does (docs/decisions/0010): one table of one version is of one.
+    Precision moves scores thirty times as far as another attention kernel does (docs/decisions/0010): scores of one version are of one.
     """
     return model_hash if dtype == torch.float32 else f"{model_hash}-{'bf16' if dtype == torch.bfloat16 else str(dtype)}"
 

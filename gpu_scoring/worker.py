@@ -19,10 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from gpu_scoring.commits import Commits, Scored
+from gpu_scoring.commits import Commits
 from gpu_scoring.device import flops, peak_flops
 from gpu_scoring.feed import Row, ahead, batched, token_rows
 from gpu_scoring.keys import Keys
+from gpu_scoring.pending import Scored
 from gpu_scoring.population import passes
 from gpu_scoring.progress import Summary, Unusable, progress
 from gpu_scoring.scorer import Scorer, ScorerError
@@ -76,6 +77,9 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
     found.kind = params.kind
     start = time.monotonic()
     keys, since = keys_of(lake, version, profile, params)
+    ends = key_range(params.share, params.shares)
+    commits = Commits(lake, version, keys, since, params.commit_rows, params.commit_s, ends)
+    commits.take_up()
     missing = keys.open_count
     if len(keys) > MANY_KEYS:
         say(f"{len(keys):,} keys are held in {keys.held_bytes / 1e9:.1f} GB; a worker of more shares holds fewer")
@@ -84,7 +88,6 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
     say(f"{missing:,} of {len(keys):,} {params.kind}s have no score by {version}; {found.reading}")
     rows_of = token_rows(lake, scorer, keys, within("content_sha256", params))
     feed = ahead(batched(rows_of, scorer, params.batch_tokens))
-    commits = Commits(lake, version, keys, since, params.commit_rows, params.commit_s, key_range(params.share, params.shares))
     try:
         with closing(feed), commits:
             for rows in feed:
@@ -93,7 +96,7 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
                 if is_broken(found):
                     raise ScorerError(unusable_told(found, version, weights))
                 say(progress(found, missing, params.price_per_hour))
-            commits.add([(text.key, None, text.token_count, text.is_truncated) for text in found.unusable])
+            commits.add([Scored(text.key, None, text.token_count, text.is_truncated) for text in found.unusable])
     finally:
         found.seconds, found.written = time.monotonic() - start, commits.written
     if keys.open_count:
@@ -123,15 +126,13 @@ def keys_of(lake: Lake, version: str, profile: str, params: WorkerParams) -> tup
 def counted(found: Summary, scorer: Scorer, rows: list[Row]) -> list[Scored]:
     """What annotate/scores gets of these rows, each of them counted."""
     percents = score(scorer, rows)
-    scored: list[Scored] = [
-        (row.key, int(p), len(row.tokens), row.is_truncated) for row, p in zip(rows, percents, strict=True) if p != NO_NUMBER
-    ]
+    scored = [Scored(row.key, int(p), len(row.tokens), row.is_truncated) for row, p in zip(rows, percents, strict=True) if p != NO_NUMBER]
     without = (row for row, percent in zip(rows, percents, strict=True) if percent == NO_NUMBER)
     found.unusable += [Unusable(row.key, len(row.tokens), row.is_truncated) for row in without]
     found.scored += len(scored)
-    found.tokens += sum(tokens for _, _, tokens, _ in scored)
-    found.truncated += sum(is_truncated for _, _, _, is_truncated in scored)
-    found.flops += flops(scorer.model, [tokens for _, _, tokens, _ in scored])
+    found.tokens += sum(one.token_count for one in scored)
+    found.truncated += sum(one.is_truncated for one in scored)
+    found.flops += flops(scorer.model, [one.token_count for one in scored])
     found.scores += np.bincount(percents[percents != NO_NUMBER], minlength=101)
     return scored
 

@@ -35,6 +35,7 @@ BUNDLES = "ingest/bundles"
 SHARDS = "mix/shards"
 EXPORTS = "mix/exports"
 ORACLES = "score/oracles"  # VERSION.json: what labels of that version were asked with
+PENDING_SCORES = "score/pending"  # VERSION/*.json: scores that wait for a commit (gpu_scoring/pending.py)
 SCORERS = "score/scorers"  # VERSION.json: what the folder of a scorer says of itself
 PROBE = "train/probe"
 PROBE_METRICS = f"{PROBE}/metrics.json"

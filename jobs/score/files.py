@@ -35,7 +35,7 @@ LOOK_AGAIN_S = 30.0
 PAGE = "page"
 TERMINATED = 143  # the exit status of a process that SIGTERM ended, as shells tell it
 BATCH_TOKENS_HELP = "tokens of a batch; 0: 65,536 on a GPU and 8,192 on a processor"
-COMMIT_ROWS_HELP = "scores of a commit, which comes after 30 s at the latest: a kill loses up to two of them"
+COMMIT_ROWS_HELP = "scores of a commit, which comes after 30 s at the latest"
 Say = Callable[[str], None]
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from gpu_scoring.feed import Row, ahead, batched
 from gpu_scoring.model_folder import load_scorer
+from gpu_scoring.pending import Pending
 from gpu_scoring.population import passes
 from gpu_scoring.progress import Summary
 from gpu_scoring.worker import key_range
@@ -24,7 +25,7 @@ from jobs.score.files import ScoreParams, score_files
 from schemas.annotate import SCORES
 from schemas.decide import CUTS, DROPPED, FEATURES, GATES, KEPT
 from schemas.ingest import CONTENTS
-from schemas.lake import Lake
+from schemas.lake import PENDING_SCORES, Lake
 from schemas.ledger import LEDGER
 from tests.lake_builder import HELD_OUT, SCORER, lake_rows
 from tests.source_files import standard_library
@@ -114,6 +115,23 @@ def test_workers_that_share_and_one_that_is_killed_give_the_same_table(built, la
     main(arguments)
     main(command(built, lake, "--share", "3/3"))
     assert scores(lake) == whole
+
+
+def test_a_worker_that_is_killed_loses_no_batch_that_it_had_finished(built, lake, whole, capsys):
+    arguments = command(built, lake, "--commit-rows", "1000000", "--batch-tokens", "64")
+    running = subprocess.Popen([sys.executable, "-m", "jobs", *arguments], stdout=subprocess.DEVNULL)
+    waiting = Path(lake.root, PENDING_SCORES)
+    while len(list(waiting.rglob("*.json"))) < 4 and running.poll() is None:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert not len(scores(lake))  # nothing had been committed
+    there = sum(map(len, Pending(lake, declared_version(str(built[1] / "scorer-0"))).left().values()))  # the last file may be torn
+    capsys.readouterr()
+    main([*arguments, "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert scores(lake) == whole and not list(waiting.rglob("*.json"))
+    assert there > 0 and found["scored"] <= len(whole) - there
 
 
 def test_workers_that_race_over_the_same_keys_double_nothing(built, lake, whole):

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from gpu_scoring.commits import Commits
 from gpu_scoring.keys import Keys
+from gpu_scoring.pending import Pending, Scored
 from gpu_scoring.worker import key_range
 from schemas.annotate import SCORES
-from schemas.lake import DataFile, Lake, LakeError
+from schemas.lake import PENDING_SCORES, DataFile, Lake, LakeError
 
 VERSION = "0123456789abcdef"
 
@@ -35,8 +36,8 @@ def keys_of(numbers: range) -> Keys:
     return Keys([pa.array([key(number) for number in numbers], pa.string())])
 
 
-def rows(numbers: range, percent: int = 50) -> list[tuple[str, int, int, bool]]:
-    return [(key(number), percent, 7, False) for number in numbers]
+def rows(numbers: range, percent: int = 50) -> list[Scored]:
+    return [Scored(key(number), percent, 7, False) for number in numbers]
 
 
 def commits(lake: Lake, keys: Keys, most_rows: int = 10, version: str = VERSION) -> Commits:
@@ -71,6 +72,41 @@ def test_what_another_adds_meanwhile_is_not_added_again_and_closes_its_keys(lake
         assert theirs.open_count == 85
     assert (one.written, other.written) == (15, 5)
     assert held(lake) == sorted(key(number) for number in range(20))
+
+
+def test_what_waited_when_a_worker_was_killed_is_taken_up_by_the_next_and_nothing_is_doubled(lake: Lake) -> None:
+    with commits(lake, keys_of(range(100)), 1000) as done:
+        done.add(rows(range(10)))
+    killed = commits(lake, keys_of(range(100)), 1000)  # never left
+    for start in range(5, 50, 5):
+        killed.add(rows(range(start, start + 5)))
+    killed._pending._settle()
+    assert len(held(lake)) == 10 and len(killed._pending.left()) == 9
+    (Path(lake.root) / PENDING_SCORES / VERSION / "torn.json").write_text('[["0123')
+    commits(lake, keys_of(range(100)), version="f" * 16).take_up()
+    assert len(held(lake)) == 10
+    keys = keys_of(range(45))  # five have gone from what passes the gates
+    with commits(lake, keys) as next_one:
+        next_one.take_up()
+        assert keys.open_count == 0 and next_one.written == 35
+    assert held(lake) == sorted(key(number) for number in range(45))
+    assert not Pending(lake, VERSION).left()
+    killed.__exit__()  # another that still ran: its rows are there, its files are gone
+    assert held(lake) == sorted(key(number) for number in range(50)) and killed.written == 5
+
+
+def test_of_a_file_over_two_ranges_each_takes_its_own_and_the_file_stays(lake: Lake) -> None:
+    names = sorted(key(number) for number in range(20))
+    killed = commits(lake, keys_of(range(20)), 1000)
+    killed.add([Scored(name, 50, 7, False) for name in names])
+    killed._pending._settle()
+    for ends, of, there in ((("", names[12]), names[:12], 12), ((names[12], "g"), names[12:], 20)):
+        with Commits(lake, VERSION, Keys([pa.array(of)]), None, 10, 1e9, ends) as one:
+            one.take_up()
+        assert len(held(lake)) == there and len(Pending(lake, VERSION).left()) == 1
+    with commits(lake, keys_of(range(20))) as whole:
+        whole.take_up()
+    assert len(held(lake)) == 20 and not Pending(lake, VERSION).left()
 
 
 def test_many_that_race_double_nothing_and_count_what_they_added(lake: Lake) -> None:
