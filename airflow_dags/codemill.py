@@ -117,13 +117,13 @@ PARAMS = {
     "scorer_version": Param(
         None,
         type=["null", "string"],
-        pattern="^([0-9a-f]{16}|none)$",
+        pattern="^([0-9a-f]{16}(-bf16)?|none)$",
         description="Whose scores the policy reads, where Spark's driver cannot read the scorer's folder. `none`: nobody's.",
     ),
     "page_scorer_version": Param(
         None,
         type=["null", "string"],
-        pattern="^[0-9a-f]{16}$",
+        pattern="^[0-9a-f]{16}(-bf16)?$",
         description="Whose scores rate pages, where Spark's driver cannot read the folder of the scorer of pages, or others scored them.",
     ),
 }
