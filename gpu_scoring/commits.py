@@ -68,19 +68,26 @@ class Commits:
             self._pending.close()
 
     def take_up(self) -> None:
-        """Commits what killed workers left of this range. Of a worker with another range the file stays, for those who have the rest."""
-        low, high = self._ends
-        for name, rows in self._pending.left().items():
-            self._held += rows
-            self._files += [name] if all(low <= row.key < high for row in rows) else []
+        """Commits what killed workers left of these keys. The rest of a file, of other ranges or another profile, is put into one of its
+        own."""
+        for name, rows in self._pending.left(*self._ends):
+            is_mine = self._keys.are_ours(pa.array([row.key for row in rows]))
+            if not is_mine.any():
+                continue
+            rest = [row for row, mine in zip(rows, is_mine, strict=True) if not mine]
+            if rest:
+                self._pending.keep(rest)
+                self._pending.settle()
+            self._held += [row for row, mine in zip(rows, is_mine, strict=True) if mine]
+            self._files.append(name)
         self._hand_over()
         self._settle()
 
     def add(self, rows: list[Scored]) -> None:
         """Raises what the commit before raised."""
         if rows:
-            self._files.append(self._pending.keep(rows))
             self._held += rows
+            self._files.append(self._pending.keep(rows))
         if len(self._held) >= self._most_rows or time.monotonic() - self._begun > self._most_s:
             self._hand_over()
 

@@ -33,6 +33,10 @@ class Keys:
     def open_count(self) -> int:
         return int(self._is_open.sum())
 
+    def are_ours(self, keys: pa.Array) -> np.ndarray:
+        """Of each of these, whether it is of the range and passes the gates (bool)."""
+        return self._places(keys)[1]
+
     def are_open(self, keys: pa.Array) -> np.ndarray:
         """Of each of these, also where it is none of ours (bool)."""
         places, is_ours = self._places(keys)

@@ -17,12 +17,14 @@ class Patience:
 
     What it refuses is held back until it answers again: a model that is not there, a field that it does not know or an account that is
     empty may be refused like a text that is too long. `has_rated`: whether this oracle ever gave a rating, now or in an earlier run.
+    `is_again`: all texts are some that got none, so that many refusals in a row say nothing of the endpoint.
     """
 
     judge: Judge
     kind: str
     has_rated: bool = False
     has_answered: bool = False
+    is_again: bool = False
     silent: int = 0
     last_silence: str | None = None
     refused: list[dict[str, Any]] = field(default_factory=list)
@@ -53,7 +55,8 @@ class Patience:
         if self.silent > MOST_IN_A_ROW:
             advice = "What it answered before is kept; the same command continues when it is back."
             self._give_up(f"did not answer about {self.silent} {what}: {self.last_silence}.\n{advice}")
-        if len(self.refused) > MOST_IN_A_ROW or (is_over and self.refused and not self.has_answered):
+        is_refusing = len(self.refused) > MOST_IN_A_ROW and not self.is_again
+        if is_refusing or (is_over and self.refused and not self.has_answered):
             refused = f"all of {len(self.refused)} {self.kind}s" if is_over else f"{len(self.refused)} {what}"
             advice = (
                 "Expected a model that it knows, a key that may use it and an account that can pay."

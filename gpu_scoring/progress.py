@@ -17,8 +17,8 @@ class Unusable(NamedTuple):
 @dataclass
 class Summary:
     """`wanted` candidates of the `kind` pass the gates, of which `skipped` had a score. `scored` were scored now, of which this worker
-    added `written` to the table: fewer where another was faster. `unusable`: of all that are asked one in a hundred at most, or the
-    worker stops. `reading`: how texts become tokens and go through the model.
+    added `written` to the table: fewer where another was faster, more where a killed worker had left some. `unusable`: of all that are
+    asked one in a hundred at most, or the worker stops. `reading`: how texts become tokens and go through the model.
     """
 
     kind: str = "file"

@@ -80,6 +80,7 @@ def run(lake: Lake, scorer: Scorer, version: str, profile: str, params: WorkerPa
     ends = key_range(params.share, params.shares)
     commits = Commits(lake, version, keys, since, params.commit_rows, params.commit_s, ends)
     commits.take_up()
+    found.written = commits.written
     missing = keys.open_count
     if len(keys) > MANY_KEYS:
         say(f"{len(keys):,} keys are held in {keys.held_bytes / 1e9:.1f} GB; a worker of more shares holds fewer")

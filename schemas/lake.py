@@ -127,6 +127,14 @@ class Lake:
         with filesystem.open_output_stream(f"{root}/{MARKER}") as out:
             out.write(json.dumps({"codemill_lake": FORMAT}).encode())
 
+    def is_there(self) -> bool:
+        """Whether there is something that calls itself a lake. Raises `LakeError` where the place cannot be reached."""
+        filesystem, root = self.filesystem()
+        try:
+            return bool(filesystem.get_file_info(f"{root}/{MARKER}").type == pyarrow.fs.FileType.File)
+        except OSError as error:
+            raise self._unreachable(error) from error
+
     def check_format(self) -> None:
         """Raises `LakeError` unless this is a lake of the format that this version reads."""
         try:

@@ -18,7 +18,8 @@ def check_draw(lake: Lake, planned: Sequence[tuple[Job, Any]]) -> None:
     """Raises `UsageError` where the tokenizer that is to be used has seen what a job of the same run is about to hold out: hours before
     `mix.tokenizer` would say so."""
     params = {job.name: found for job, found in planned}
-    if {"decide.features", "mix.tokenizer"} <= set(params):
+    if {"decide.features", "mix.tokenizer"} <= set(params) and lake.is_there():
+        lake.check_format()
         features = params["decide.features"]
         check_frozen(lake, params["mix.tokenizer"], (features.held_out_rate, features.held_out_seed))
 

@@ -159,8 +159,8 @@ def execute(arguments: argparse.Namespace, jobs: Sequence[Job], changes: dict[st
         changes.setdefault("ingest.files", {}).setdefault("allow_none", True)
     planned = [(job, parameters(job, arguments.profile, changes.get(job.name, {}))) for job in jobs]
     lake = Lake.at(arguments.lake)
-    check_that_something_is_left(lake, planned)
     check_draw(lake, planned)
+    check_that_something_is_left(lake, planned)
     rows = run_jobs(
         lake, planned, arguments.run or new_run_id(), Progress(None if arguments.quiet else sys.stderr), is_forced=arguments.force
     )

@@ -44,12 +44,12 @@ def chosen_scorer(kinds: Mapping[str, str], asked: str, kind: str = FILE) -> str
     kinds: what `scorers` gives. Raises `UsageError` where it is not one, or one of another kind.
     """
     found = sorted(version for version, of in kinds.items() if of == kind)
-    option = "--scorer" if kind == FILE else f"--{kind}-scorer"
+    option = _option(kind)
     if asked == NO_SCORER or (not asked and not found):
         return None
     if not asked and len(found) > 1:
         raise UsageError(f"annotate/scores holds scores of {kind}s by {', '.join(found)}: name one ({option} VERSION), or {NO_SCORER!r}")
-    version = _of_folder(kinds, asked, option) or asked or found[0]
+    version = _of_folder(kinds, asked, kind) or asked or found[0]
     if kinds.get(version, kind) != kind:
         raise UsageError(
             f"{option} {asked}: scorer {version} scores {kinds[version]}s. Expected one of {', '.join(found) or 'none so far'}"
@@ -60,7 +60,11 @@ def chosen_scorer(kinds: Mapping[str, str], asked: str, kind: str = FILE) -> str
     return version
 
 
-def _of_folder(kinds: Mapping[str, str], folder: str, option: str) -> str | None:
+def _option(kind: str) -> str:
+    return "--scorer" if kind == FILE else f"--{kind}-scorer"
+
+
+def _of_folder(kinds: Mapping[str, str], folder: str, kind: str) -> str | None:
     """The version that the folder's model has scored by; what it declares where it has not scored. None for what is no such folder."""
     declares = declared_version(folder)
     if declares is None:
@@ -68,8 +72,8 @@ def _of_folder(kinds: Mapping[str, str], folder: str, option: str) -> str | None
     known = [version for version in sorted(kinds) if is_by(version, declares)]
     if len(known) > 1:
         raise UsageError(
-            f"{option} {folder}: it has scored in several precisions, whose scores differ a little: {', '.join(known)}."
-            f" Name one: {option} VERSION"
+            f"{_option(kind)} {folder}: it has scored in several precisions, whose scores differ a little: {', '.join(known)}. Name one:"
+            f" {_option(kind)} VERSION; of a run that scores too: --set decide.verdicts.{_option(kind)[2:].replace('-', '_')}=VERSION"
         )
     return known[0] if known else declares
 

@@ -143,7 +143,7 @@ def score_files(lake: Lake, params: ScoreParams, say: Say, found: "Summary", kin
     version = version_of(str(said["model_hash"]), dtype_of(device))
     lake.write_json(f"{SCORERS}/{version}.json", said)
     for other in {version_of(said["model_hash"], dtype) for dtype in (torch.float32, torch.bfloat16)} - {version}:
-        if lake.read_json(f"{SCORERS}/{other}.json"):
+        if lake.has_rows(SCORES, pc.field("version") == other):
             say(f"this lake has scores by {other} too, of the same model on another device: none of them counts for {version}")
     batch_tokens = params.batch_tokens or batch_tokens_of(device)
     worker = WorkerParams(share, shares, batch_tokens, commit_rows=params.commit_rows, price_per_hour=params.price_per_hour, kind=kind)

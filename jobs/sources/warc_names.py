@@ -48,7 +48,7 @@ def _archives(text: str) -> list[Archive]:
     if text.startswith("@") and not os.path.lexists(text):
         return [archive for line in _lines(text[1:]) for archive in _archives(line)]
     name, rest = "", text
-    if "=" in text and not os.path.lexists(text) and not is_remote(text.partition("=")[0]):
+    if "=" in text and not os.path.lexists(text) and "/" not in text.partition("=")[0]:
         name, _, rest = text.partition("=")
     if is_remote(rest) and not rest.lower().endswith(SUFFIXES):
         return [_named(f"{name}/{place}" if name else "", place, address) for place, address in _below(rest)]

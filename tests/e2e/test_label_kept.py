@@ -62,6 +62,23 @@ def test_what_has_no_rating_is_asked_again_and_what_has_one_is_not(lake, capsys)
     assert all(second[key] == first[key] for key in first.keys() - failed)
 
 
+def test_texts_that_are_refused_again_keep_nobody_from_the_others(lake):
+    with judge_server(failing_first) as server:
+        assert main(command(lake, *judged_by(server))) == 0
+    first = {row["content_sha256"]: row["status"] for row in labels(lake)}
+    refused = {key for key, status in first.items() if status == "failed"}
+    assert len(refused) > 11  # more than a run takes in a row that asks for the first time
+
+    def refusing(request):
+        kind = int(request.nonce, 16) % 3
+        request.rate(6) if kind == 1 else request.send(400, b"too long")
+
+    for _ in range(2):
+        with judge_server(refusing) as server:
+            assert main(command(lake, *judged_by(server, "--again", "--concurrency", "1"))) == 0
+        assert {row["content_sha256"] for row in labels(lake) if row["status"] != "rated"} == refused
+
+
 def test_the_newest_answer_counts_also_where_it_fails_again(lake):
     with judge_server(failing_first) as server:
         assert main(command(lake, *judged_by(server))) == 0

@@ -135,6 +135,7 @@ def test_archives_of_a_bucket_are_read_as_those_of_a_folder(bucket, tmp_path):
 def test_a_bucket_that_is_not_there_is_one_clear_error(bucket, tmp_path):
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a.py").write_text("a = 1\n")
-    done = codemill("ingest", "--lake", "s3://no-such-bucket/lake", "--source", str(tmp_path / "source"), "--quiet", check=False)
-    assert done.returncode == 1
-    assert "s3://no-such-bucket/lake" in done.stderr and "Traceback" not in done.stderr
+    for command in ("ingest", "run"):
+        done = codemill(command, "--lake", "s3://no-such-bucket/lake", "--source", str(tmp_path / "source"), "--quiet", check=False)
+        assert done.returncode == 1
+        assert "s3://no-such-bucket/lake" in done.stderr and "Traceback" not in done.stderr

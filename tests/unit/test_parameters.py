@@ -56,9 +56,14 @@ def test_only_ingest_makes_a_lake(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert not (tmp_path / "mistyped").exists()
 
 
-def test_a_lake_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", ["counts", "run"])
+def test_a_lake_that_cannot_be_reached_is_told(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    assert main(["counts", "--lake", "s3://bucket/lake"]) == 1
+    (tmp_path / "a.py").write_text("a = 1\n")
+    source = ["--source", str(tmp_path), "--set", "decide.features.held_out_rate=0"] if command == "run" else []
+    assert main([command, "--lake", "s3://bucket/lake", *source]) == 1
     assert "the lake s3://bucket/lake cannot be made or reached" in capsys.readouterr().err
 
 

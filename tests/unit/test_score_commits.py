@@ -1,6 +1,8 @@
 """Commits of scores: what others add meanwhile is never doubled, each file is looked at once, and an error loses nothing."""
 
 import hashlib
+import os
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from gpu_scoring.commits import Commits
 from gpu_scoring.keys import Keys
-from gpu_scoring.pending import Pending, Scored
+from gpu_scoring.pending import Scored
 from gpu_scoring.worker import key_range
 from schemas.annotate import SCORES
 from schemas.lake import PENDING_SCORES, DataFile, Lake, LakeError
@@ -42,6 +44,10 @@ def rows(numbers: range, percent: int = 50) -> list[Scored]:
 
 def commits(lake: Lake, keys: Keys, most_rows: int = 10, version: str = VERSION) -> Commits:
     return Commits(lake, version, keys, None, most_rows, 1e9)
+
+
+def waiting(lake: Lake) -> list[str]:
+    return sorted(path.name for path in Path(lake.root, PENDING_SCORES, VERSION).glob("*.json") if "torn" not in path.name)
 
 
 def held(lake: Lake, version: str = VERSION) -> list[str]:
@@ -80,9 +86,10 @@ def test_what_waited_when_a_worker_was_killed_is_taken_up_by_the_next_and_nothin
     killed = commits(lake, keys_of(range(100)), 1000)  # never left
     for start in range(5, 50, 5):
         killed.add(rows(range(start, start + 5)))
-    killed._pending._settle()
-    assert len(held(lake)) == 10 and len(killed._pending.left()) == 9
-    (Path(lake.root) / PENDING_SCORES / VERSION / "torn.json").write_text('[["0123')
+    killed._pending.settle()
+    assert len(held(lake)) == 10 and len(waiting(lake)) == 9
+    torn = Path(lake.root, PENDING_SCORES, VERSION, "00000000-ffffffff-torn.json")
+    torn.write_text('[["0123')
     commits(lake, keys_of(range(100)), version="f" * 16).take_up()
     assert len(held(lake)) == 10
     keys = keys_of(range(45))  # five have gone from what passes the gates
@@ -90,23 +97,40 @@ def test_what_waited_when_a_worker_was_killed_is_taken_up_by_the_next_and_nothin
         next_one.take_up()
         assert keys.open_count == 0 and next_one.written == 35
     assert held(lake) == sorted(key(number) for number in range(45))
-    assert not Pending(lake, VERSION).left()
-    killed.__exit__()  # another that still ran: its rows are there, its files are gone
-    assert held(lake) == sorted(key(number) for number in range(50)) and killed.written == 5
+    assert len(waiting(lake)) == 1 and torn.exists()  # five that pass another profile's gates, and what somebody may be writing
+    os.utime(torn, (0, 0))
+    with commits(lake, keys_of(range(1000, 1005))) as of_others:
+        of_others.take_up()
+    assert len(waiting(lake)) == 1 and not torn.exists()
+    killed.__exit__()  # it still ran, and most of its files are gone
+    assert held(lake) == sorted(key(number) for number in range(50)) and killed.written == 5 and not waiting(lake)
 
 
-def test_of_a_file_over_two_ranges_each_takes_its_own_and_the_file_stays(lake: Lake) -> None:
+def test_of_a_file_over_two_ranges_each_takes_its_own_and_nothing_stays(lake: Lake) -> None:
     names = sorted(key(number) for number in range(20))
     killed = commits(lake, keys_of(range(20)), 1000)
     killed.add([Scored(name, 50, 7, False) for name in names])
-    killed._pending._settle()
+    killed._pending.settle()
+    before = waiting(lake)
+    with Commits(lake, VERSION, Keys([pa.array(names)]), None, 10, 1e9, ("g0", "h")) as other:
+        other.take_up()
+    assert waiting(lake) == before and not held(lake)
     for ends, of, there in ((("", names[12]), names[:12], 12), ((names[12], "g"), names[12:], 20)):
         with Commits(lake, VERSION, Keys([pa.array(of)]), None, 10, 1e9, ends) as one:
             one.take_up()
-        assert len(held(lake)) == there and len(Pending(lake, VERSION).left()) == 1
-    with commits(lake, keys_of(range(20))) as whole:
-        whole.take_up()
-    assert len(held(lake)) == 20 and not Pending(lake, VERSION).left()
+        assert len(held(lake)) == there and len(waiting(lake)) == (there == 12)
+
+
+def test_a_batch_whose_neighbour_cannot_be_written_is_committed(lake: Lake) -> None:
+    one = commits(lake, keys_of(range(100)), 1000)
+    with pytest.raises(OSError), one:
+        one.add(rows(range(5)))
+        one._pending.settle()
+        shutil.rmtree(Path(lake.root, PENDING_SCORES))
+        Path(lake.root, PENDING_SCORES).write_text("no folder")
+        one.add(rows(range(5, 10)))
+        one.add(rows(range(10, 15)))
+    assert held(lake) == sorted(key(number) for number in range(15))
 
 
 def test_many_that_race_double_nothing_and_count_what_they_added(lake: Lake) -> None:
@@ -160,11 +184,11 @@ def test_files_of_other_ranges_and_other_models_are_not_read(lake: Lake, monkeyp
     with workers[0] as first, workers[1] as second, workers[2] as third, other:
         for start in range(0, min(map(len, keys)), 10):
             for one, of in ((first, keys[0]), (second, keys[1]), (third, keys[2]), (other, keys[1])):
-                one.add([(key, 50, 7, False) for key in of[start : start + 10]])
+                one.add([Scored(key, 50, 7, False) for key in of[start : start + 10]])
                 one._settle()
         assert not read
         with Commits(lake, VERSION, Keys([pa.array(keys[1])]), None, 10, 1e9, ranges[1]) as again:
-            again.add([(keys[1][0], 50, 7, False)])
+            again.add([Scored(keys[1][0], 50, 7, False)])
         assert again.written == 0 and len(read) == second.written / 10
 
 
