@@ -117,7 +117,7 @@ def label(
         else:
             oracle.has_answered = bool(before)
             has_rated = any(row[2] == RATED for row in before)
-            patience = Patience(oracle, subject.kind, has_rated, has_answered=asked.is_again, is_again=asked.is_again)
+            patience = Patience(oracle, subject.kind, has_rated, is_again=asked.is_again)
             asking = Asking(subject, oracle, patience, version, asked.turn, asked.most_text_bytes)
             _keep(asking.answers(rows, stop), keeper, oracle, found, len(missing), say)
             found.under_way = asking.under_way

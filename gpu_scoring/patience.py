@@ -62,6 +62,7 @@ class Patience:
                 "Expected a model that it knows, a key that may use it and an account that can pay."
                 " Fields of a request that it does not take are changed by --body."
             )
+            advice += " Or it takes none of these texts: what the lake says of them stays." if self.is_again else ""
             self._give_up(f"refused {refused}: {self.refused[-1]['answer']}.\n{advice}")
         if self.unusable.total() >= (1 if is_over else MOST_UNUSABLE) and not self.has_rated:
             self._give_up(self._unusable_told())

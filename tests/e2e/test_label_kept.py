@@ -62,7 +62,7 @@ def test_what_has_no_rating_is_asked_again_and_what_has_one_is_not(lake, capsys)
     assert all(second[key] == first[key] for key in first.keys() - failed)
 
 
-def test_texts_that_are_refused_again_keep_nobody_from_the_others(lake):
+def test_texts_that_are_refused_again_keep_nobody_from_the_others(lake, capsys):
     with judge_server(failing_first) as server:
         assert main(command(lake, *judged_by(server))) == 0
     first = {row["content_sha256"]: row["status"] for row in labels(lake)}
@@ -73,10 +73,11 @@ def test_texts_that_are_refused_again_keep_nobody_from_the_others(lake):
         kind = int(request.nonce, 16) % 3
         request.rate(6) if kind == 1 else request.send(400, b"too long")
 
-    for _ in range(2):
+    for status in (0, 1):  # the second time there are no others
         with judge_server(refusing) as server:
-            assert main(command(lake, *judged_by(server, "--again", "--concurrency", "1"))) == 0
+            assert main(command(lake, *judged_by(server, "--again", "--concurrency", "1"))) == status
         assert {row["content_sha256"] for row in labels(lake) if row["status"] != "rated"} == refused
+    assert "Or it takes none of these texts: what the lake says of them stays." in capsys.readouterr().err
 
 
 def test_the_newest_answer_counts_also_where_it_fails_again(lake):
