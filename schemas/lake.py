@@ -143,11 +143,11 @@ class Lake:
             raise self._unreachable(error) from error
 
     def _check_format(self) -> None:
-        filesystem, root = self.filesystem()
-        if filesystem.get_file_info(f"{root}/{MARKER}").type != pyarrow.fs.FileType.File:
+        if not self.is_there():
             raise LakeError(
                 f"there is no codemill lake at {self.root} (no {MARKER} in it). `codemill run --lake {self.root} --source PATH` makes one."
             )
+        filesystem, root = self.filesystem()
         with filesystem.open_input_stream(f"{root}/{MARKER}") as stream:
             content = stream.read()
         try:

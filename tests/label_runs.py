@@ -2,13 +2,28 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from schemas.annotate import LABELS
 from schemas.lake import Lake
 from tests.judge_server import Server
+from tests.lake_builder import LakeRows, lake_rows
+from tests.source_files import standard_library
 
 FILES = 60
+
+
+@pytest.fixture(scope="module")
+def rows() -> LakeRows:
+    return lake_rows(standard_library(10_000)[:150])
+
+
+@pytest.fixture
+def lake(rows: LakeRows, tmp_path: Path) -> Lake:
+    return Lake.at(str(rows.write(tmp_path / "lake")))
 
 
 def command(lake: Lake, *more: str) -> list[str]:

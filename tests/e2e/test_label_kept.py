@@ -17,18 +17,8 @@ from schemas.ledger import LEDGER
 from tests.disks import small_disk_at
 from tests.judge_server import judge_server
 from tests.label_runs import FILES, command, judged_by, labels, started
-from tests.lake_builder import lake_rows
-from tests.source_files import standard_library
-
-
-@pytest.fixture(scope="module")
-def rows():
-    return lake_rows(standard_library(10_000)[:150])
-
-
-@pytest.fixture
-def lake(rows, tmp_path):
-    return Lake.at(str(rows.write(tmp_path / "lake")))
+from tests.label_runs import lake as lake
+from tests.label_runs import rows as rows
 
 
 def failing_first(request):

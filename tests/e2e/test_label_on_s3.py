@@ -56,7 +56,7 @@ def test_a_machine_that_is_lost_takes_little_with_it_and_failures_are_replaced(l
         request.rate(6) if request.count or int(request.nonce, 16) % 3 else request.say("No.")
 
     with judge_server(behave) as server:
-        arguments = command(lake, *judged_by(server, "--work", str(tmp_path / "work"), "--concurrency", "2"))
+        arguments = command(lake, *judged_by(server, "--work", str(tmp_path / "sheets"), "--concurrency", "2"))
         running = subprocess.Popen([sys.executable, "-c", OFTEN.format(arguments)], stdout=subprocess.DEVNULL)
         while server.questions.total() < 35 and running.poll() is None:
             time.sleep(0.01)
@@ -64,7 +64,7 @@ def test_a_machine_that_is_lost_takes_little_with_it_and_failures_are_replaced(l
         running.wait()
         kept = len(labels(lake))
         assert 20 <= kept < server.questions.total() < FILES
-        shutil.rmtree(tmp_path / "work")
+        shutil.rmtree(tmp_path / "sheets")
         lost = server.questions.total() - kept
         assert main(arguments) == 0
         assert server.questions.total() == FILES + lost
@@ -87,10 +87,10 @@ def test_a_store_that_is_gone_for_a_while_costs_no_answer(lake, tmp_path, monkey
         request.rate(6)
 
     with judge_server(behave) as server:
-        arguments = command(lake, *judged_by(server, "--work", str(tmp_path / "work"), "--concurrency", "4"))
+        arguments = command(lake, *judged_by(server, "--work", str(tmp_path / "sheets"), "--concurrency", "4"))
         assert main(arguments) == 1
         asked, told = server.questions.total(), capsys.readouterr().err
-        assert f"\n{asked} answers wait in {tmp_path}/work/label.sqlite, and nothing is lost" in told and "\x1b" not in told
+        assert f"\n{asked} answers wait in {tmp_path}/sheets/label.sqlite, and nothing is lost" in told and "\x1b" not in told
         monkeypatch.setenv("AWS_ENDPOINT_URL", there)
         assert main(arguments) == 0
         assert server.questions.total() == FILES == len(labels(lake)) and asked < FILES

@@ -6,12 +6,14 @@ from threading import Thread
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu_scoring.label_table import LabelTable
 from schemas.annotate import LABELS
 from schemas.lake import Lake
+from tests.table_rows import put_rows
 
 
 def row(key: str, status: str, answer: str) -> dict[str, Any]:
@@ -47,6 +49,16 @@ def test_the_table_is_what_the_rule_says(steps: list[tuple[bool, dict[str, str]]
             rated = {key for key, before in expected.items() if before["status"] == "rated"}
             expected |= {one["content_sha256"]: one for one in rows if one["content_sha256"] not in rated}
             assert held(lake) == expected
+
+
+def test_rows_are_found_by_any_column(tmp_path: Path) -> None:
+    """Also in a table that names no columns for bounds: delta-rs then takes a column without them for null, and passes over its files."""
+    lake = Lake.at(str(tmp_path))
+    put_rows(lake, LABELS, [])
+    put(LabelTable(lake), [row(key, "rated", "why") for key in "abc"])
+    wanted = {name: value for name, value in held(lake)["a"].items() if value is not None}
+    assert {name for name, value in wanted.items() if not lake.read(LABELS, None, pc.field(name) == value).num_rows} == set()
+    assert {"oracle", "status", "score"} <= wanted.keys()
 
 
 def test_runs_that_write_at_once_lose_and_double_nothing(tmp_path: Path) -> None:

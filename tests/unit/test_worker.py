@@ -135,12 +135,6 @@ def test_what_is_scored_is_told_by_its_kind(tmp_path: Path, scorer: Scorer) -> N
     assert said[0].startswith("40 of 40 pages have no score") and said[-1].startswith("40 of 40 pages scored")
 
 
-def test_rows_of_scores_are_found_by_any_column(lake: Lake, scorer: Scorer) -> None:
-    run(lake, scorer, "v", "demo", PARAMS, quiet)
-    row = lake.read(SCORES).to_pylist()[0]
-    assert all(lake.read(SCORES, None, pc.field(name) == value).num_rows for name, value in row.items())
-
-
 def test_few_among_many_do_not_make_a_model_broken(lake: Lake, scorer: Scorer) -> None:
     row = Unusable("k", 1, False)
     assert worker.is_broken(Summary(scored=9_800, unusable=[row] * 100))
