@@ -1,13 +1,15 @@
 """Real web pages for the demo, without a network: what is documented on this machine, as sites, crawled into a web archive by wget.
 
-Each module of Python's library has a site made by pydoc, each installed distribution one of its description and one of its licences. A
-small proxy answers for all their names, so that wget sees many hosts.
+Each module of Python's library has a site made by pydoc, in a process whose environment is empty, because pydoc shows it; each installed
+distribution has one of its description and one of its licences. A small proxy answers for all their names, so that wget sees many hosts.
 """
 
 import contextlib
 import html
 import importlib
 import importlib.metadata
+import json
+import os
 import pydoc
 import re
 import shutil
@@ -25,7 +27,8 @@ LARGEST_BYTES = 400 << 10
 # Modules that open a window, print, or take long when they are imported.
 SKIPPED = {"antigravity", "this", "idlelib", "turtledemo", "turtle", "tkinter", "test", "lib2to3", "__main__"}
 CRAWL_S = 120
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object in this process: it would be another page in each
+# Of an object in this process: it would be another page in each.
+_ADDRESS = re.compile(r"(?:( |&nbsp;)at\1|(?<=handle)( |&nbsp;))(?:0x)?[0-9a-f]+")
 
 Site = dict[str, bytes]  # pages by path
 
@@ -33,9 +36,8 @@ Site = dict[str, bytes]  # pages by path
 def sites() -> dict[str, Site]:
     """Pages by host. The index of a site links to its other pages."""
     found: dict[str, Site] = {}
-    for name in sorted(sys.stdlib_module_names - SKIPPED):
-        if not name.startswith("_") and (page := module_page(name)):
-            found[f"docs.{name.replace('_', '-').lower()}.example"] = {"/": index(name, ["/module.html"]), "/module.html": page}
+    for name, page in module_pages().items():
+        found[f"docs.{name.replace('_', '-').lower()}.example"] = {"/": index(name, ["/module.html"]), "/module.html": page.encode()}
     for one in sorted(importlib.metadata.distributions(), key=lambda one: one.name.lower()):
         pages = dict(distribution_pages(one))
         name = one.name.replace("_", "-").replace(".", "-").lower()
@@ -46,11 +48,26 @@ def sites() -> dict[str, Site]:
     return found
 
 
-def module_page(name: str) -> bytes | None:
+def module_pages() -> dict[str, str]:
+    """By name of the module. Nothing of who runs this is in them: his environment, where the project lies, the order of sets."""
+    environment = {"PATH": os.defpath, "PYTHONHASHSEED": "0"}
+    made = subprocess.run([sys.executable, "-m", __name__], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    return dict(json.loads(made.stdout))
+
+
+def print_module_pages() -> None:
+    out = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):  # some modules say something when they are imported
+        names = sorted(name for name in sys.stdlib_module_names - SKIPPED if not name.startswith("_"))
+        pages = {name: page for name in names if (page := module_page(name))}
+    json.dump(pages, out)
+
+
+def module_page(name: str) -> str | None:
     with contextlib.suppress(Exception):  # a module that cannot be imported here
-        document = pydoc.html.document(importlib.import_module(name), name)
-        page = pydoc.html.page(name, _ADDRESS.sub("", document)).encode("utf-8", "replace")
-        return page if len(page) <= LARGEST_BYTES else None
+        document = _ADDRESS.sub("", pydoc.html.document(importlib.import_module(name), name)).replace(sys.prefix, "")
+        page = pydoc.html.page(name, document).encode("utf-8", "replace")
+        return page.decode() if len(page) <= LARGEST_BYTES else None
     return None
 
 
@@ -117,3 +134,7 @@ def proxy(found: dict[str, Site]) -> Iterator[str]:
             yield f"http://127.0.0.1:{server.server_address[1]}/"
         finally:
             server.shutdown()
+
+
+if __name__ == "__main__":
+    print_module_pages()

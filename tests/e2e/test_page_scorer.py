@@ -27,11 +27,11 @@ SMALL = ["--window", "64", "--hidden-size", "32", "--layers", "1", "--vocabulary
 
 def site():
     """A part of the demo's sites: documentation of some modules, descriptions and licences of some distributions."""
-    found = {}
+    found, pages_of_modules = {}, demo_site.module_pages()
     for name in MODULES:
         found[f"docs.{name}.example"] = {
             "/": demo_site.index(name, ["/module.html"]),
-            "/module.html": demo_site.module_page(name),
+            "/module.html": pages_of_modules[name].encode(),
         }
     for one in sorted(importlib.metadata.distributions(), key=lambda one: one.name.lower()):
         pages = dict(demo_site.distribution_pages(one))
