@@ -27,6 +27,7 @@ LARGEST_BYTES = 400 << 10
 # Modules that open a window, print, or take long when they are imported.
 SKIPPED = {"antigravity", "this", "idlelib", "turtledemo", "turtle", "tkinter", "test", "lib2to3", "__main__"}
 CRAWL_S = 120
+ROOT = str(Path(__file__).parents[1])  # where the project lies, which may be in sys.path
 # Of an object in this process: it would be another page in each.
 _ADDRESS = re.compile(r"(?:( |&nbsp;)at\1|(?<=handle)( |&nbsp;))(?:0x)?[0-9a-f]+")
 
@@ -65,7 +66,7 @@ def print_module_pages() -> None:
 
 def module_page(name: str) -> str | None:
     with contextlib.suppress(Exception):  # a module that cannot be imported here
-        document = _ADDRESS.sub("", pydoc.html.document(importlib.import_module(name), name)).replace(sys.prefix, "")
+        document = _ADDRESS.sub("", pydoc.html.document(importlib.import_module(name), name)).replace(sys.prefix, "").replace(ROOT, "")
         page = pydoc.html.page(name, document).encode("utf-8", "replace")
         return page.decode() if len(page) <= LARGEST_BYTES else None
     return None

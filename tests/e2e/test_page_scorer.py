@@ -28,7 +28,7 @@ SMALL = ["--window", "64", "--hidden-size", "32", "--layers", "1", "--vocabulary
 def site():
     """A part of the demo's sites: documentation of some modules, descriptions and licences of some distributions."""
     found, pages_of_modules = {}, demo_site.module_pages()
-    for name in MODULES:
+    for name in sorted(pages_of_modules.keys() & MODULES):
         found[f"docs.{name}.example"] = {
             "/": demo_site.index(name, ["/module.html"]),
             "/module.html": pages_of_modules[name].encode(),
