@@ -37,8 +37,8 @@ Site = dict[str, bytes]  # pages by path
 def sites() -> dict[str, Site]:
     """Pages by host. The index of a site links to its other pages."""
     found: dict[str, Site] = {}
-    for name, page in module_pages().items():
-        found[f"docs.{name.replace('_', '-').lower()}.example"] = {"/": index(name, ["/module.html"]), "/module.html": page.encode()}
+    for name, text in module_pages().items():
+        found[f"docs.{name.replace('_', '-').lower()}.example"] = {"/": index(name, ["/module.html"]), "/module.html": text.encode()}
     for one in sorted(importlib.metadata.distributions(), key=lambda one: one.name.lower()):
         pages = dict(distribution_pages(one))
         name = one.name.replace("_", "-").replace(".", "-").lower()
