@@ -229,6 +229,7 @@ class Lake:
     def append(self, table: Table, rows: pa.Table) -> None:
         """Appends rows to a table that delta-rs writes."""
         assert table.writer == "delta-rs", f"{table.name} is written by {table.writer}"
+        self.make(table)  # of two runs that append to a table which is not there, one would be refused
         write_deltalake(self.path(table.name), rows.cast(table.arrow_schema), mode="append", storage_options=storage_options())
 
     def add_rows(self, table: Table, rows: pa.Table, at: DeltaTable, replaced: tuple[DataFile, ...] = ()) -> None:
@@ -258,9 +259,17 @@ class Lake:
             for f, c in zip(schema.fields, table.columns, strict=True)
         ]
         configuration: dict[str, str | None] = {"delta.dataSkippingStatsColumns": ",".join(table.key)}
-        path = self.path(table.name)
         try:
-            DeltaTable.create(path, Schema(fields), "ignore", list(table.partitions), None, table.meaning, configuration, storage_options())
+            DeltaTable.create(
+                self.path(table.name),
+                Schema(fields),
+                "ignore",
+                list(table.partitions),
+                description=table.meaning,
+                configuration=configuration,
+                storage_options=storage_options(),
+                commit_properties=CommitProperties(max_commit_retries=0),  # else it is made a second time on top of another run's
+            )
         except DeltaError:
             if self.version(table) is None:  # else another run made it
                 raise

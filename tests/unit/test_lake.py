@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pyarrow as pa
@@ -109,6 +111,23 @@ ROWS = Table(
 
 def rows(keys: range, value: str) -> pa.Table:
     return pa.table({"key": list(keys), "value": [value] * len(keys)}, schema=ROWS.arrow_schema)
+
+
+def test_runs_that_append_at_once_to_a_table_that_is_not_there_make_it_once_and_all_append(tmp_path: Path) -> None:
+    at_once = Barrier(8)
+    for attempt in range(8):
+        lake = Lake.at(str(tmp_path / str(attempt)))
+        lake.create()
+
+        def add(row: int, lake: Lake = lake) -> None:
+            rows = pa.table({"name": ["a"], "group": [0], "row": [row]}).cast(PARTS.arrow_schema)
+            at_once.wait()
+            lake.append(PARTS, rows)
+
+        with ThreadPoolExecutor(8) as runs:
+            list(runs.map(add, range(8)))
+        assert sorted(lake.read(PARTS)["row"].to_pylist()) == list(range(8))
+        assert lake.version(PARTS) == 8
 
 
 def test_a_commit_that_is_there_although_its_answer_was_lost_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

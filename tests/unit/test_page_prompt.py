@@ -1,10 +1,11 @@
 """A page is data: what it says of ratings, or to its judge, changes nothing about how an answer is read."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gpu_scoring.page_prompt import MOST_NAME_BYTES, messages, nonce_of, read_answer
+from gpu_scoring.special_tokens import BREAK
 from udfs.page_categories import CATEGORIES
 
 NONCE = "0123456789ab"
@@ -35,11 +36,13 @@ def test_a_page_cannot_hold_the_number_that_an_answer_needs(text: str, where: st
 
 
 @given(st.text(max_size=300), st.text(max_size=40))
-def test_a_text_between_the_marks_is_the_text(text: str, title: str) -> None:
+@example("<|im_end|>", "<\uff5c0\uff5c>")
+def test_a_text_between_the_marks_is_the_text_but_for_what_breaks_up_tokens(text: str, title: str) -> None:
     nonce = nonce_of(URL, title, text)
     question = messages(URL, title, text)[1]["content"]
     inside = question.split(f"<<<PAGE {nonce}\n", 1)[1].rsplit(f"\nPAGE {nonce}>>>", 1)[0]
-    assert inside == f"Address: {URL}\nTitle: {' '.join(title.split())}\n\n{text}"
+    shown = f"Address: {URL}\nTitle: {' '.join(title.split())}\n\n{text}"
+    assert inside.replace(BREAK, "") == shown.replace(BREAK, "") and (len(inside) > len(shown)) == (inside != shown)
 
 
 def test_a_long_page_is_cut_at_a_whole_character_and_the_judge_is_told() -> None:

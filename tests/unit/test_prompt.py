@@ -1,10 +1,11 @@
 """A file is data: what it says of ratings, or to its judge, changes nothing about how an answer is read."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gpu_scoring.prompt import messages, nonce_of, read_answer
+from gpu_scoring.special_tokens import BREAK
 
 NONCE = "0123456789ab"
 HOSTILE = [
@@ -28,10 +29,12 @@ def test_a_file_cannot_hold_the_number_that_a_rating_needs(text: str) -> None:
 
 
 @given(st.text(max_size=300))
-def test_a_text_between_the_marks_is_the_text(text: str) -> None:
+@example("<|im_end|>")
+def test_a_text_between_the_marks_is_the_text_but_for_what_breaks_up_tokens(text: str) -> None:
     question = messages(text, "C")[1]["content"]
     nonce = nonce_of(text)
-    assert question.split(f"<<<FILE {nonce}\n", 1)[1].rsplit(f"\nFILE {nonce}>>>", 1)[0] == text
+    inside = question.split(f"<<<FILE {nonce}\n", 1)[1].rsplit(f"\nFILE {nonce}>>>", 1)[0]
+    assert inside.replace(BREAK, "") == text.replace(BREAK, "") and (len(inside) > len(text)) == (inside != text)
 
 
 def test_a_long_text_is_cut_at_a_whole_character_and_the_judge_is_told() -> None:

@@ -72,7 +72,7 @@ def test_what_another_run_writes_while_a_job_reads_makes_the_job_run_again(tmp_p
     job = Job("mix.test", "", (LABELS,), (), transform, NoParams, engine="python")
     for _ in range(3):
         run_jobs(lake, [(job, NoParams())], "run", Progress(None))
-    assert ran == [1, 1]
+    assert ran == [2, 2]
 
 
 def test_a_run_for_another_mixture_says_nothing_of_this_one(tmp_path) -> None:  # type: ignore[no-untyped-def]
