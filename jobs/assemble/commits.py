@@ -15,7 +15,6 @@ from itertools import chain, groupby
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -23,6 +22,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jobs.assemble.commit_rows import MADE, CommitsParams, Plan, made, without
 from jobs.assemble.commit_snapshots import Walk
 from jobs.assemble.documents import with_text
+from jobs.assemble.removed import is_kept, is_removed
 from jobs.ingest.commits import bundle_of
 from jobs.runtime.job import Insert, Job, Snapshot, Write
 from jobs.runtime.staging import Staging
@@ -156,8 +156,7 @@ def steps(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def idle(lake: Lake, params: CommitsParams) -> str | None:
-    where = (pc.field("policy") == params.profile) & (pc.field("kind") == "commit")
-    return None if lake.has_rows(KEPT, where) else "no commit is kept"
+    return None if lake.has_rows(KEPT, is_kept(params.profile, "commit")) else "no commit is kept"
 
 
 JOB = Job(
@@ -170,4 +169,5 @@ JOB = Job(
     idle=idle,
     check=CommitsParams.resolved,
     identity=lambda params: params.layout,
+    is_changed=lambda lake, params: is_removed(lake, is_kept(params.profile, "commit"), COMMIT_CONTEXTS, params.layout),
 )

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.assemble import removed
 from jobs.runtime.job import Insert, Job, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
+from schemas.lake import Lake
 from udfs.notebooks import LAYOUT as NOTEBOOK_LAYOUT
 from udfs.notebooks import SUFFIX
 
@@ -74,4 +76,10 @@ def transform(tables: Tables, params: DocumentsParams) -> Iterator[Write]:
     )
 
 
-JOB = Job("assemble.documents", "makes documents of what is kept", (KEPT,), (DOCUMENTS,), transform, DocumentsParams)
+def is_changed(lake: Lake, params: DocumentsParams) -> bool:
+    files = removed.is_kept(params.profile, "file") & ~removed.is_notebook()
+    pages = removed.is_kept(params.profile, "page")
+    return removed.is_removed(lake, files, DOCUMENTS, FILE_LAYOUT) or removed.is_removed(lake, pages, DOCUMENTS, PAGE_LAYOUT)
+
+
+JOB = Job("assemble.documents", "makes documents of what is kept", (KEPT,), (DOCUMENTS,), transform, DocumentsParams, is_changed=is_changed)

@@ -18,6 +18,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from jobs.assemble import removed
 from jobs.assemble.documents import is_notebook, with_text
 from jobs.decide.survivors import NEAR_DUPLICATE
 from jobs.runtime.job import Insert, Job, Write, parameter
@@ -28,7 +29,7 @@ from schemas.assemble import DOCUMENTS, NOTEBOOKS
 from schemas.decide import DROPPED, KEPT
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
-from udfs.notebooks import LAYOUT, SUFFIX, VERSION, NotebookError, read_notebook
+from udfs.notebooks import LAYOUT, VERSION, NotebookError, read_notebook
 
 MADE = pa.schema([*NOTEBOOKS.arrow_schema, pa.field("text", pa.string())])
 
@@ -79,9 +80,11 @@ def facts_of(text: str) -> dict[str, Any]:
 
 
 def idle(lake: Lake, params: NotebooksParams) -> str | None:
-    is_kept = (pc.field("policy") == params.profile) & (pc.field("kind") == "file")
-    kept = lake.has_rows(KEPT, is_kept & pc.ends_with(pc.utf8_lower(pc.field("path")), SUFFIX))
-    return None if kept else "no notebook is kept"
+    return None if lake.has_rows(KEPT, kept_notebooks(params.profile)) else "no notebook is kept"
+
+
+def kept_notebooks(profile: str) -> pc.Expression:
+    return removed.is_kept(profile, "file") & removed.is_notebook()
 
 
 JOB = Job(
@@ -93,4 +96,5 @@ JOB = Job(
     NotebooksParams,
     version=VERSION,
     idle=idle,
+    is_changed=lambda lake, params: removed.is_removed(lake, kept_notebooks(params.profile), NOTEBOOKS, LAYOUT),
 )

@@ -20,6 +20,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.annotate import imports as annotate_imports
 from jobs.assemble.documents import HASH_DIGITS, with_text
+from jobs.assemble.removed import is_kept, is_removed
 from jobs.assemble.repository_rows import MADE, RepositoriesParams, ordered
 from jobs.decide.survivors import NEAR_DUPLICATE
 from jobs.runtime.errors import CountsError
@@ -168,4 +169,5 @@ JOB = Job(
     params=RepositoriesParams,
     check=RepositoriesParams.checked,
     identity=lambda params: params.layout,
+    is_changed=lambda lake, params: is_removed(lake, is_kept(params.profile, "repository"), REPOSITORY_CONTEXTS, params.layout),
 )

@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
     found.add_argument("--retention-hours", type=int, default=RETENTION_HOURS, metavar="N", help=help)
     help = "a mixture to remove, with its shards and exports (repeatable); documents that are in no other are tokenized again when needed"
     found.add_argument("--mixture", action="append", default=[], metavar="NAME", help=help)
-    help = "documents to remove, such as commit=commit/1 (repeatable); `codemill assemble --force` makes those of the layout of now"
+    help = "documents to remove, such as commit=commit/1 (repeatable); `codemill assemble` makes those of the layout of now"
     found.add_argument("--layout", action="append", default=[], metavar="KIND=LAYOUT", help=help)
     found.add_argument("--yes", action="store_true", help="remove it")
     add_json(found)
@@ -142,7 +142,7 @@ def told(found: dict[str, Any]) -> Iterator[str]:
     for folder in found["folders"]:
         yield f"{folder}/ {done}"
     for text, count in found["documents"].items():
-        yield f"documents {text}: {count:,} {done}; `codemill assemble --force` makes those of the layout of now"
+        yield f"documents {text}: {count:,} {done}; `codemill assemble` makes those of the layout of now"
     for table, count in found["files"].items():
         yield f"{table}: {count:,} files of old versions and killed runs {'are left' if found['is_removed'] else done}"
     if not found["is_removed"]:

@@ -7,7 +7,7 @@ A text lies in ingest/contents, where a document is one content, or in assemble/
 from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -15,10 +15,12 @@ from jobs.assemble.documents import is_made_for, is_notebook, layout_of
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import TextFunction, bounded, located, map_texts, task_count
-from schemas.assemble import DOCUMENTS
+from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, REPOSITORY_CONTEXTS
 from schemas.decide import KEPT
 from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.ingest import CONTENTS
+
+ANY_LAYOUT = ""
 
 
 def kept_documents(tables: Tables, profile: str, layouts: Sequence[str] = ()) -> DataFrame:
@@ -32,9 +34,8 @@ def kept_documents(tables: Tables, profile: str, layouts: Sequence[str] = ()) ->
     # Of a file or page the one layout that stands for it where this policy found it; of other kinds whatever there is.
     wanted = F.when(F.col("kind").isin("file", "page"), layout_of()).alias("wanted")
     kept = kept.select("kind", F.col("candidate").alias("kept"), "split", "language", "repository", "score_percent", wanted)
-    whole = F.when(F.col("kind") == "repository", F.regexp_replace("candidate", "#[^#]*$", "")).otherwise(F.col("candidate"))
     documents = tables[DOCUMENTS].select(
-        "kind", "candidate", "layout", whole.alias("kept"), "size_bytes", "text_hash",
+        "kind", "candidate", "layout", kept_candidate().alias("kept"), "size_bytes", "text_hash",
         F.get("contents", F.lit(0)).alias("content_sha256"),  # null where there is none: the document has a text of its own
     )  # fmt: skip
     documents = documents.where(is_made_for(profile))
@@ -43,6 +44,11 @@ def kept_documents(tables: Tables, profile: str, layouts: Sequence[str] = ()) ->
     placed = kept.join(documents, ["kind", "kept"]).where("wanted is null or wanted = layout")
     placed = without_leaks(tables, placed.drop("kept", "wanted"), profile)
     return placed.join(located(tables[CONTENTS]).drop("size_bytes"), "content_sha256", "left")
+
+
+def kept_candidate() -> Column:
+    """Of a row of assemble/documents: the candidate in decide/kept, which of a part of a repository is the repository."""
+    return F.when(F.col("kind") == "repository", F.regexp_replace("candidate", "#[^#]*$", "")).otherwise(F.col("candidate"))
 
 
 def without_leaks(tables: Tables, documents: DataFrame, profile: str) -> DataFrame:
@@ -62,14 +68,22 @@ def _layout(text: str) -> tuple[str, str]:
 
 
 def check_assembled(tables: Tables, profile: str) -> None:
-    """Raises `CodemillError` unless every kept file and page has its document. A notebook may have none: it is no JSON."""
-    kept = tables[KEPT].where((F.col("policy") == profile) & F.col("kind").isin("file", "page") & ~is_notebook())
-    wanted = kept.select("kind", "candidate", layout_of().alias("layout"))
-    missing = wanted.join(tables[DOCUMENTS].select("kind", "candidate", "layout"), ["kind", "candidate", "layout"], "left_anti").count()
+    """Raises `CodemillError` unless each kept file and page has its document, and each kept commit and repository one or a reason why not.
+    A notebook may have none: it is no JSON."""
+    is_text = F.col("kind").isin("file", "page")
+    wanted = tables[KEPT].where((F.col("policy") == profile) & ~is_notebook())
+    wanted = wanted.select("kind", "candidate", F.when(is_text, layout_of()).otherwise(ANY_LAYOUT).alias("layout"))
+    there = tables[DOCUMENTS].select("kind", kept_candidate(), F.when(is_text, F.col("layout")).otherwise(ANY_LAYOUT))
+    commits = tables[COMMIT_CONTEXTS].where("reason is not null")
+    there = there.union(commits.select(F.lit("commit"), F.concat("repository", F.lit("@"), "commit"), F.lit(ANY_LAYOUT)))
+    repositories = tables[REPOSITORY_CONTEXTS].where("reason is not null")
+    there = there.union(repositories.select(F.lit("repository"), "repository", F.lit(ANY_LAYOUT))).toDF(*wanted.columns)
+    missing = wanted.join(there, wanted.columns, "left_anti").groupBy("kind").count().sort("kind").collect()
     if missing:
+        found = ", ".join(f"{row['count']:,} of kind {row.kind}" for row in missing)
         raise CodemillError(
-            f"{missing:,} files and pages that the policy {profile!r} keeps have no document: it was decided anew since they were made."
-            " `codemill assemble` makes them"
+            f"candidates that the policy {profile!r} keeps have no document ({found}): it was decided anew since they were made, or they "
+            "were removed. `codemill assemble` makes them"
         )
 
 

@@ -1,6 +1,7 @@
 """Tokenizes kept documents of all kinds and packs them into sequences, by a recipe.
 
-Reads   decide/kept, decide/high_quality, assemble/documents, assemble/document_checks, ingest/contents, mix/tokenizers
+Reads   decide/kept, decide/high_quality, assemble/documents, assemble/document_checks, assemble/commit_contexts,
+        assemble/repository_contexts, ingest/contents, mix/tokenizers
 Writes  mix/lots, mix/sequences, mix/manifest; the rows of the mixture are replaced, when what was packed has been counted and is right
 
 A document belongs to a fixed group by the hash of its key, and has a fixed place in the group's order. Packing never crosses a group, so
@@ -35,7 +36,7 @@ from jobs.runtime.job import Job, Replace, ReplaceFiles, Write, parameter
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import task_count
-from schemas.assemble import DOCUMENTS
+from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, REPOSITORY_CONTEXTS
 from schemas.decide import HIGH_QUALITY, KEPT
 from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.ingest import CONTENTS
@@ -167,7 +168,7 @@ def tokenizer_of(tables: Tables, name: str, phase: Phase) -> tuple[str, str, np.
 JOB = Job(
     "mix.sequences",
     "tokenizes kept documents and packs them into sequences",
-    reads=(KEPT, HIGH_QUALITY, DOCUMENTS, DOCUMENT_CHECKS, CONTENTS, TOKENIZERS),
+    reads=(KEPT, HIGH_QUALITY, DOCUMENTS, DOCUMENT_CHECKS, COMMIT_CONTEXTS, REPOSITORY_CONTEXTS, CONTENTS, TOKENIZERS),
     writes=(LOTS, SEQUENCES, MANIFEST),
     transform=transform,
     params=SequencesParams,

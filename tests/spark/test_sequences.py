@@ -214,6 +214,9 @@ def test_what_cannot_be_mixed_is_told_before_anything_is_tokenized(lakes):
         packed(tables)
     packed(tables, dataclasses.replace(PARAMS, layouts=("commit=commit/2",)))
     assert tables[MANIFEST].where("kind = 'commit'").first().text_bytes == 3
+    put(tables, DOCUMENTS, [row for row in documents if row[0] != "commit"])
+    with pytest.raises(CodemillError, match=r"no document \(1 of kind commit\)"):
+        packed(tables)
     put(tables, DOCUMENTS, [*documents, ("page", "record-1", "page/1", ["nowhere"], 3, None, "nowhere", None)])
     with pytest.raises(CodemillError, match="the texts of 1 of 6 kept documents are not in ingest/contents"):
         packed(tables)
