@@ -4,10 +4,11 @@ import re
 import time
 from typing import Any
 
+import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
 from gpu_scoring.label_table import LabelTable
-from gpu_scoring.worksheet import Worksheet
+from gpu_scoring.worksheet import Worksheet, WorksheetError
 from schemas.annotate import LABELS
 from schemas.lake import Lake, LakeError, OvertakenError
 
@@ -23,21 +24,32 @@ class Keeper:
     def __init__(self, lake: Lake, worksheet: Worksheet) -> None:
         self._lake, self._worksheet, self._table = lake, worksheet, LabelTable(lake)
         self._recorded, self._committed_at = 0, time.monotonic()
+        self._unwritten: list[dict[str, Any]] = []  # what the worksheet did not take, and its last error
+        self._error: WorksheetError | None = None
 
     def keep(self, rows: list[dict[str, Any]]) -> None:
-        """`rows` of annotate/labels, maybe none: it is told so that it can look at the clock. Raises what `commit` does."""
+        """`rows` of annotate/labels, maybe none: it is told so that it can look at the clock.
+
+        Raises what `commit` does, and WorksheetError where the worksheet takes no more: the next commit brings the lake those rows too.
+        """
         self.record(rows)
+        if self._error:
+            raise self._error
         if self._recorded >= COMMIT_ROWS or time.monotonic() - self._committed_at > COMMIT_S:
             self.commit()
 
     def record(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
-            self._worksheet.record(row)
+            try:
+                self._worksheet.record(row)
+            except WorksheetError as error:
+                self._unwritten.append(row)
+                self._error = error
         self._recorded += len(rows)
 
     def commit(self) -> None:
         """Raises LakeError where the lake does not take what the worksheet holds, which then still holds it."""
-        rows = self._worksheet.answers()
+        rows = pa.concat_tables([self._worksheet.answers(), pa.Table.from_pylist(self._unwritten, LABELS.arrow_schema)])
         try:
             if rows.num_rows:
                 self._table.put(rows)
@@ -46,6 +58,7 @@ class Keeper:
                 f"{self._lake.path(LABELS.name)} cannot be written: {_in_a_line(error)}.\n"
                 f"{rows.num_rows:,} answers wait in {self._worksheet.path}, and nothing is lost: the same command puts them into the lake."
             ) from error
+        self._unwritten = []
         self._worksheet.forget_answers()
         self._recorded, self._committed_at = 0, time.monotonic()
 

@@ -7,6 +7,7 @@ refused.
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ _BEFORE = {"kind": "'file'"}  # what answers were about when all were about it
 
 
 class WorksheetError(Exception):
-    """The file cannot be used: another run works with it, or it is none."""
+    """The file cannot be used: another run works with it, it is none, or the disk is full."""
 
 
 class Worksheet:
@@ -56,9 +57,10 @@ class Worksheet:
 
     def put(self, rows: Iterable[tuple[str, str, float, str]]) -> None:
         """(key, language, draw, text)"""
-        self._db.execute("begin")
-        self._db.executemany("insert or ignore into texts values (?, ?, ?, ?)", rows)
-        self._db.execute("commit")
+        with self._written():
+            self._db.execute("begin")
+            self._db.executemany("insert or ignore into texts values (?, ?, ?, ?)", rows)
+            self._db.execute("commit")
 
     def keys(self) -> set[tuple[str, str]]:
         return set(self._db.execute("select key, language from texts"))
@@ -78,7 +80,18 @@ class Worksheet:
     def record(self, row: dict[str, Any]) -> None:
         """Durable when it returns."""
         marks = ", ".join("?" * len(LABELS.names))
-        self._db.execute(f"insert or replace into answers ({_COLUMNS}) values ({marks})", [row[name] for name in LABELS.names])
+        with self._written():
+            self._db.execute(f"insert or replace into answers ({_COLUMNS}) values ({marks})", [row[name] for name in LABELS.names])
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise WorksheetError(
+                f"{self.path} cannot be written: {error}. Answers that were told before are safe there, and the next run brings them "
+                "into the lake: make room, and start it again with the same --work folder."
+            ) from error
 
     def answers(self) -> pa.Table:
         """Rows of LABELS that are not known to be in the lake, whatever their version."""
@@ -89,7 +102,8 @@ class Worksheet:
 
     def forget_answers(self) -> None:
         """All that there are: they are in the lake."""
-        self._db.execute("delete from answers")
+        with self._written():
+            self._db.execute("delete from answers")
 
     def close(self, is_done: bool) -> None:
         """Removes the file when all that it holds is in the lake; while the lock is held, so that nobody else's goes."""

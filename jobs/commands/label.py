@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
                 sys.stderr.write(f"codemill: {ended(found, subject)}\n")
                 raise KeyboardInterrupt if found.signal == signal.SIGINT else SystemExit(128 + found.signal)
         is_done = found.left == 0
-    except JudgeError as error:
+    except (JudgeError, WorksheetError) as error:
         raise CodemillError(str(error)) from error
     finally:
         worksheet.close(is_done)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from gpu_scoring.keeper import Keeper
 from gpu_scoring.worksheet import Worksheet, WorksheetError
 from schemas.annotate import LABELS
+from schemas.lake import Lake
 
 ADDED = ("kind", "is_relevant", "category")  # columns that answers of files once lacked
 
@@ -45,6 +47,27 @@ def test_texts_come_in_the_order_of_the_draw(tmp_path: Path) -> None:
     wanted = {("a", "C"), ("b", "C"), ("c", "C")}
     assert list(sheet.rows(wanted)) == [("c", "C", ""), ("a", "C", "x"), ("b", "C", "é\0")]
     assert sorted(sheet.sizes(wanted)) == [0, 1, 3]
+
+
+def fill(sheet: Worksheet) -> None:
+    """SQLite then says what it says of a full disk."""
+    pages = sheet._db.execute("pragma page_count").fetchone()[0]
+    sheet._db.execute(f"pragma max_page_count = {pages}")
+
+
+def test_a_full_disk_is_told_and_costs_no_answer_that_was_written(tmp_path: Path) -> None:
+    lake, sheet = Lake.at(str(tmp_path / "lake")), Worksheet(tmp_path / "label.sqlite", "v")
+    lake.create()
+    keeper, long = Keeper(lake, sheet), {"language": "x" * 100_000}
+    keeper.keep([row()])
+    fill(sheet)
+    with pytest.raises(WorksheetError, match=r"disk is full.*make room"):
+        sheet.put([("b", "C", 0.5, "x" * 100_000)])
+    with pytest.raises(WorksheetError, match=r"disk is full.*make room"):
+        keeper.keep([row(**long), row(content_sha256="b" * 64, **long)])
+    assert sheet.answers().to_pylist() == [row()]
+    keeper.commit()
+    assert lake.read(LABELS).num_rows == 3 and not sheet.answers().num_rows
 
 
 def test_a_file_that_is_in_use_and_one_that_is_none_are_told_apart(tmp_path: Path) -> None:
