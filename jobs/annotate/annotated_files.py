@@ -20,7 +20,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jobs.runtime.job import AddFiles, Write
 from jobs.runtime.table_files import remove, remove_leftovers
 from jobs.runtime.tables import Tables
-from jobs.runtime.text_pieces import pieces_of, texts_of_pieces
+from jobs.runtime.text_ranges import ranges_of, texts_of_ranges
 from jobs.runtime.texts import KEY, SIZE, located, placed, task_count, texts_where_they_lie
 from schemas.lake import DataFile, filesystem_of
 from schemas.table import Table
@@ -69,8 +69,8 @@ class AnnotatedFiles:
 
     def _of_all(self) -> list[Row]:
         """Rows of COMMITTED of all contents."""
-        pieces = pieces_of(self.tables, self.contents)
-        return self._rows(pieces, texts_of_pieces) if pieces is not None else []
+        ranges = ranges_of(self.tables, self.contents)
+        return self._rows(ranges, texts_of_ranges) if ranges is not None else []
 
     def _of_missing(self, known: DataFrame) -> list[Row]:
         """Rows of COMMITTED of the contents that are not known."""

@@ -1,4 +1,4 @@
-"""Files cut into pieces: every row group is read once, by whichever task, however files are cut and tasks are filled."""
+"""Files cut into ranges: every row group is read once, by whichever task, however files are cut and tasks are filled."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.runtime import texts
-from jobs.runtime.text_pieces import groups_within, pieces, texts_of_pieces
+from jobs.runtime.text_ranges import groups_within, ranges, texts_of_ranges
 from schemas.lake import DataFile
 
 sizes = st.lists(st.integers(0, 500), max_size=8)
 
 
 @given(sizes, st.integers(1, 200))
-def test_pieces_cover_every_byte_once_and_no_task_has_more_than_its_bytes(file_sizes: list[int], task_bytes: int) -> None:
-    found = pieces("/lake", [DataFile(f"{place}", 1, size) for place, size in enumerate(file_sizes)], task_bytes).to_pylist()
+def test_ranges_cover_every_byte_once_and_no_task_has_more_than_its_bytes(file_sizes: list[int], task_bytes: int) -> None:
+    found = ranges("/lake", [DataFile(f"{place}", 1, size) for place, size in enumerate(file_sizes)], task_bytes).to_pylist()
     covered = [(row["file"], byte) for row in found for byte in range(row["start_byte"], row["end_byte"])]
     assert covered == [(f"/lake/{place}", byte) for place, size in enumerate(file_sizes) for byte in range(size)]
     tasks = [row["task"] for row in found]
@@ -36,10 +36,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(st.integers(50, 9_000))
-def test_every_row_group_lies_in_one_piece(files: Path, task_bytes: int) -> None:
+def test_every_row_group_lies_in_one_range(files: Path, task_bytes: int) -> None:
     path = files / "2.parquet"
     metadata = pq.ParquetFile(path).metadata
-    found = pieces(str(files), [DataFile(path.name, 40, path.stat().st_size)], task_bytes).to_pylist()
+    found = ranges(str(files), [DataFile(path.name, 40, path.stat().st_size)], task_bytes).to_pylist()
     assert [g for row in found for g in groups_within(metadata, row["start_byte"], row["end_byte"])] == list(range(metadata.num_row_groups))
 
 
@@ -47,8 +47,8 @@ def test_every_row_group_lies_in_one_piece(files: Path, task_bytes: int) -> None
 def test_all_texts_are_read_in_bounded_batches(files: Path, task_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "BATCH_BYTES", 1_000)
     paths = sorted(files.iterdir())
-    found = pieces(str(files), [DataFile(path.name, 0, path.stat().st_size) for path in paths], task_bytes)
-    batches = list(texts_of_pieces(found.to_batches()))
+    found = ranges(str(files), [DataFile(path.name, 0, path.stat().st_size) for path in paths], task_bytes)
+    batches = list(texts_of_ranges(found.to_batches()))
     rows = pa.Table.from_batches(batches)
     assert rows.equals(pa.concat_tables(pq.read_table(path, columns=["content_sha256", "text"]) for path in paths).combine_chunks())
     assert all(batch.num_rows == 1 or sum(len(t.encode()) for t in batch.column("text").to_pylist()) <= 1_000 for batch in batches)

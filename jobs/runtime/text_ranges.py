@@ -1,7 +1,7 @@
 """Reading all texts of a table: tasks are told which bytes of which files are theirs, and read the row groups that lie there.
 
-Where every text is wanted no key has to be looked up, so none passes through Spark. A piece is a range of bytes of a file; a row group
-belongs to the piece in which its middle lies, as Parquet's readers on Hadoop have it, so that no footer is read to cut files.
+Where every text is wanted no key has to be looked up, so none passes through Spark. A range is some bytes of a file; a row group belongs
+to the range in which its middle lies, as Parquet's readers on Hadoop have it, so that no footer is read to cut files.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,22 +15,22 @@ from jobs.runtime.texts import KEY, TEXT, bounded
 from schemas.lake import DataFile, filesystem_of
 from schemas.table import Table
 
-PIECE = pa.schema([("task", pa.int32()), ("file", pa.string()), ("start_byte", pa.int64()), ("end_byte", pa.int64())])
+RANGE = pa.schema([("task", pa.int32()), ("file", pa.string()), ("start_byte", pa.int64()), ("end_byte", pa.int64())])
 MOST_BYTES, LEAST_BYTES = 16 << 20, 1 << 20  # of a task, compressed
 
 
-def pieces_of(tables: Tables, table: Table) -> DataFrame | None:
-    """Rows of PIECE for all of a table without partitions, each task's in a partition of its own. None where it has no rows."""
+def ranges_of(tables: Tables, table: Table) -> DataFrame | None:
+    """Rows of RANGE for all of a table without partitions, each task's in a partition of its own. None where it has no rows."""
     files = tables.lake.data_files(table, tables.lake.version(table))
     size = sum(file.size_bytes for file in files)
-    found = pieces(tables.lake.path(table.name), files, min(MOST_BYTES, max(LEAST_BYTES, size // (4 * tables.cores))))
+    found = ranges(tables.lake.path(table.name), files, min(MOST_BYTES, max(LEAST_BYTES, size // (4 * tables.cores))))
     if not found.num_rows:
         return None
     return tables.spark.createDataFrame(found).repartitionById(found.column("task")[-1].as_py() + 1, "task")
 
 
-def pieces(folder: str, files: Iterable[DataFile], task_bytes: int) -> pa.Table:
-    """Rows of PIECE: of large files several tasks read a part each, small ones are read by one task together."""
+def ranges(folder: str, files: Iterable[DataFile], task_bytes: int) -> pa.Table:
+    """Rows of RANGE: of large files several tasks read a part each, small ones are read by one task together."""
     rows, held, task = [], 0, 0
     for file in files:
         for start in range(0, file.size_bytes, task_bytes):
@@ -39,18 +39,17 @@ def pieces(folder: str, files: Iterable[DataFile], task_bytes: int) -> pa.Table:
                 held, task = 0, task + 1
             rows.append({"task": task, "file": f"{folder}/{file.name}", "start_byte": start, "end_byte": end})
             held += end - start
-    return pa.Table.from_pylist(rows, schema=PIECE)
+    return pa.Table.from_pylist(rows, schema=RANGE)
 
 
-def texts_of_pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Batches of content_sha256 and text, of about BATCH_BYTES of text at most, of batches of PIECE."""
-    for batch in batches:
-        for piece in batch.to_pylist():
-            filesystem, path = filesystem_of(piece["file"])
-            with pq.ParquetFile(path, filesystem=filesystem) as file:
-                for group in groups_within(file.metadata, piece["start_byte"], piece["end_byte"]):
-                    for part in file.read_row_group(group, [KEY, TEXT], use_threads=False).combine_chunks().to_batches():
-                        yield from bounded(part)
+def texts_of_ranges(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches of content_sha256 and text, of about BATCH_BYTES of text at most, of batches of RANGE."""
+    for found in (row for batch in batches for row in batch.to_pylist()):
+        filesystem, path = filesystem_of(found["file"])
+        with pq.ParquetFile(path, filesystem=filesystem) as file:
+            for group in groups_within(file.metadata, found["start_byte"], found["end_byte"]):
+                for part in file.read_row_group(group, [KEY, TEXT], use_threads=False).combine_chunks().to_batches():
+                    yield from bounded(part)
 
 
 def groups_within(metadata: pq.FileMetaData, start_byte: int, end_byte: int) -> list[int]:
