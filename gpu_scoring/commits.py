@@ -21,7 +21,8 @@ from deltalake import DeltaTable
 from gpu_scoring.keys import Keys
 from gpu_scoring.pending import Pending, Scored
 from schemas.annotate import SCORES
-from schemas.lake import BOUNDS, INSERT_ATTEMPTS, Lake, OvertakenError, filesystem_of, storage_options
+from schemas.delta_files import BOUNDS, INSERT_ATTEMPTS, OvertakenError, add_rows, make
+from schemas.lake import Lake, filesystem_of, storage_options
 
 ALL_KEYS = "", "g"  # of hex digits
 
@@ -123,7 +124,7 @@ class Commits:
             if not new.num_rows:
                 return
             try:
-                self._lake.add_rows(SCORES, new, table)
+                add_rows(self._lake, SCORES, new, table)
             except OvertakenError:
                 if attempt == INSERT_ATTEMPTS - 1:
                     raise
@@ -137,7 +138,7 @@ class Commits:
     def _follow(self) -> DeltaTable:
         """The table as it is now, with the keys closed of all that others have added."""
         if self._table is None:
-            self._lake.make(SCORES)
+            make(self._lake, SCORES)
             self._table = DeltaTable(self._lake.path(SCORES.name), storage_options=storage_options())
         else:
             self._table.update_incremental()

@@ -10,7 +10,8 @@ from deltalake.exceptions import DeltaError
 from gpu_scoring.label_table import LabelTable
 from gpu_scoring.worksheet import Worksheet, WorksheetError
 from schemas.annotate import LABELS
-from schemas.lake import Lake, LakeError, OvertakenError
+from schemas.delta_files import OvertakenError
+from schemas.lake import Lake, LakeError
 
 COMMIT_ROWS = 1000
 COMMIT_S = 60.0  # a machine that is lost takes no more with it

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from schemas.annotate import LABELS
-from schemas.lake import INSERT_ATTEMPTS, DataFile, Lake, OvertakenError, filesystem_of, storage_options
+from schemas.delta_files import INSERT_ATTEMPTS, DataFile, OvertakenError, add_rows, data_files, make
+from schemas.lake import Lake, filesystem_of, storage_options
 
 _KEY = list(LABELS.key)
 _READ = [*_KEY, "status"]
@@ -32,7 +33,7 @@ class LabelTable:
         for attempt in range(INSERT_ATTEMPTS):
             version = self._lake.version(LABELS)
             if version is None:
-                self._lake.make(LABELS)
+                make(self._lake, LABELS)
                 continue
             try:
                 return self._put_on(version, rows)
@@ -43,7 +44,7 @@ class LabelTable:
         raise OvertakenError(f"{self._lake.path(LABELS.name)} cannot be made")
 
     def _put_on(self, version: int, rows: pa.Table) -> None:
-        files = self._lake.data_files(LABELS, version)
+        files = data_files(self._lake, LABELS, version)
         self._held = {file.name: self._held[file.name] if file.name in self._held else self._read(file, _READ) for file in files}
         held = pa.concat_tables([LABELS.arrow_schema.empty_table().select(_READ), *self._held.values()])
         new = _without(rows, held.filter(_IS_RATED))
@@ -52,7 +53,7 @@ class LabelTable:
         replaced = [file for file in files if _common(self._held[file.name], new)]
         left = [_without(self._read(file, LABELS.names), new) for file in replaced]
         at = DeltaTable(self._lake.path(LABELS.name), version=version, storage_options=storage_options())
-        self._lake.add_rows(LABELS, pa.concat_tables([*left, new]), at, tuple(replaced))
+        add_rows(self._lake, LABELS, pa.concat_tables([*left, new]), at, tuple(replaced))
 
     def _read(self, file: DataFile, columns: list[str]) -> pa.Table:
         found = pq.read_table(f"{self._root}/{file.name}", columns=columns, filesystem=self._filesystem)

@@ -19,6 +19,7 @@ from jobs.mix.mixtures import mixtures_there, shards_folder
 from jobs.runtime.errors import CodemillError, UsageError
 from schemas import ALL_TABLES
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, NOTEBOOKS, REPOSITORY_CONTEXTS, REPOSITORY_PARTS
+from schemas.delta_files import data_files
 from schemas.lake import EXPORTS, SHARDS, Lake, storage_options
 from schemas.mix import LOTS, MANIFEST, SEQUENCES
 from schemas.table import Table
@@ -61,7 +62,7 @@ def folders_of_mixture(lake: Lake, name: str) -> list[str]:
     """Its folders of shards and exports, as they are there. Raises `CodemillError` where the lake knows no such mixture."""
     there = mixtures_there(lake)
     mixed = {row["mixture"] for table in (MANIFEST, LOTS) for row in lake.read(table, ["mixture"]).to_pylist()}
-    mixed |= {file.partition["mixture"] for file in lake.data_files(SEQUENCES, lake.version(SEQUENCES))}
+    mixed |= {file.partition["mixture"] for file in data_files(lake, SEQUENCES, lake.version(SEQUENCES))}
     if name not in mixed | set(there):
         raise CodemillError(f"{lake.root} has no mixture {name!r}; it has: {', '.join(sorted(mixed | set(there))) or 'none'}")
     shards = there.get(name, shards_folder(name, ""))

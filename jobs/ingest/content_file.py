@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from schemas.delta_files import DataFile
 from schemas.ingest import CONTENTS
-from schemas.lake import DataFile, filesystem_of
+from schemas.lake import filesystem_of
 
 ROW_GROUP_BYTES = 16 << 20  # what a task that reads texts holds at a time
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import Row
 
-from schemas.lake import DataFile, filesystem_of
+from schemas.delta_files import DataFile
+from schemas.lake import filesystem_of
 from schemas.mix import SEQUENCES
 from udfs import piece_counts
 from udfs.shards import write_shard

@@ -38,9 +38,10 @@ from jobs.runtime.tables import Tables
 from jobs.runtime.texts import task_count
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, REPOSITORY_CONTEXTS
 from schemas.decide import HIGH_QUALITY, KEPT
+from schemas.delta_files import DataFile
 from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.ingest import CONTENTS
-from schemas.lake import DataFile, Lake
+from schemas.lake import Lake
 from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 from schemas.spark import spark_schema
 from schemas.table import Table

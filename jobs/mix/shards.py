@@ -19,7 +19,8 @@ from jobs.mix.mixtures import mixture_of, shards_folder
 from jobs.runtime.errors import CodemillError, CountsError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
-from schemas.lake import DataFile, Lake
+from schemas.delta_files import DataFile, data_files
+from schemas.lake import Lake
 from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 from udfs.manifest import LanguageCounts, Manifest, Shard, ShardError, Split
 from udfs.shards import MANIFEST_NAME, read_manifest, write_manifest, write_shard
@@ -45,7 +46,7 @@ class ShardsParams:
 
 
 def transform(tables: Tables, params: ShardsParams) -> Iterator[Write]:
-    files = tables.lake.data_files(SEQUENCES, tables.lake.version(SEQUENCES), mixture=params.mixture_name)
+    files = data_files(tables.lake, SEQUENCES, tables.lake.version(SEQUENCES), mixture=params.mixture_name)
     if not files:
         raise CodemillError(
             f"mix/sequences holds nothing of {params.mixture_name!r}; `codemill mix.sequences` fills it, "

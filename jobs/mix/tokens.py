@@ -19,6 +19,7 @@ from jobs.mix.group_files import read_group
 from jobs.mix.kept_documents import map_documents
 from jobs.runtime.job import short_hash
 from jobs.runtime.tables import Tables
+from schemas.delta_files import data_files
 from schemas.mix import SEQUENCES
 from udfs import fim
 from udfs import tokenizer as byte_level_bpe
@@ -72,7 +73,7 @@ def token_runs(tables: Tables, documents: DataFrame, mixture: str, tokenizer_jso
     files = [
         (one, tables.lake.path(f"{SEQUENCES.name}/{file.name}"))
         for one in mixtures
-        for file in tables.lake.data_files(SEQUENCES, table_version, mixture=one)
+        for file in data_files(tables.lake, SEQUENCES, table_version, mixture=one)
     ]
     if not files:
         return tokenized

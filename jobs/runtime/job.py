@@ -10,7 +10,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from jobs.runtime.errors import UsageError
-from schemas.lake import DataFile
+from schemas.delta_files import DataFile
 from schemas.table import Table
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.runtime.job import Account, Job, parameters_json, short_hash
+from schemas.delta_files import append
 from schemas.lake import Lake
 from schemas.ledger import LEDGER
 from schemas.table import Table
@@ -85,10 +86,10 @@ def recorded(lake: Lake, job: str, parameters: dict[str, Any]) -> Iterator[JobRu
     except BaseException as error:
         row.error, row.elapsed_s = f"{type(error).__name__}: {error}"[:4000], time.monotonic() - start
         with contextlib.suppress(Exception):
-            lake.append(LEDGER, row.to_arrow())
+            append(lake, LEDGER, row.to_arrow())
         raise
     row.status, row.elapsed_s = "done", time.monotonic() - start
-    lake.append(LEDGER, row.to_arrow())
+    append(lake, LEDGER, row.to_arrow())
 
 
 def _counts(counts: dict[str, int]) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from jobs.runtime.schedule import Schedule
 from jobs.runtime.session import start_session
 from jobs.runtime.shared_session import SharedSession
 from jobs.runtime.tables import Tables
+from schemas.delta_files import append
 from schemas.lake import Lake
 from schemas.ledger import LEDGER
 
@@ -107,7 +108,7 @@ def _apply_writes(job: Job, params: Any, row: JobRun, tables: Tables) -> None:
 def _record(lake: Lake, row: JobRun) -> None:
     """Appends the row to the ledger. Where that fails after the job did, what the job said is what counts."""
     try:
-        lake.append(LEDGER, row.to_arrow())
+        append(lake, LEDGER, row.to_arrow())
     except Exception as error:
         if row.status != "failed":
             raise CodemillError(

@@ -15,7 +15,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.runtime.job import Account, AddFiles, Change, Insert, Replace, ReplaceFiles, Snapshot, Write
-from schemas.lake import Lake, OvertakenError
+from schemas.delta_files import OvertakenError, add_files, data_files, make
+from schemas.lake import Lake
 from schemas.spark import check_spark_schema, spark_schema, table_properties
 from schemas.table import ContractError, Table
 
@@ -70,7 +71,7 @@ class Tables:
     def apply(self, write: Write) -> Written:
         """Commits one write; tried again where another run committed in between."""
         if isinstance(write, AddFiles | ReplaceFiles):
-            self.lake.make(write.table)
+            make(self.lake, write.table)
         else:
             check_spark_schema(write.table, write.rows.schema, f"what is to be written to {write.table.name}")
         before = self.lake.version(write.table)
@@ -120,14 +121,14 @@ class Tables:
         assert version is not None, write.table.name
         files = write.choose(version)
         if files:
-            self.lake.add_files(write.table, files, version)
+            add_files(self.lake, write.table, files, version)
 
     def _replace_files(self, write: ReplaceFiles) -> None:
         version = self.lake.version(write.table)
         assert version is not None, write.table.name
-        old = self.lake.data_files(write.table, version, **{write.column: write.value})
+        old = data_files(self.lake, write.table, version, **{write.column: write.value})
         if write.files or old:
-            self.lake.add_files(write.table, write.files, version, tuple(old))
+            add_files(self.lake, write.table, write.files, version, tuple(old))
 
     def _replace(self, write: Replace) -> None:
         writer = write.rows.select(*write.table.names).write.format("delta").mode("overwrite")

@@ -12,7 +12,8 @@ from pyspark.sql import DataFrame
 
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import KEY, TEXT, bounded
-from schemas.lake import DataFile, filesystem_of
+from schemas.delta_files import DataFile, data_files
+from schemas.lake import filesystem_of
 from schemas.table import Table
 
 RANGE = pa.schema([("task", pa.int32()), ("file", pa.string()), ("start_byte", pa.int64()), ("end_byte", pa.int64())])
@@ -21,7 +22,7 @@ MOST_BYTES, LEAST_BYTES = 16 << 20, 1 << 20  # of a task, compressed
 
 def ranges_of(tables: Tables, table: Table) -> DataFrame | None:
     """Rows of RANGE for all of a table without partitions, each task's in a partition of its own. None where it has no rows."""
-    files = tables.lake.data_files(table, tables.lake.version(table))
+    files = data_files(tables.lake, table, tables.lake.version(table))
     size = sum(file.size_bytes for file in files)
     found = ranges(tables.lake.path(table.name), files, min(MOST_BYTES, max(LEAST_BYTES, size // (4 * tables.cores))))
     if not found.num_rows:

@@ -17,6 +17,7 @@ from jobs.runtime.job import parameters_json
 from jobs.runtime.ledger import JobRun
 from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
+from schemas.delta_files import append
 from schemas.ingest import CONTENTS
 from schemas.ledger import LEDGER
 from schemas.mix import TOKENIZERS
@@ -34,7 +35,7 @@ def ran(tables, job, parameters, **written):
     place = sum(batch.num_rows for batch in tables.lake.scan(LEDGER, ["run"]))
     at = datetime.datetime(2026, 1, 1, 0, 0, place, tzinfo=datetime.UTC)
     row = JobRun(f"run {place}", job, "done", at, parameters=parameters, written=written)
-    tables.lake.append(LEDGER, row.to_arrow())
+    append(tables.lake, LEDGER, row.to_arrow())
 
 
 def held_out(tables, rate):

@@ -10,6 +10,7 @@ from jobs.annotate import duplicates, signatures
 from jobs.annotate.torn import is_torn
 from jobs.runtime.ledger import JobRun, job_fingerprint
 from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES
+from schemas.delta_files import append
 from schemas.lake import Lake
 from schemas.ledger import LEDGER
 from schemas.table import Table
@@ -37,7 +38,7 @@ def ended(lake: Lake, minute: int, pairs: int, groups: int) -> None:
     """A run that began at that minute and left these versions."""
     began = datetime.datetime(2026, 1, 1, 0, minute, tzinfo=datetime.UTC)
     versions = {DUPLICATE_PAIRS.name: pairs, DUPLICATES.name: groups}
-    lake.append(LEDGER, JobRun(f"run {minute}", duplicates.JOB.name, "done", began, table_versions=versions).to_arrow())
+    append(lake, LEDGER, JobRun(f"run {minute}", duplicates.JOB.name, "done", began, table_versions=versions).to_arrow())
 
 
 def test_tables_of_a_run_that_ended_are_whole(lake: Lake) -> None:

@@ -13,6 +13,7 @@ from jobs.runtime.progress import Progress
 from jobs.runtime.runner import cause, explained, run_jobs
 from jobs.runtime.tables import Tables
 from schemas.annotate import LABELS
+from schemas.delta_files import append
 from schemas.lake import Lake
 
 WORKER_ERROR = """An exception was thrown from the Python worker. Please see the stack trace below.
@@ -64,11 +65,11 @@ def test_what_another_run_writes_while_a_job_reads_makes_the_job_run_again(tmp_p
 
     def transform(tables: Tables, params: NoParams) -> Iterator[Write]:
         if not ran:
-            lake.append(LABELS, LABELS.arrow_schema.empty_table())  # of another run, after this one has read
+            append(lake, LABELS, LABELS.arrow_schema.empty_table())  # of another run, after this one has read
         ran.append(lake.version(LABELS))
         yield from ()
 
-    lake.append(LABELS, LABELS.arrow_schema.empty_table())
+    append(lake, LABELS, LABELS.arrow_schema.empty_table())
     job = Job("mix.test", "", (LABELS,), (), transform, NoParams, engine="python")
     for _ in range(3):
         run_jobs(lake, [(job, NoParams())], "run", Progress(None))

@@ -18,7 +18,8 @@ from gpu_scoring.keys import Keys
 from gpu_scoring.pending import Scored
 from gpu_scoring.worker import key_range
 from schemas.annotate import SCORES
-from schemas.lake import PENDING_SCORES, DataFile, Lake, LakeError
+from schemas.delta_files import DataFile, add_rows, file_names
+from schemas.lake import PENDING_SCORES, Lake, LakeError
 
 VERSION = "0123456789abcdef"
 
@@ -144,7 +145,7 @@ def test_many_that_race_double_nothing_and_count_what_they_added(lake: Lake) -> 
         written = list(pool.map(race, range(4)))
     assert held(lake) == sorted(key(number) for number in range(120))
     assert sum(written) == 120
-    assert {path.name for path in Path(lake.path(SCORES.name)).glob("*.parquet")} == lake.file_names(SCORES)
+    assert {path.name for path in Path(lake.path(SCORES.name)).glob("*.parquet")} == file_names(lake, SCORES)
 
 
 def test_scores_of_another_model_stand_beside(lake: Lake) -> None:
@@ -215,7 +216,7 @@ def test_what_is_held_is_committed_where_an_error_passes_through(lake: Lake, err
 
 
 def test_a_commit_that_fails_once_is_an_error_and_what_it_held_is_tried_again(lake: Lake, monkeypatch) -> None:
-    add_rows, failed = Lake.add_rows, []
+    failed = []
 
     def once(*arguments: object) -> None:
         if not failed:
@@ -223,7 +224,7 @@ def test_a_commit_that_fails_once_is_an_error_and_what_it_held_is_tried_again(la
             raise OSError("the store is gone")
         add_rows(*arguments)
 
-    monkeypatch.setattr(Lake, "add_rows", once)
+    monkeypatch.setattr("gpu_scoring.commits.add_rows", once)
     with pytest.raises(OSError, match="gone"), commits(lake, keys_of(range(20)), 5) as one:
         one.add(rows(range(5)))
         one.add(rows(range(5, 10)))
@@ -234,7 +235,7 @@ def test_a_commit_that_fails_is_an_error_at_the_next(lake: Lake, monkeypatch) ->
     def full(*_: object) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(Lake, "add_rows", full)
+    monkeypatch.setattr("gpu_scoring.commits.add_rows", full)
     with pytest.raises(OSError, match="full"), commits(lake, keys_of(range(20)), 5) as one:
         one.add(rows(range(5)))
         one.add(rows(range(5, 10)))

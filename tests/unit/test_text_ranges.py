@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jobs.runtime import texts
 from jobs.runtime.text_ranges import groups_within, ranges, texts_of_ranges
-from schemas.lake import DataFile
+from schemas.delta_files import DataFile
 
 sizes = st.lists(st.integers(0, 500), max_size=8)
 
