@@ -13,12 +13,14 @@ from jobs.runtime.job import parameter
 from schemas.assemble import COMMIT_CONTEXTS
 from udfs import bm25, commit_context
 from udfs.bm25 import terms
-from udfs.commit_context import fitted
-from udfs.commit_layout import LAYOUT, PathChange, applied, written
+from udfs.commit_context import Context, fitted
+from udfs.commit_layout import LAYOUT, PathChange, applied, predicted, written
+from udfs.commits import has_secret
 from udfs.edits import EditError, edits_of
 from udfs.patches import FilePatch, file_patches
 
 RANKS = 20
+SUBJECT_WEIGHT = 5  # of 1, 2, 3 and 5 the best in eight histories (docs/decisions/0013)
 MADE = pa.schema([*COMMIT_CONTEXTS.arrow_schema, pa.field("text", pa.string())])
 
 
@@ -33,65 +35,87 @@ class CommitsParams(PolicyParams):
         """Names all that a document depends on beside its commit. Of the policy: which files are shown, and what asks for them."""
         policy = self.resolved()
         files = "changed" if policy.commit_shows_changed_files else "found"
+        files += "" if "secret" in policy.drop_commits else "+secret"
         versions = f"{LAYOUT}.{commit_context.VERSION}.{bm25.VERSION}"
         return f"{versions}/{files}/{policy.commit_query}/{self.budget_bytes}/{self.retrieved}"
 
     @property
     def plan(self) -> "Plan":
         policy = self.resolved()
-        return Plan(self.layout, self.budget_bytes, self.retrieved, policy.commit_shows_changed_files, policy.commit_query)
+        has_secrets = "secret" not in policy.drop_commits
+        return Plan(self.layout, self.budget_bytes, self.retrieved, policy.commit_shows_changed_files, policy.commit_query, has_secrets)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the rows are made by."""
+    """What the rows are made by. `shows_secrets`: the policy keeps commits with keys, so files with keys are shown too."""
 
     layout: str
     budget_bytes: int
     retrieved: int
     shows_changed_files: bool
     query: str
+    shows_secrets: bool
 
 
 class NotWritableError(Exception):
     """A commit cannot be a document; the message is the reason."""
 
 
-def queries(message: str) -> dict[str, list[str]]:
-    """Terms by the name of what asks, of `jobs.decide.policy.COMMIT_QUERIES`."""
-    return {"message": terms(message), "subject": terms(message.lstrip().partition("\n")[0])}
+def queries(message: str) -> dict[str, dict[str, int]]:
+    """How often each term counts, by the name of what asks, of `jobs.decide.policy.COMMIT_QUERIES`."""
+    whole, subject = terms(message), terms(message.lstrip().partition("\n")[0])
+    weighted = dict.fromkeys(whole, 1) | dict.fromkeys(subject, SUBJECT_WEIGHT)
+    return {"weighted": weighted, "message": dict.fromkeys(whole, 1), "subject": dict.fromkeys(subject, 1)}
 
 
 def made(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | str, plan: Plan) -> dict[str, Any]:
     """A row of MADE."""
     changed = {change["old_path"] or change["path"] for change in commit["changes"]}
     asked = queries(commit["message"])
-    found = {"message": snapshot.index.search(asked["message"], RANKS)}
-    is_same = asked["subject"] == asked["message"]
-    found["subject"] = found["message"] if is_same else snapshot.index.search(asked["subject"], RANKS)
+    found = {plan.query: snapshot.index.search(asked[plan.query], RANKS)}
+    is_same = asked[plan.query].keys() == asked["subject"].keys()  # and all weigh the same: there is no other line
+    found["subject"] = found[plan.query] if is_same else snapshot.index.search(asked["subject"], RANKS)
     ranks = {name: next((rank for rank, (path, _) in enumerate(some, start=1) if path in changed), None) for name, some in found.items()}
     row = without(commit, plan, None) | {"snapshot_files": len(snapshot.index), "best_rank": ranks[plan.query]}
     row |= {"subject_rank": ranks["subject"], "cuts": ["index"] if snapshot.is_index_full else []}
     try:
         changes = path_changes(commit, snapshot, patch)
-        readme = snapshot.directories.readme(sorted(changed))
-        shown = sorted(changed & snapshot.files.keys()) if plan.shows_changed_files else []
-        others = [path for path, _ in found[plan.query][: plan.retrieved] if path not in shown]
-        context = fitted(
-            commit["message"],
-            changes,
-            with_text(snapshot, readme) if readme and readme not in shown else None,
-            partial(snapshot.directories.text, [change.old_path or change.path for change in changes]),
-            [one for one in (with_text(snapshot, path) for path in shown) if one],
-            [one for one in (with_text(snapshot, path) for path in others) if one],
-            plan.budget_bytes,
-        )
-        if context is None:
-            raise NotWritableError("too_long")
+        context, lacks_secret = context_of(commit, changes, snapshot, [path for path, _ in found[plan.query]], plan)
     except NotWritableError as error:
         return row | {"reason": str(error)}
     row |= {f"{name}_bytes": size for name, size in context.bytes_of.items()}
-    return row | {"text": written(context.document), "cuts": [*context.cuts, *row["cuts"]]}
+    return row | {"text": written(context.document), "cuts": [*context.cuts, *(["secret"] if lacks_secret else []), *row["cuts"]]}
+
+
+def context_of(
+    commit: dict[str, Any], changes: tuple[PathChange, ...], snapshot: Snapshot, found: list[str], plan: Plan
+) -> tuple[Context, bool]:
+    """What the document holds, and whether a file was left out of it because it holds a key. `found`: paths, best first."""
+    if not plan.shows_secrets and has_secret(
+        predicted(changes).encode()
+    ):  # in what stands beside a change: the patch itself has been looked at
+        raise NotWritableError("secret")
+    changed = {change["old_path"] or change["path"] for change in commit["changes"]}
+    readme = snapshot.directories.readme(sorted(changed))
+    shown = sorted(changed & snapshot.files.keys()) if plan.shows_changed_files else []
+    others = [path for path in found[: plan.retrieved] if path not in shown]
+    paths = {*shown, *others, *([readme] if readme else [])}
+    secrets = set() if plan.shows_secrets else {path for path in paths if snapshot.has_secret(path)}
+    texts = {path: snapshot.text(path) for path in paths - secrets}
+    files = {path: (path, text) for path, text in texts.items() if text is not None}
+    context = fitted(
+        commit["message"],
+        changes,
+        files.get(readme) if readme and readme not in shown else None,
+        partial(snapshot.directories.text, [change.old_path or change.path for change in changes]),
+        [files[path] for path in shown if path in files],
+        [files[path] for path in others if path in files],
+        plan.budget_bytes,
+    )
+    if context is None:
+        raise NotWritableError("too_long")
+    return context, bool(secrets)
 
 
 def without(commit: dict[str, Any], plan: Plan, reason: str | None) -> dict[str, Any]:
@@ -99,11 +123,6 @@ def without(commit: dict[str, Any], plan: Plan, reason: str | None) -> dict[str,
     row: dict[str, Any] = {"repository": commit["repository"], "commit": commit["commit"], "layout": plan.layout, "reason": reason}
     row |= {"snapshot_files": 0, "best_rank": None, "subject_rank": None, "cuts": [], "text": None}
     return row | dict.fromkeys(("message_bytes", "readme_bytes", "tree_bytes", "files_bytes", "predicted_bytes"), 0)
-
-
-def with_text(snapshot: Snapshot, path: str) -> tuple[str, str] | None:
-    text = snapshot.text(path)
-    return None if text is None else (path, text)
 
 
 def path_changes(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | str) -> tuple[PathChange, ...]:

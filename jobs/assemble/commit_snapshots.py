@@ -13,6 +13,7 @@ from jobs.sources.snapshots import EMPTY_TREES, Blobs, TreeChange, open_blobs, t
 from jobs.sources.source import SourceError
 from udfs.bm25 import changed_terms, file_terms
 from udfs.bounded_index import BoundedIndex
+from udfs.commits import has_secret
 from udfs.directories import Directories
 
 MAX_FILE_BYTES = 1 << 20  # of a file that takes part, in the index or in a change
@@ -20,6 +21,7 @@ MAX_PATCH_BYTES = 16 << 20
 MAX_FILES = 500_000  # of a snapshot: what is known of the paths alone takes 0.5 KB each
 MAX_ENTRIES = 2_500_000  # of the index, see docs/decisions/0013 for what they take
 REMEMBERED_ENTRIES = 1_000_000  # terms of versions of files that are remembered: branches come back to them
+REMEMBERED_ANSWERS = 100_000  # whether a blob holds a key: files stay in contexts as they are for long
 REMEMBERED_CHARACTERS = 16 << 20  # of texts: a commit's files are looked at more than once
 LINK, MODULE = "120000", "160000"
 Key = TypeVar("Key")
@@ -60,6 +62,7 @@ class Snapshot:
         self.index = self._bounded.index
         self._blobs = blobs
         self._terms: Remembered[tuple[str, str], Counter[str] | None] = Remembered(REMEMBERED_ENTRIES, lambda found: 1 + len(found or ()))
+        self._secrets: Remembered[str, bool] = Remembered(REMEMBERED_ANSWERS, lambda found: 1)
         self._texts: Remembered[str, str | None] = Remembered(REMEMBERED_CHARACTERS, lambda found: 100 + len(found or ""))
 
     @property
@@ -101,6 +104,11 @@ class Snapshot:
         """None where the path is not there, or is no text that takes part."""
         mode, blob = self.files.get(path, ("", ""))
         return self.text_of(blob) if blob and mode != MODULE else None
+
+    def has_secret(self, path: str) -> bool:
+        """Whether its text holds what looks like a key."""
+        blob = self.files.get(path, ("", ""))[1]
+        return self._secrets.get(blob, lambda: has_secret((self.text(path) or "").encode()))
 
     def text_of(self, blob: str) -> str | None:
         return self._texts.get(blob, lambda: _decoded(self._blobs.read(blob, MAX_FILE_BYTES)))
