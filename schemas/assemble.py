@@ -31,7 +31,8 @@ COMMIT_CONTEXTS = Table(
             "reason",
             pa.string(),
             "why there is no document: too_long, patch_too_large (16 MiB), not_text (or a file over 1 MiB), submodule, cannot_be_applied, "
-            "too_many_files, secret (beside a change), or a flaw of ingest/commits (unreadable, many_changes, long_message); null where "
+            "too_many_files, duplicate_path (in the tree, or two names that are one as text), unsafe_path (leads outside), "
+            "secret (beside a change), or a flaw of ingest/commits (unreadable, many_changes, long_message); null where "
             "there is",
             True,
         ),

@@ -10,6 +10,7 @@ import pyarrow as pa
 from jobs.assemble.commit_snapshots import MODULE, Snapshot
 from jobs.decide.profiles import PolicyParams
 from jobs.runtime.job import parameter
+from jobs.sources.paths import is_odd
 from schemas.assemble import COMMIT_CONTEXTS
 from udfs import bm25, commit_context
 from udfs.bm25 import terms
@@ -134,6 +135,10 @@ def path_changes(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | str)
         raise NotWritableError(commit["flaw"])
     if isinstance(patch, str):
         raise NotWritableError(patch)
+    if any(is_odd(change["path"]) or is_odd(change["old_path"] or "a") for change in commit["changes"]):
+        raise NotWritableError("unsafe_path")
+    if len({change["path"] for change in commit["changes"]}) < len(commit["changes"]):
+        raise NotWritableError("duplicate_path")
     if any(MODULE in (change["old_mode"], change["new_mode"]) for change in commit["changes"]):
         raise NotWritableError("submodule")
     ordered = list(file_patches(patch))
@@ -169,10 +174,14 @@ def path_change(change: dict[str, Any], patch: FilePatch, snapshot: Snapshot) ->
 
 
 def check(changes: tuple[PathChange, ...], given: list[dict[str, Any]], snapshot: Snapshot) -> None:
-    """Raises `NotWritableError` unless the changes, applied to the snapshot, give the commit's own blobs and modes."""
+    """Raises `NotWritableError` unless the changes begin with what the snapshot has and, applied to it, give the commit's own blobs and
+    modes."""
     before: dict[str, tuple[str, str]] = {}
     for change in given:
         path = change["old_path"] or change["path"]
+        old = None if change["status"] == "added" else (change["old_mode"], change["old_blob"])
+        if snapshot.files.get(path) != old or (path != change["path"] and change["path"] in snapshot.files):
+            raise NotWritableError("cannot_be_applied")  # as where a tree has an entry twice
         text = snapshot.text(path)
         if text is not None:
             before[path] = (change["old_mode"], text)

@@ -37,14 +37,21 @@ def facts(source: Source) -> Facts:
         count, first, last = 0, None, None
         with repository.stream("log", "--format=%ct", commit, "--") as process:
             for line in split(process, b"\n"):
-                seconds = int(line)
                 count += 1
+                seconds = seconds_of(line)
+                if seconds is None:
+                    continue
                 first = seconds if first is None else min(first, seconds)
                 last = seconds if last is None else max(last, seconds)
             is_whole = process.wait() == 0
     if not is_whole or first is None or last is None:
         return given
     return replace(given, commits=count, maintained_days=(last - first) // _SECONDS_A_DAY)
+
+
+def seconds_of(text: bytes) -> int | None:
+    """A time as git prints it; None where a commit has none that git can read, or one that 64 bits do not hold."""
+    return int(text) if text.isdigit() and int(text) < 1 << 63 else None
 
 
 def list_units(source: Source, budget_bytes: int, max_content_bytes: int) -> Iterator[Unit | Reject]:

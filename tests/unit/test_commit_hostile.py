@@ -119,7 +119,7 @@ def listed(history, commit):
 
 
 def test_names_and_texts_in_no_encoding_and_of_two_spellings(history, tmp_path):
-    names = [b"\xff.py", b"new\nline.py", b'quo"te.py', b" lead", b"\\xff.py", "\N{LATIN SMALL LETTER E WITH ACUTE}.py".encode()]
+    names = [b"\xff.py", b"new\nline.py", b'quo"te.py', b" lead", "\N{LATIN SMALL LETTER E WITH ACUTE}.py".encode()]
     for number in range(3):
         for name in names:
             with open(os.fsencode(history.path) + b"/" + name, "wb") as file:
@@ -129,6 +129,21 @@ def test_names_and_texts_in_no_encoding_and_of_two_spellings(history, tmp_path):
     history.commit("They become text", {"latin.py": "é = 1\n"})
     found = rows_by_message(history, tmp_path)
     assert len(found) == 5 and {found[name]["reason"] for name in ("Bytes that are no text", "They become text")} == {"not_text"}
+    assert {row["reason"] for message, row in found.items() if message.startswith("Number")} == {None}
+
+
+def test_two_names_that_are_one_as_text_have_no_document_for_as_long_as_both_are_there(history, tmp_path):
+    for name in (b"\xff.py", b"\\xff.py"):
+        with open(os.fsencode(history.path) + b"/" + name, "wb") as file:
+            file.write(name + b"\n")
+    history.commit("Two come")
+    history.commit("Another file comes", {"a.py": "a\n"})
+    os.unlink(os.fsencode(history.path) + b"/\xff.py")
+    history.commit("One of them goes")
+    history.commit("Another file changes", {"a.py": "b\n"})
+    reasons = {message: row["reason"] for message, row in rows_by_message(history, tmp_path).items()}
+    doubled = ("Two come", "Another file comes", "One of them goes")
+    assert reasons == dict.fromkeys(doubled, "duplicate_path") | {"Another file changes": None}
 
 
 def test_a_million_lines_and_an_empty_commit_and_a_message_of_nothing(history, tmp_path):
