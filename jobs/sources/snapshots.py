@@ -107,7 +107,7 @@ class Blobs:
         if not line:
             raise EOFError
         head = line.split()
-        if len(head) != 3:
+        if len(head) != 3 or not head[2].isdigit():  # `<what was asked> missing`, which may hold spaces
             return None
         size = int(head[2])
         is_wanted = head[1] == b"blob" and size <= most_bytes
