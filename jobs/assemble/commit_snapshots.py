@@ -12,7 +12,7 @@ from jobs.sources.paths import is_odd
 from jobs.sources.quarantine import Quarantine
 from jobs.sources.snapshots import EMPTY_TREES, Blobs, TreeChange, open_blobs, tree_changes, trees_of
 from jobs.sources.source import SourceError
-from udfs.bm25 import changed_terms, file_terms
+from udfs.bm25 import changed_terms, differing, file_terms
 from udfs.bounded_index import BoundedIndex
 from udfs.commits import has_secret
 from udfs.directories import Directories
@@ -22,7 +22,6 @@ MAX_PATCH_BYTES = 16 << 20
 MAX_FILES = 500_000  # of a snapshot: what is known of the paths alone takes 0.5 KB each
 MAX_ENTRIES = 2_500_000  # of the index, see docs/decisions/0013 for what they take
 REMEMBERED_ENTRIES = 1_000_000  # terms of versions of files that are remembered: branches come back to them
-REMEMBERED_ANSWERS = 100_000  # whether a blob holds a key: files stay in contexts as they are for long
 REMEMBERED_CHARACTERS = 16 << 20  # of texts: a commit's files are looked at more than once
 LINK, MODULE = "120000", "160000"
 Key = TypeVar("Key")
@@ -63,7 +62,7 @@ class Snapshot:
         self.index = self._bounded.index
         self._blobs = blobs
         self._terms: Remembered[tuple[str, str], Counter[str] | None] = Remembered(REMEMBERED_ENTRIES, lambda found: 1 + len(found or ()))
-        self._secrets: Remembered[str, bool] = Remembered(REMEMBERED_ANSWERS, lambda found: 1)
+        self._harmless: dict[str, str] = {}  # by path, the blob that was last looked at for a key and has none
         self._texts: Remembered[str, str | None] = Remembered(REMEMBERED_CHARACTERS, lambda found: 100 + len(found or ""))
 
     @property
@@ -112,9 +111,17 @@ class Snapshot:
         return self.text_of(blob) if blob and mode != MODULE else None
 
     def has_secret(self, path: str) -> bool:
-        """Whether its text holds what looks like a key."""
+        """Whether its text holds what looks like a key. A key is in one line: where the path's text had none, the lines that changed are
+        looked at."""
         blob = self.files.get(path, ("", ""))[1]
-        return self._secrets.get(blob, lambda: has_secret((self.text(path) or "").encode()))
+        known = self._harmless.get(path)
+        if known == blob:
+            return False
+        text, old = self.text(path) or "", self.text_of(known) if known else None
+        found = has_secret((text if old is None else differing(old, text)[1]).encode())
+        if not found:
+            self._harmless[path] = blob
+        return found
 
     def text_of(self, blob: str) -> str | None:
         return self._texts.get(blob, lambda: _decoded(self._blobs.read(blob, MAX_FILE_BYTES)))

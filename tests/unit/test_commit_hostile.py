@@ -199,6 +199,24 @@ def test_a_file_that_holds_a_key_is_left_out_of_the_context_and_of_what_is_predi
     assert CommitsParams(policy=("drop_commits=merge",)).plan.shows_secrets and not PLAN.shows_secrets
 
 
+def test_a_key_is_seen_in_whatever_version_of_a_file_it_comes(history, tmp_path):
+    body = [f"value_{number} = {number}" for number in range(40)]
+    histories = {"one line": lambda lines: "\n".join(lines), "with an end": lambda lines: "".join(f"{line}\n" for line in lines)}
+    for name, joined in histories.items():
+        for step, (place, line) in enumerate(
+            [(5, "x"), (0, f"k = '{KEY}'"), (39, "y"), (0, "gone"), (20, KEY), (20, "z"), (39, KEY), (38, "u")]
+        ):
+            body[place] = line
+            history.commit(f"Step {step} of {name}", {"settings.py": joined(body)})
+            history.commit(f"Let the settings rest, {step} of {name}", {"a.py": f"{step} {name}\n"})
+        body = body[:39] + ["end = 1"]
+        history.commit(f"The end of {name}", {"settings.py": joined(body)})
+    for message, row in rows_by_message(history, tmp_path).items():
+        has_key = KEY in history.git("show", f"{row['commit']}:settings.py")
+        assert ("secret" in row["cuts"]) is has_key or not message.startswith("Let"), message
+        assert row["text"] is None or KEY not in row["text"]
+
+
 def test_the_first_line_of_a_message_weighs_more_than_the_others():
     found = queries("Let the parser read\n\nThe parser and the tokenizer were slow")
     assert found["weighted"] | {"parser": SUBJECT_WEIGHT, "tokenizer": 1, "slow": 1} == found["weighted"]
