@@ -49,8 +49,8 @@ COMMIT_CONTEXTS = Table(
         Column(
             "cuts",
             pa.list_(pa.string()),
-            "what of the context was cut or left out for the budget: readme, tree, changed, found; secret: a file that holds a key; "
-            "index: it had no room for all files",
+            "what of the context was cut or left out for the budget: readme, tree, changed, found; secret: a file, for "
+            "the key that it shows; index: it had no room for all files",
         ),
     ),
     key=("repository", "commit", "layout"),

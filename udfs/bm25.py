@@ -45,7 +45,10 @@ def _counted(text: str) -> Counter[str]:
 def changed_terms(counts: Counter[str], old: str, new: str) -> Counter[str]:
     """The terms of a file whose text was `old` and is `new`, from those it had: no term crosses a line, so the lines that one of them has
     more often than the other are enough. The lines before the first that differs, and after the last, are not even looked at."""
-    before, after = (Counter(text.split("\n")) for text in differing(old, new))
+    start = _same_lines(old, new)
+    end = _same_lines(old[start:], new[start:], from_end=True)
+    before = Counter(old[start : len(old) - end].split("\n"))
+    after = Counter(new[start : len(new) - end].split("\n"))
     found = counts.copy()
     for term, count in _counted(_text_of(after.items() - before.items())).items():
         found[term] += count
@@ -54,13 +57,6 @@ def changed_terms(counts: Counter[str], old: str, new: str) -> Counter[str]:
         if not found[term]:
             del found[term]
     return found
-
-
-def differing(old: str, new: str) -> tuple[str, str]:
-    """Both texts without the whole lines that they begin and end with alike."""
-    start = _same_lines(old, new)
-    end = _same_lines(old[start:], new[start:], from_end=True)
-    return old[start : len(old) - end], new[start : len(new) - end]
 
 
 def _text_of(lines: Iterable[tuple[str, int]]) -> str:

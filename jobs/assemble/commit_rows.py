@@ -15,7 +15,7 @@ from schemas.assemble import COMMIT_CONTEXTS
 from udfs import bm25, commit_context
 from udfs.bm25 import terms
 from udfs.commit_context import Context, fitted
-from udfs.commit_layout import LAYOUT, PathChange, applied, predicted, written
+from udfs.commit_layout import LAYOUT, PathChange, applied, written
 from udfs.commits import has_secret
 from udfs.edits import EditError, edits_of
 from udfs.patches import FilePatch, file_patches
@@ -82,28 +82,38 @@ def made(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | str, plan: P
     row |= {"subject_rank": ranks["subject"], "cuts": ["index"] if snapshot.is_index_full else []}
     try:
         changes = path_changes(commit, snapshot, patch)
-        context, lacks_secret = context_of(commit, changes, snapshot, [path for path, _ in found[plan.query]], plan)
+        context, text, has_secrets = document_of(commit, changes, snapshot, [path for path, _ in found[plan.query]], plan)
     except NotWritableError as error:
         return row | {"reason": str(error)}
     row |= {f"{name}_bytes": size for name, size in context.bytes_of.items()}
-    return row | {"text": written(context.document), "cuts": [*context.cuts, *(["secret"] if lacks_secret else []), *row["cuts"]]}
+    return row | {"text": text, "cuts": [*context.cuts, *(["secret"] if has_secrets else []), *row["cuts"]]}
+
+
+def document_of(
+    commit: dict[str, Any], changes: tuple[PathChange, ...], snapshot: Snapshot, found: list[str], plan: Plan
+) -> tuple[Context, str, bool]:
+    """What the document holds, its text, and whether files were left out of it because they show a key. `found`: paths, best first."""
+    secrets: set[str] = set()
+    while True:
+        context = context_of(commit, changes, snapshot, found, plan, secrets)
+        text = written(context.document)
+        if plan.shows_secrets or not has_secret(text.encode()):
+            return context, text, bool(secrets)
+        shown = [*context.document.files, *([context.document.readme] if context.document.readme else [])]
+        more = {path for path, body in shown if has_secret(body.encode())}
+        if not more:  # it stands beside a change
+            raise NotWritableError("secret")
+        secrets |= more
 
 
 def context_of(
-    commit: dict[str, Any], changes: tuple[PathChange, ...], snapshot: Snapshot, found: list[str], plan: Plan
-) -> tuple[Context, bool]:
-    """What the document holds, and whether a file was left out of it because it holds a key. `found`: paths, best first."""
-    if not plan.shows_secrets and has_secret(
-        predicted(changes).encode()
-    ):  # in what stands beside a change: the patch itself has been looked at
-        raise NotWritableError("secret")
+    commit: dict[str, Any], changes: tuple[PathChange, ...], snapshot: Snapshot, found: list[str], plan: Plan, left_out: set[str]
+) -> Context:
     changed = {change["old_path"] or change["path"] for change in commit["changes"]}
     readme = snapshot.directories.readme(sorted(changed))
     shown = sorted(changed & snapshot.files.keys()) if plan.shows_changed_files else []
     others = [path for path in found[: plan.retrieved] if path not in shown]
-    paths = {*shown, *others, *([readme] if readme else [])}
-    secrets = set() if plan.shows_secrets else {path for path in paths if snapshot.has_secret(path)}
-    texts = {path: snapshot.text(path) for path in paths - secrets}
+    texts = {path: snapshot.text(path) for path in [*shown, *others, *([readme] if readme else [])] if path not in left_out}
     files = {path: (path, text) for path, text in texts.items() if text is not None}
     context = fitted(
         commit["message"],
@@ -116,7 +126,7 @@ def context_of(
     )
     if context is None:
         raise NotWritableError("too_long")
-    return context, bool(secrets)
+    return context
 
 
 def without(commit: dict[str, Any], plan: Plan, reason: str | None) -> dict[str, Any]:

@@ -12,9 +12,8 @@ from jobs.sources.paths import is_odd
 from jobs.sources.quarantine import Quarantine
 from jobs.sources.snapshots import EMPTY_TREES, Blobs, TreeChange, open_blobs, tree_changes, trees_of
 from jobs.sources.source import SourceError
-from udfs.bm25 import changed_terms, differing, file_terms
+from udfs.bm25 import changed_terms, file_terms
 from udfs.bounded_index import BoundedIndex
-from udfs.commits import has_secret
 from udfs.directories import Directories
 
 MAX_FILE_BYTES = 1 << 20  # of a file that takes part, in the index or in a change
@@ -62,7 +61,6 @@ class Snapshot:
         self.index = self._bounded.index
         self._blobs = blobs
         self._terms: Remembered[tuple[str, str], Counter[str] | None] = Remembered(REMEMBERED_ENTRIES, lambda found: 1 + len(found or ()))
-        self._harmless: dict[str, str] = {}  # by path, the blob that was last looked at for a key and has none
         self._texts: Remembered[str, str | None] = Remembered(REMEMBERED_CHARACTERS, lambda found: 100 + len(found or ""))
 
     @property
@@ -109,19 +107,6 @@ class Snapshot:
         """None where the path is not there, or is no text that takes part."""
         mode, blob = self.files.get(path, ("", ""))
         return self.text_of(blob) if blob and mode != MODULE else None
-
-    def has_secret(self, path: str) -> bool:
-        """Whether its text holds what looks like a key. A key is in one line: where the path's text had none, the lines that changed are
-        looked at."""
-        blob = self.files.get(path, ("", ""))[1]
-        known = self._harmless.get(path)
-        if known == blob:
-            return False
-        text, old = self.text(path) or "", self.text_of(known) if known else None
-        found = has_secret((text if old is None else differing(old, text)[1]).encode())
-        if not found:
-            self._harmless[path] = blob
-        return found
 
     def text_of(self, blob: str) -> str | None:
         return self._texts.get(blob, lambda: _decoded(self._blobs.read(blob, MAX_FILE_BYTES)))
