@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.distribution_patches import NoSourcesError, made
 from jobs import sources
+from jobs.demo_patches import NoSourcesError, made
 from jobs.sources.bundles import commit_ids, open_bundle
 from jobs.sources.quarantine import Quarantine
 

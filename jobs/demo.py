@@ -2,7 +2,8 @@
 
 Input: Python's standard library as an archive, installed distributions as folders (a bounded choice by hash of their names), the
 history of the git repository that this file lies in, where there is one, and what is documented on this machine as web pages, where there
-is wget to crawl them. Nobody wrote any of it for this.
+is wget to crawl them. Where no other repository is named, also the patches of two source packages of the distribution, one commit each,
+where apt can fetch them. Nobody wrote any of it for this.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobs.cli import main as codemill
+from jobs.demo_patches import histories
 from jobs.demo_site import crawl
 from jobs.report.write import write_report
 
@@ -26,12 +28,13 @@ TOTAL_BYTES = 28 << 20
 LARGEST_BYTES = 6 << 20
 SMALLEST_BYTES = 100 << 10
 LIBRARY_BYTES = 10 << 20
+PATCHED = ("cron", "screen")  # small packages with many patches
 SKIPPED = {"__pycache__", "site-packages", "test", "tests", "idlelib", "lib2to3", "config"}
 
 
 def sources(folder: Path, repositories: Sequence[str] = ()) -> Iterator[dict[str, str]]:
     """Lines of the manifest. `repositories` are git repositories that the user names besides."""
-    for given in repositories:
+    for given in repositories or histories(folder / "patches", PATCHED):
         yield {"repository": Path(given).resolve().name, "path": str(Path(given).resolve()), "kind": "git"}
     yield {"repository": f"cpython-{platform.python_version()}", "path": str(library_archive(folder).absolute()), "licence": "PSF-2.0"}
     chosen = 0
@@ -97,7 +100,7 @@ def distributions() -> Iterator[tuple[str, Path, int, str | None]]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m jobs.demo", description="Runs the whole pipeline on real code found on this machine.")
     parser.add_argument("--out", default="build/demo", metavar="FOLDER", help="where lake and report go (default: build/demo)")
-    help = "a git repository whose files and commits are taken too (repeatable)"
+    help = "a git repository whose files and commits are taken too, in place of patches that apt fetches (repeatable)"
     parser.add_argument("--repository", action="append", default=[], metavar="PATH", help=help)
     arguments = parser.parse_args()
     out = Path(arguments.out)

@@ -31,12 +31,14 @@ COMMIT_CONTEXTS = Table(
             "reason",
             pa.string(),
             "why there is no document: too_long, patch_too_large (16 MiB), not_text (or a file over 1 MiB), submodule, cannot_be_applied, "
-            "too_many_files, or a flaw of ingest/commits (unreadable, many_changes, long_message); null where there is",
+            "too_many_files, duplicate_path (in the tree, or two names that are one as text), unsafe_path (leads outside), "
+            "secret (beside a change), or a flaw of ingest/commits (unreadable, many_changes, long_message); null where "
+            "there is",
             True,
         ),
         Column("snapshot_files", pa.int64(), "text files of the snapshot before the commit that a search looks through"),
         Column(
-            "best_rank", pa.int64(), "rank, from 1, of the first changed file that the message finds; null for none of the first 20", True
+            "best_rank", pa.int64(), "rank, from 1, of the first changed file that what asks finds; null for none of the first 20", True
         ),
         Column("subject_rank", pa.int64(), "as best_rank, for the first line of the message alone", True),
         Column("message_bytes", pa.int64(), "of the section"),
@@ -47,7 +49,8 @@ COMMIT_CONTEXTS = Table(
         Column(
             "cuts",
             pa.list_(pa.string()),
-            "what of the context was cut or left out for the budget: readme, tree, changed, found; index: it had no room for all files",
+            "what of the context was cut or left out for the budget: readme, tree, changed, found; secret: a file, for "
+            "the key that it shows; index: it had no room for all files",
         ),
     ),
     key=("repository", "commit", "layout"),

@@ -5,16 +5,18 @@ document frequency df and frequency tf in it
 
     log(1 + (N - df + 0.5) / (df + 0.5)) * tf / (tf + k1 * (1 - b + b * L / mean L))
 
-A term counts once in a query. Terms are made for code: identifiers are split at case and underscores, and paths are terms of their files.
+A query says how often each of its terms counts; a list of terms, once each. Terms are made for code: identifiers are split at case and
+underscores, and paths are terms of their files.
 """
 
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 VERSION = 1
 K1, B = 1.5, 0.75
+Query = Iterable[str] | Mapping[str, int]
 
 # Words of an identifier: HTTPServer_v2 is http, server, v, 2. Other scripts as they come.
 _TERM = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
@@ -123,15 +125,16 @@ class Index:
         if not postings:
             del self._postings[term]
 
-    def scores(self, query: Iterable[str]) -> dict[str, float]:
+    def scores(self, query: Query) -> dict[str, float]:
         """Of each document that has a term of the query."""
         found: dict[str, float] = {}
         count = len(self._lengths)
         mean = self._total / count if count else 0.0
         norms: dict[str, float] = {}
-        for term in dict.fromkeys(query):
+        weights = query if isinstance(query, Mapping) else dict.fromkeys(query, 1)
+        for term, weight in weights.items():
             postings = self._postings.get(term, {})
-            idf = math.log(1 + (count - len(postings) + 0.5) / (len(postings) + 0.5))
+            idf = weight * math.log(1 + (count - len(postings) + 0.5) / (len(postings) + 0.5))
             for name, tf in postings.items():
                 norm = norms.get(name)
                 if norm is None:
@@ -141,7 +144,7 @@ class Index:
                     found[name] += idf * tf / (tf + norm)
         return found
 
-    def search(self, query: Iterable[str], most: int) -> list[tuple[str, float]]:
+    def search(self, query: Query, most: int) -> list[tuple[str, float]]:
         """The best documents, best first; of equal ones the first by name."""
         scores = self.scores(query)
         found = list(scores.items())

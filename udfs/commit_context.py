@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from udfs.commit_layout import CommitDocument, PathChange, predicted, section
 from udfs.directories import cut_to
 
-VERSION = 2
+VERSION = 3
 PART = 8  # README and tree get at most an eighth of the budget each
 LEAST_BYTES = 400  # of a file that is cut; less says nothing
 

@@ -126,7 +126,7 @@ def lines_of(one: ChangedPath) -> int:
 
 
 def has_secret(text: bytes) -> bool:
-    """Whether a message or a patch holds a key, of the kinds that can be told from other text.
+    """Whether a message, a patch or a file holds a key, of the kinds that can be told from other text.
 
     What a patch removes counts: a model would be asked to find it in the file, and it stands in the history for good.
     """

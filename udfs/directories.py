@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from udfs.edits import lines_of
 
 FILES_A_DIRECTORY = (60, 20, 5, 0)
+MOST_DEPTH = 40  # of directories that are shown with what is in them
 NOTE_BYTES = 40  # of the line that says how much is left out
 
 
@@ -71,7 +72,7 @@ class Directories:
         indent = "  " * depth
         for name, count in sorted(self._below.get(folder, {}).items()):
             path = f"{folder}/{name}" if folder else name
-            if path in focus:
+            if path in focus and depth < MOST_DEPTH:
                 yield f"{indent}{name}/\n"
                 yield from self._lines(path, focus, most_files, depth + 1)
             else:

@@ -10,15 +10,18 @@ import pyarrow as pa
 from jobs.assemble.commit_snapshots import MODULE, Snapshot
 from jobs.decide.profiles import PolicyParams
 from jobs.runtime.job import parameter
+from jobs.sources.paths import is_odd
 from schemas.assemble import COMMIT_CONTEXTS
 from udfs import bm25, commit_context
 from udfs.bm25 import terms
-from udfs.commit_context import fitted
+from udfs.commit_context import Context, fitted
 from udfs.commit_layout import LAYOUT, PathChange, applied, written
+from udfs.commits import has_secret
 from udfs.edits import EditError, edits_of
 from udfs.patches import FilePatch, file_patches
 
 RANKS = 20
+SUBJECT_WEIGHT = 5  # of 1, 2, 3 and 5 the best in eight histories (docs/decisions/0013)
 MADE = pa.schema([*COMMIT_CONTEXTS.arrow_schema, pa.field("text", pa.string())])
 
 
@@ -33,65 +36,97 @@ class CommitsParams(PolicyParams):
         """Names all that a document depends on beside its commit. Of the policy: which files are shown, and what asks for them."""
         policy = self.resolved()
         files = "changed" if policy.commit_shows_changed_files else "found"
+        files += "" if "secret" in policy.drop_commits else "+secret"
         versions = f"{LAYOUT}.{commit_context.VERSION}.{bm25.VERSION}"
         return f"{versions}/{files}/{policy.commit_query}/{self.budget_bytes}/{self.retrieved}"
 
     @property
     def plan(self) -> "Plan":
         policy = self.resolved()
-        return Plan(self.layout, self.budget_bytes, self.retrieved, policy.commit_shows_changed_files, policy.commit_query)
+        has_secrets = "secret" not in policy.drop_commits
+        return Plan(self.layout, self.budget_bytes, self.retrieved, policy.commit_shows_changed_files, policy.commit_query, has_secrets)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the rows are made by."""
+    """What the rows are made by. `shows_secrets`: the policy keeps commits with keys, so files with keys are shown too."""
 
     layout: str
     budget_bytes: int
     retrieved: int
     shows_changed_files: bool
     query: str
+    shows_secrets: bool
 
 
 class NotWritableError(Exception):
     """A commit cannot be a document; the message is the reason."""
 
 
-def queries(message: str) -> dict[str, list[str]]:
-    """Terms by the name of what asks, of `jobs.decide.policy.COMMIT_QUERIES`."""
-    return {"message": terms(message), "subject": terms(message.lstrip().partition("\n")[0])}
+def queries(message: str) -> dict[str, dict[str, int]]:
+    """How often each term counts, by the name of what asks, of `jobs.decide.policy.COMMIT_QUERIES`."""
+    whole, subject = terms(message), terms(message.lstrip().partition("\n")[0])
+    weighted = dict.fromkeys(whole, 1) | dict.fromkeys(subject, SUBJECT_WEIGHT)
+    return {"weighted": weighted, "message": dict.fromkeys(whole, 1), "subject": dict.fromkeys(subject, 1)}
 
 
 def made(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | str, plan: Plan) -> dict[str, Any]:
     """A row of MADE."""
     changed = {change["old_path"] or change["path"] for change in commit["changes"]}
     asked = queries(commit["message"])
-    found = {"message": snapshot.index.search(asked["message"], RANKS)}
-    is_same = asked["subject"] == asked["message"]
-    found["subject"] = found["message"] if is_same else snapshot.index.search(asked["subject"], RANKS)
+    found = {plan.query: snapshot.index.search(asked[plan.query], RANKS)}
+    is_same = asked[plan.query].keys() == asked["subject"].keys()  # and all weigh the same: there is no other line
+    found["subject"] = found[plan.query] if is_same else snapshot.index.search(asked["subject"], RANKS)
     ranks = {name: next((rank for rank, (path, _) in enumerate(some, start=1) if path in changed), None) for name, some in found.items()}
     row = without(commit, plan, None) | {"snapshot_files": len(snapshot.index), "best_rank": ranks[plan.query]}
     row |= {"subject_rank": ranks["subject"], "cuts": ["index"] if snapshot.is_index_full else []}
     try:
         changes = path_changes(commit, snapshot, patch)
-        readme = snapshot.directories.readme(sorted(changed))
-        shown = sorted(changed & snapshot.files.keys()) if plan.shows_changed_files else []
-        others = [path for path, _ in found[plan.query][: plan.retrieved] if path not in shown]
-        context = fitted(
-            commit["message"],
-            changes,
-            with_text(snapshot, readme) if readme and readme not in shown else None,
-            partial(snapshot.directories.text, [change.old_path or change.path for change in changes]),
-            [one for one in (with_text(snapshot, path) for path in shown) if one],
-            [one for one in (with_text(snapshot, path) for path in others) if one],
-            plan.budget_bytes,
-        )
-        if context is None:
-            raise NotWritableError("too_long")
+        context, text, has_secrets = document_of(commit, changes, snapshot, [path for path, _ in found[plan.query]], plan)
     except NotWritableError as error:
         return row | {"reason": str(error)}
     row |= {f"{name}_bytes": size for name, size in context.bytes_of.items()}
-    return row | {"text": written(context.document), "cuts": [*context.cuts, *row["cuts"]]}
+    return row | {"text": text, "cuts": [*context.cuts, *(["secret"] if has_secrets else []), *row["cuts"]]}
+
+
+def document_of(
+    commit: dict[str, Any], changes: tuple[PathChange, ...], snapshot: Snapshot, found: list[str], plan: Plan
+) -> tuple[Context, str, bool]:
+    """What the document holds, its text, and whether files were left out of it because they show a key. `found`: paths, best first."""
+    secrets: set[str] = set()
+    while True:
+        context = context_of(commit, changes, snapshot, found, plan, secrets)
+        text = written(context.document)
+        if plan.shows_secrets or not has_secret(text.encode()):
+            return context, text, bool(secrets)
+        shown = [*context.document.files, *([context.document.readme] if context.document.readme else [])]
+        more = {path for path, body in shown if has_secret(body.encode())}
+        if not more:  # it stands beside a change
+            raise NotWritableError("secret")
+        secrets |= more
+
+
+def context_of(
+    commit: dict[str, Any], changes: tuple[PathChange, ...], snapshot: Snapshot, found: list[str], plan: Plan, left_out: set[str]
+) -> Context:
+    changed = {change["old_path"] or change["path"] for change in commit["changes"]}
+    readme = snapshot.directories.readme(sorted(changed))
+    shown = sorted(changed & snapshot.files.keys()) if plan.shows_changed_files else []
+    others = [path for path in found[: plan.retrieved] if path not in shown]
+    texts = {path: snapshot.text(path) for path in [*shown, *others, *([readme] if readme else [])] if path not in left_out}
+    files = {path: (path, text) for path, text in texts.items() if text is not None}
+    context = fitted(
+        commit["message"],
+        changes,
+        files.get(readme) if readme and readme not in shown else None,
+        partial(snapshot.directories.text, [change.old_path or change.path for change in changes]),
+        [files[path] for path in shown if path in files],
+        [files[path] for path in others if path in files],
+        plan.budget_bytes,
+    )
+    if context is None:
+        raise NotWritableError("too_long")
+    return context
 
 
 def without(commit: dict[str, Any], plan: Plan, reason: str | None) -> dict[str, Any]:
@@ -99,11 +134,6 @@ def without(commit: dict[str, Any], plan: Plan, reason: str | None) -> dict[str,
     row: dict[str, Any] = {"repository": commit["repository"], "commit": commit["commit"], "layout": plan.layout, "reason": reason}
     row |= {"snapshot_files": 0, "best_rank": None, "subject_rank": None, "cuts": [], "text": None}
     return row | dict.fromkeys(("message_bytes", "readme_bytes", "tree_bytes", "files_bytes", "predicted_bytes"), 0)
-
-
-def with_text(snapshot: Snapshot, path: str) -> tuple[str, str] | None:
-    text = snapshot.text(path)
-    return None if text is None else (path, text)
 
 
 def path_changes(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | str) -> tuple[PathChange, ...]:
@@ -115,6 +145,10 @@ def path_changes(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | str)
         raise NotWritableError(commit["flaw"])
     if isinstance(patch, str):
         raise NotWritableError(patch)
+    if any(is_odd(change["path"]) or is_odd(change["old_path"] or "a") for change in commit["changes"]):
+        raise NotWritableError("unsafe_path")
+    if len({change["path"] for change in commit["changes"]}) < len(commit["changes"]):
+        raise NotWritableError("duplicate_path")
     if any(MODULE in (change["old_mode"], change["new_mode"]) for change in commit["changes"]):
         raise NotWritableError("submodule")
     ordered = list(file_patches(patch))
@@ -150,10 +184,14 @@ def path_change(change: dict[str, Any], patch: FilePatch, snapshot: Snapshot) ->
 
 
 def check(changes: tuple[PathChange, ...], given: list[dict[str, Any]], snapshot: Snapshot) -> None:
-    """Raises `NotWritableError` unless the changes, applied to the snapshot, give the commit's own blobs and modes."""
+    """Raises `NotWritableError` unless the changes begin with what the snapshot has and, applied to it, give the commit's own blobs and
+    modes."""
     before: dict[str, tuple[str, str]] = {}
     for change in given:
         path = change["old_path"] or change["path"]
+        old = None if change["status"] == "added" else (change["old_mode"], change["old_blob"])
+        if snapshot.files.get(path) != old or (path != change["path"] and change["path"] in snapshot.files):
+            raise NotWritableError("cannot_be_applied")  # as where a tree has an entry twice
         text = snapshot.text(path)
         if text is not None:
             before[path] = (change["old_mode"], text)

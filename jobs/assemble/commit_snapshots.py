@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from jobs.sources.commit_patches import read_patches
+from jobs.sources.paths import is_odd
 from jobs.sources.quarantine import Quarantine
 from jobs.sources.snapshots import EMPTY_TREES, Blobs, TreeChange, open_blobs, tree_changes, trees_of
 from jobs.sources.source import SourceError
@@ -26,8 +27,8 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class TooManyFilesError(Exception):
-    """A snapshot has more than MAX_FILES."""
+class NoSnapshotError(Exception):
+    """A snapshot cannot be held; the message is the reason."""
 
 
 class Remembered(Generic[Key, Value]):
@@ -68,12 +69,17 @@ class Snapshot:
         return self._bounded.is_full
 
     def move(self, changes: Sequence[TreeChange]) -> None:
-        """Raises `TooManyFilesError`; the snapshot is then of no use."""
+        """Leaves odd paths out. Raises `NoSnapshotError` where there are too many files, or a path is there twice; the snapshot is then of
+        no use."""
         before: dict[str, str] = {}
         gone: list[str] = []
         changed: list[str] = []
         for change in changes:
+            if is_odd(change.path):
+                continue
             old = self.files.pop(change.path, None)
+            if (old[1] if old else "") != change.old_blob:  # two entries of a tree, or two names whose texts are one
+                raise NoSnapshotError("duplicate_path")
             if old:
                 before[change.path] = old[1]
             if change.blob:
@@ -82,7 +88,7 @@ class Snapshot:
                 (self.directories.add if change.blob else self.directories.remove)(change.path)
             (changed if change.blob and change.mode not in (LINK, MODULE) else gone).append(change.path)
             if len(self.files) > MAX_FILES:
-                raise TooManyFilesError
+                raise NoSnapshotError("too_many_files")
         self._bounded.change(gone, changed, self.files, lambda path: self._terms_of(path, before.get(path)))
 
     def _terms_of(self, path: str, old: str | None) -> Counter[str] | None:
@@ -147,8 +153,8 @@ class Walk:
                     changes, moves = self._changes(tree, moves, trees[place:])
                     self._snapshot.move(changes)
                     self._tree = tree
-                except (SourceError, TooManyFilesError) as error:
-                    found = "unreadable" if isinstance(error, SourceError) else "too_many_files"
+                except (SourceError, NoSnapshotError) as error:
+                    found = "unreadable" if isinstance(error, SourceError) else str(error)
                     moves = iter(())
                     self._restart()
             yield commit, found, patch

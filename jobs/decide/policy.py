@@ -18,8 +18,8 @@ from udfs.page_categories import CATEGORIES
 # What `survivor_order` may name; each is a function in `jobs.decide.survivors`.
 SURVIVOR_ORDERS = ("licence", "stars", "forks", "commits", "maintained_days", "path_length", "size")
 
-# What `commit_query` may name: the whole message, or its first line.
-COMMIT_QUERIES = ("message", "subject")
+# What `commit_query` may name: the whole message with a first line that weighs more, the whole message, or its first line.
+COMMIT_QUERIES = ("weighted", "message", "subject")
 
 # What `page_quality` may name: the models of annotate/page_models, or a scorer of pages (annotate/scores).
 PAGE_JUDGES = ("models", "scorer")
@@ -74,7 +74,7 @@ class Policy:
     # In documents of commits: whether the files to be changed are always shown, or only where the message finds them; and what of the
     # message asks for files (COMMIT_QUERIES). The report has five files by BM25 and does not say what asks (docs/decisions/0013).
     commit_shows_changed_files: bool = True
-    commit_query: str = "message"
+    commit_query: str = "weighted"
     # Of pages: the report's least number of words [2.2.3]; of what is mostly links, pages that only lead elsewhere.
     min_page_words: int | None = 10
     max_page_link_share: float | None = 0.6
@@ -159,7 +159,7 @@ def with_changes(policy: Policy, changes: dict[str, str]) -> Policy:
     if values.get("page_quality", PAGE_JUDGES[0]) not in PAGE_JUDGES:
         raise UsageError(f"page_quality={values['page_quality']}: expected {' or '.join(PAGE_JUDGES)}")
     if values.get("commit_query", COMMIT_QUERIES[0]) not in COMMIT_QUERIES:
-        raise UsageError(f"commit_query={values['commit_query']}: expected {' or '.join(COMMIT_QUERIES)}")
+        raise UsageError(f"commit_query={values['commit_query']}: expected one of {', '.join(COMMIT_QUERIES)}")
     for name, most in MOST.items():
         value = values.get(name)
         if value is not None and not 0 <= value <= most:

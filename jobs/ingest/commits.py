@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow.fs import FileSystem
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -26,6 +27,7 @@ from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from jobs.sources.bundles import commit_ids, is_ancestor, open_bundle
 from jobs.sources.history import Commit, read_commits
+from jobs.sources.kept_histories import index_of
 from jobs.sources.source import SourceError
 from schemas.ingest import COMMITS, HISTORIES, REPOSITORIES
 from schemas.lake import Lake
@@ -57,7 +59,7 @@ class CommitsParams:
 def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
     histories = tables[REPOSITORIES].where("history is not null").select("repository", "history", "commit")
     known = read_before(tables)
-    todo = histories.join(known, "repository", "left").where("since is null or since <> commit")
+    todo = histories.join(known, "repository", "left").where("since is null or since <> commit or size(unread) > 0")
     gone = tables[HISTORIES].join(histories, "repository", "left_anti").select("repository")
     lake, size = tables.lake, params.range_commits
 
@@ -82,7 +84,9 @@ def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
         account(tables, rows, told)
         # A history that cannot be read loses nothing that the lake holds of it, and is tried again.
         whole = told.where("is_whole and reason is null").select("repository").unionByName(gone).distinct()
-        yield Insert(COMMITS, rows.join(whole, "repository", "left_anti"))
+        new = rows.join(whole, "repository", "left_anti")
+        has_unread = not known.where("size(unread) > 0").isEmpty()
+        yield Snapshot(COMMITS, new, None) if has_unread else Insert(COMMITS, new)
         if not whole.isEmpty():
             yield Snapshot(COMMITS, rows.join(whole, "repository", "left_semi"), whole)
         found = told.select("repository", "commit", F.coalesce("commit_count", F.lit(0)).alias("commit_count"), "reason", "detail")
@@ -90,17 +94,18 @@ def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
 
 
 def read_before(tables: Tables) -> DataFrame:
-    """Histories of which ingest/commits holds what ingest/histories says, as (repository, since). Others are read anew.
+    """Histories of which ingest/commits holds what ingest/histories says, as (repository, since, unread). Others are read anew.
 
-    Rows may have been removed, or written by a run that ended before it could say so and whose branch went back since. A commit that
-    could not be read is tried again.
+    Rows may have been removed, or written by a run that ended before it could say so and whose branch went back since. `unread` are the
+    commits that could not be read: they are tried again, and no others for them.
     """
     told = tables[HISTORIES].where("reason is null").select("repository", F.col("commit").alias("since"), "commit_count")
     rows = tables[COMMITS].select("repository", "commit", F.col("flaw").eqNullSafe("unreadable").alias("is_unread"))
     is_since = F.col("commit") == F.col("since")
     held = rows.join(told, "repository").groupBy("repository", "since", "commit_count")
-    found = held.agg(F.count("*").alias("rows"), F.max(is_since).alias("has_since"), F.max("is_unread").alias("is_unread"))
-    return found.where("rows = commit_count and has_since and not is_unread").select("repository", "since")
+    unread = F.sort_array(F.collect_list(F.when(F.col("is_unread"), F.col("commit")))).alias("unread")
+    found = held.agg(F.count("*").alias("rows"), F.max(is_since).alias("has_since"), unread)
+    return found.where("rows = commit_count and has_since").select("repository", "since", "unread")
 
 
 def idle(lake: Lake, params: CommitsParams) -> str | None:
@@ -118,12 +123,12 @@ def account(tables: Tables, rows: DataFrame, told: DataFrame) -> None:
 
 
 def ranges(lake: Lake, row: dict[str, Any], size: int) -> Iterator[dict[str, Any]]:
-    """Rows of RANGES of one history. `row`: repository, history, commit, since (the commit that was read last, or None)."""
+    """Rows of RANGES of one history. `row`: repository, history, commit, since (the commit that was read last, or None), unread (ids)."""
     base = {name: row[name] for name in ("repository", "history", "commit")}
     try:
         with bundle_of(lake, row["history"]) as bundle, open_bundle(bundle) as repository:
             since = row["since"] if row["since"] and is_ancestor(repository, row["since"], row["commit"]) else None
-            ids = list(commit_ids(repository, row["commit"], since))
+            ids = [*((row["unread"] or []) if since else []), *commit_ids(repository, row["commit"], since)]
             whole = int(repository.run("rev-list", "--count", row["commit"]))
     except SourceError as error:
         yield base | {"is_whole": True, "reason": "corrupt", "detail": str(error)}
@@ -163,20 +168,26 @@ def commit_row(repository: str, commit: Commit) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def bundle_of(lake: Lake, history: str) -> Iterator[Path]:
-    """A local path of a bundle of the lake: its own, or a copy that is gone afterwards."""
+    """A local path of a bundle of the lake, with its index beside it where there is one: its own, or copies that are gone afterwards."""
     filesystem, root = lake.filesystem()
     if lake.is_local:
         yield Path(root) / history
         return
     with tempfile.TemporaryDirectory() as folder:
-        local = Path(folder) / "bundle"
+        local = Path(folder) / "history.bundle"
         try:
-            with filesystem.open_input_stream(f"{root}/{history}") as remote, local.open("wb") as file:
-                while block := remote.read(8 << 20):
-                    file.write(block)
+            copy_file(filesystem, f"{root}/{history}", local)
         except FileNotFoundError as error:  # what else goes wrong is a fault of the way there, and not of the history
             raise SourceError(f"{history} cannot be read from the lake: {error}") from error
+        with contextlib.suppress(FileNotFoundError):
+            copy_file(filesystem, f"{root}/{index_of(Path(history))}", index_of(local))
         yield local
+
+
+def copy_file(filesystem: FileSystem, remote: str, local: Path) -> None:
+    with filesystem.open_input_stream(remote) as source, local.open("wb") as target:
+        while block := source.read(8 << 20):
+            target.write(block)
 
 
 JOB = Job(

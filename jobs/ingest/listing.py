@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from jobs import sources
 from jobs.runtime.errors import NO_SPACE
+from jobs.sources.kept_histories import index_of
 from jobs.sources.source import Reject, ShallowHistoryError, Source, SourceError, Unit
 from schemas.lake import BUNDLES, Lake
 
@@ -112,10 +113,14 @@ def keep_history(source: Source, commit: str | None, lake: Lake) -> str | None:
     if lake.is_local:
         return name if sources.keep_history(source, Path(root) / name) else None
     with tempfile.TemporaryDirectory() as folder:
-        bundle = Path(folder) / "bundle"
+        bundle = Path(folder) / "history.bundle"
         if not sources.keep_history(source, bundle):
             return None
-        with bundle.open("rb") as local, filesystem.open_output_stream(f"{root}/{name}") as remote:
-            while block := local.read(8 << 20):
-                remote.write(block)
+        for place in (index_of(bundle), bundle):  # where the bundle is, its index is too
+            with (
+                place.open("rb") as local,
+                filesystem.open_output_stream(f"{root}/{name.removesuffix(bundle.suffix)}{place.suffix}") as remote,
+            ):
+                while block := local.read(8 << 20):
+                    remote.write(block)
     return name

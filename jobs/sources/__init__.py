@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from jobs.sources import archive, folder, git, table
+from jobs.sources import archive, folder, git, kept_histories, table
 from jobs.sources.manifest import manifest_label, read_manifest
 from jobs.sources.naming import parse_source
 from jobs.sources.source import REASONS, Entry, Facts, Reject, Source, SourceError, Unit
@@ -60,9 +60,9 @@ def facts(source: Source) -> Facts:
 
 
 def keep_history(source: Source, target: Path) -> bool:
-    """Writes the history of a git source to `target` as a bundle whose one ref is refs/heads/codemill; atomically.
+    """Writes the history of a git source to `target` as a bundle whose one ref is refs/heads/codemill, and beside it the index of its pack.
 
-    A target that exists is taken as it is: name it by the commit. False where there is no history: no git, or one commit.
+    Atomic. A target that exists is taken as it is: name it by the commit. False where there is no history: no git, or one commit.
     Raises `SourceError` where the history is damaged, `ShallowHistoryError` where it is cut off.
     """
-    return source.kind == "git" and git.keep_history(source, target)
+    return source.kind == "git" and kept_histories.keep_history(source, target)

@@ -7,16 +7,14 @@ unit, and blobs come in the order of their paths, which is close to their order 
 import hashlib
 import os
 import subprocess
-import tempfile
 from collections.abc import Generator, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import IO, NamedTuple
 
 from jobs.sources.limits import bomb_detail
 from jobs.sources.paths import MAX_PATH_BYTES, PathTexts, is_unsafe, path_text, short_locator
-from jobs.sources.quarantine import GitError, Quarantine, open_quarantine
-from jobs.sources.source import Entry, Facts, Reject, ShallowHistoryError, Source, SourceError, Unit
+from jobs.sources.quarantine import Quarantine, open_quarantine
+from jobs.sources.source import Entry, Facts, Reject, Source, Unit
 from jobs.sources.units import cut_units, records_of
 
 READER_VERSION = 1
@@ -39,8 +37,10 @@ def facts(source: Source) -> Facts:
         count, first, last = 0, None, None
         with repository.stream("log", "--format=%ct", commit, "--") as process:
             for line in split(process, b"\n"):
-                seconds = int(line)
                 count += 1
+                seconds = seconds_of(line)
+                if seconds is None:
+                    continue
                 first = seconds if first is None else min(first, seconds)
                 last = seconds if last is None else max(last, seconds)
             is_whole = process.wait() == 0
@@ -49,34 +49,9 @@ def facts(source: Source) -> Facts:
     return replace(given, commits=count, maintained_days=(last - first) // _SECONDS_A_DAY)
 
 
-def keep_history(source: Source, target: Path) -> bool:
-    with open_quarantine(source.location) as repository:
-        commit = repository.resolve(source.location, source.ref)
-        if repository.is_shallow:
-            raise ShallowHistoryError(
-                f"{source.location} is a shallow clone, so of its history no commit is read. Make it whole there: git fetch --unshallow"
-            )
-        if target.exists():
-            return True
-        try:
-            if int(repository.run("rev-list", "--count", "--max-count=2", commit)) < 2:
-                return False
-            (repository.path / "packed-refs").write_text(f"{commit} refs/heads/codemill\n")
-            _write_bundle(repository, target)
-        except GitError as error:
-            raise SourceError(
-                f"{source.location}: the history of {commit} cannot be kept: {error}. Expected all objects of all its commits; "
-                "`git fsck` there shows what is missing."
-            ) from None
-    return True
-
-
-def _write_bundle(repository: Quarantine, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-        written = Path(folder) / "bundle"
-        repository.run("bundle", "create", "--quiet", str(written), "refs/heads/codemill")
-        os.replace(written, target)
+def seconds_of(text: bytes) -> int | None:
+    """A time as git prints it; None where a commit has none that git can read, or one that 64 bits do not hold."""
+    return int(text) if text.isdigit() and int(text) < 1 << 63 else None
 
 
 def list_units(source: Source, budget_bytes: int, max_content_bytes: int) -> Iterator[Unit | Reject]:

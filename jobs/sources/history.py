@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import NamedTuple
 
-from jobs.sources.git import split
+from jobs.sources.git import seconds_of, split
 from jobs.sources.paths import path_text
 from jobs.sources.quarantine import Quarantine
 
@@ -133,7 +133,7 @@ def _commit(held: _Raw) -> Commit:
     changes = tuple(_change(*change, *counts) for change, counts in zip(held.changes, lines, strict=False))
     flaw = "many_changes" if held.change_count > MAX_CHANGES else "long_message" if len(message) > MAX_MESSAGE_BYTES else None
     return Commit(
-        commit_id.decode(), tuple(parents.decode().split()), _seconds(author_time), _seconds(committer_time), _text(name), _text(email),
+        commit_id.decode(), tuple(parents.decode().split()), seconds_of(author_time), seconds_of(committer_time), _text(name), _text(email),
         _text(message[:MAX_MESSAGE_BYTES]).rstrip("\n"), changes, held.change_count, flaw,
     )  # fmt: skip
 
@@ -144,13 +144,6 @@ def _change(head: bytes, old: bytes | None, path: bytes, added: int | None, dele
     before, after = (None if blob.startswith(_NO_BLOB) else blob for blob in (old_blob, new_blob))
     old_path = None if old is None else path_text(old)
     return Change(name, path_text(path), old_path, old_mode, new_mode, before, after, added, deleted)
-
-
-def _seconds(text: bytes) -> int | None:
-    try:
-        return int(text)
-    except ValueError:
-        return None
 
 
 def _text(raw: bytes) -> str:

@@ -6,6 +6,7 @@ import re
 MAX_PATH_BYTES = 4096  # PATH_MAX of Linux; archives, trees and tables can hold longer ones
 
 _DRIVE = re.compile(rb"[A-Za-z]:[/\\]")
+_ODD = re.compile(r"(?:^|/)(?:\.?|\.git)(?:/|$)|(?:^|[/\\])\.\.(?:[/\\]|$)|^[a-z]:[/\\]|\0", re.I)
 
 
 def path_text(raw: bytes) -> str:
@@ -16,6 +17,11 @@ def path_text(raw: bytes) -> str:
 def is_unsafe(raw: bytes) -> bool:
     """Whether a path out of an archive or a tree leads outside its folder, on this system or on Windows, or cannot be a file's."""
     return raw.startswith((b"/", b"\\")) or b"\0" in raw or bool(_DRIVE.match(raw)) or b".." in raw.replace(b"\\", b"/").split(b"/")
+
+
+def is_odd(path: str) -> bool:
+    """Whether a path of a git tree, as text, leads outside its folder, or is one that git would not check out. Nobody's git writes it."""
+    return len(path) > MAX_PATH_BYTES or bool(_ODD.search(path))
 
 
 def tidy(raw: bytes) -> bytes:

@@ -62,10 +62,10 @@ class Quarantine:
         said = f": {said}" if said else ""
         return f"{location}: {ref or 'HEAD'} is no commit that is there{said}. Expected a commit id or one of {names}, ..."
 
-    def run(self, *arguments: str) -> bytes:
+    def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """What git prints. Raises `GitError`; `OSError` where a disk is full, which says nothing of the repository."""
         command = self._command(*arguments)
-        done = subprocess.run(command, env=self._environment(), cwd=self.path, stdin=subprocess.DEVNULL, capture_output=True)
+        done = subprocess.run(command, env=self._environment(), cwd=self.path, input=stdin, capture_output=True)
         if done.returncode:
             said = self._clean(done.stderr)
             raise OSError(errno.ENOSPC, said) if _NO_SPACE in said else GitError(said)

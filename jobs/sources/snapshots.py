@@ -17,11 +17,12 @@ EMPTY_TREES = {
 
 
 class TreeChange(NamedTuple):
-    """A path whose blob or mode differs; both are empty where it is gone."""
+    """A path whose blob or mode differs; both are empty where it is gone. `old_blob` is empty where it was not there."""
 
     path: str
     mode: str
     blob: str
+    old_blob: str
 
 
 def trees_of(repository: Quarantine, ids: Sequence[str]) -> list[str | None]:
@@ -50,9 +51,9 @@ def tree_changes(repository: Quarantine, steps: Sequence[tuple[str, str]]) -> It
                 if token != f"{old} {new}".encode():
                     raise SourceError(f"trees {old} and {new} cannot be compared: {repository.said()}")
                 while (token := next(tokens, b"")).startswith(b":"):
-                    _, mode, _, blob, status = token[1:].decode().split(" ")
-                    path = path_text(next(tokens, b""))
-                    changes.append(TreeChange(path, "", "") if status == "D" else TreeChange(path, mode, blob))
+                    _, mode, old_blob, blob, status = token[1:].decode().split(" ")
+                    path, old_blob = path_text(next(tokens, b"")), "" if status == "A" else old_blob
+                    changes.append(TreeChange(path, "", "", old_blob) if status == "D" else TreeChange(path, mode, blob, old_blob))
                 # Where git has ended, this step is whole only if it was the last.
                 if not token and (any(one != other for one, other in steps[place + 1 :]) or process.wait()):
                     raise SourceError(f"trees {old} and {new} cannot be compared: {repository.said()}")
@@ -106,7 +107,7 @@ class Blobs:
         if not line:
             raise EOFError
         head = line.split()
-        if len(head) != 3:
+        if len(head) != 3 or not head[2].isdigit():  # `<what was asked> missing`, which may hold spaces
             return None
         size = int(head[2])
         is_wanted = head[1] == b"blob" and size <= most_bytes

@@ -10,6 +10,7 @@ from jobs.assemble.commits import CommitsParams as DocumentParams
 from jobs.ingest import commits, files
 from jobs.ingest.commits import CommitsParams
 from jobs.ingest.files import IngestParams
+from jobs.runtime.job import Account
 from schemas.assemble import DOCUMENTS
 from schemas.ingest import COMMITS
 from tests.git_history import History
@@ -62,3 +63,23 @@ def test_a_run_that_ended_and_a_branch_that_went_back_leave_the_commits_of_the_b
         repository.git("reset", "-q", "--hard", newest)
         ingest(tables, repository)
         assert rows(tables) == expected
+
+
+def test_commits_of_a_blob_that_is_not_there_are_tried_again_and_no_others_for_them(tables, tmp_path):
+    """A history that a partial clone has, then with a commit more, then whole."""
+    repository = history_of(tmp_path, 4)
+    objects, lost = repository.path / ".git" / "objects", repository.git("rev-parse", "HEAD~2:a.py")
+    blob = objects / lost[:2] / lost[2:]
+    aside = blob.rename(tmp_path / "blob")
+    ids = repository.git("rev-list", "HEAD").split()
+    ingest(tables, repository)
+    assert {one for one, row in rows(tables).items() if row["flaw"] == "unreadable"} == {ids[1], ids[2]}
+    repository.commit("Read the options of another kind", {"a.py": "x = 70\n"})
+    tables.account = Account()
+    ingest(tables, repository)
+    assert (len(rows(tables)), tables.account.read_rows, tables.account.rejected) == (5, 3, {"unreadable": 2})
+    aside.rename(blob)
+    repository.commit("Read no options any more", {"a.py": "x = 71\n"})
+    tables.account = Account()
+    ingest(tables, repository)
+    assert rows(tables) == read_without_spark(repository, tmp_path) and tables.account.read_rows == 3

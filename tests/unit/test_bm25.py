@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from udfs.bm25 import K1, B, Index, changed_terms, file_terms, terms
 
 
-def by_library(documents: dict[str, Counter[str]], query: list[str]) -> dict[str, float]:
+def by_library(documents: dict[str, Counter[str]], query: list[str] | dict[str, int]) -> dict[str, float]:
     names = sorted(documents)
     model = bm25s.BM25(method="lucene", k1=K1, b=B, dtype="float64")
     model.index([list(documents[name].elements()) for name in names], show_progress=False)
-    known = [term for term in dict.fromkeys(query) if term in model.vocab_dict]
+    times = query if isinstance(query, dict) else dict.fromkeys(query, 1)
+    known = [term for term, count in times.items() for _ in range(count) if term in model.vocab_dict]
     scores = model.get_scores(known) if known else np.zeros(len(names))
     return {name: float(score) for name, score in zip(names, scores, strict=True) if score > 0}
 
@@ -37,9 +38,10 @@ def test_scores_are_those_of_a_library_after_any_changes(seed: int) -> None:
     assert len(index) == len(documents) > 5
     for _ in range(10):
         query = draw.choices([*words, "unknown"], k=draw.randrange(1, 8))
-        found, expected = index.scores(query), by_library(documents, query)
-        assert found.keys() == expected.keys()
-        assert all(found[name] == pytest.approx(expected[name], rel=1e-12) for name in found)
+        for asked in (query, {term: draw.randrange(1, 6) for term in query}):
+            found, expected = index.scores(asked), by_library(documents, asked)
+            assert found.keys() == expected.keys()
+            assert all(found[name] == pytest.approx(expected[name], rel=1e-12) for name in found)
 
 
 def test_the_best_come_first_and_of_equal_ones_the_first_by_name() -> None:

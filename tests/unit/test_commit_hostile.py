@@ -2,12 +2,13 @@
 
 import os
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from jobs import sources
 from jobs.assemble import commit_snapshots
-from jobs.assemble.commit_rows import CommitsParams, made, without
+from jobs.assemble.commit_rows import SUBJECT_WEIGHT, CommitsParams, made, queries, without
 from jobs.assemble.commit_snapshots import Walk
 from jobs.ingest.commits import commit_row
 from jobs.sources import history as git_history
@@ -20,14 +21,14 @@ from udfs.commit_layout import PathChange, applied, read
 PLAN = CommitsParams().plan
 
 
-def rows_by_message(history, tmp_path):
+def rows_by_message(history, tmp_path, plan=PLAN):
     bundle = tmp_path / "bundle"
     assert sources.keep_history(sources.parse_source(f"git:{history.path}"), bundle)
     found = {}
     with open_bundle(bundle) as repository, open_blobs(repository) as blobs:
         ids = list(commit_ids(repository, history.git("rev-parse", "HEAD")))
         for commit, snapshot, patch in Walk(repository, blobs).over([commit_row("r", one) for one in read_commits(repository, ids)]):
-            row = without(commit, PLAN, snapshot) if isinstance(snapshot, str) else made(commit, snapshot, patch, PLAN)
+            row = without(commit, plan, snapshot) if isinstance(snapshot, str) else made(commit, snapshot, patch, plan)
             assert (row["text"] is None) is (row["reason"] is not None)
             found[commit["message"]] = row
     return found
@@ -118,7 +119,7 @@ def listed(history, commit):
 
 
 def test_names_and_texts_in_no_encoding_and_of_two_spellings(history, tmp_path):
-    names = [b"\xff.py", b"new\nline.py", b'quo"te.py', b" lead", b"\\xff.py", "\N{LATIN SMALL LETTER E WITH ACUTE}.py".encode()]
+    names = [b"\xff.py", b"new\nline.py", b'quo"te.py', b" lead", "\N{LATIN SMALL LETTER E WITH ACUTE}.py".encode()]
     for number in range(3):
         for name in names:
             with open(os.fsencode(history.path) + b"/" + name, "wb") as file:
@@ -128,6 +129,21 @@ def test_names_and_texts_in_no_encoding_and_of_two_spellings(history, tmp_path):
     history.commit("They become text", {"latin.py": "é = 1\n"})
     found = rows_by_message(history, tmp_path)
     assert len(found) == 5 and {found[name]["reason"] for name in ("Bytes that are no text", "They become text")} == {"not_text"}
+    assert {row["reason"] for message, row in found.items() if message.startswith("Number")} == {None}
+
+
+def test_two_names_that_are_one_as_text_have_no_document_for_as_long_as_both_are_there(history, tmp_path):
+    for name in (b"\xff.py", b"\\xff.py"):
+        with open(os.fsencode(history.path) + b"/" + name, "wb") as file:
+            file.write(name + b"\n")
+    history.commit("Two come")
+    history.commit("Another file comes", {"a.py": "a\n"})
+    os.unlink(os.fsencode(history.path) + b"/\xff.py")
+    history.commit("One of them goes")
+    history.commit("Another file changes", {"a.py": "b\n"})
+    reasons = {message: row["reason"] for message, row in rows_by_message(history, tmp_path).items()}
+    doubled = ("Two come", "Another file comes", "One of them goes")
+    assert reasons == dict.fromkeys(doubled, "duplicate_path") | {"Another file changes": None}
 
 
 def test_a_million_lines_and_an_empty_commit_and_a_message_of_nothing(history, tmp_path):
@@ -158,3 +174,42 @@ def test_a_commit_that_is_not_known_whole_has_that_as_its_reason(history, tmp_pa
         "Four at once": "many_changes",
         "One of them": None,
     }
+
+
+KEY = "AKIA" + "A1" * 8
+
+
+def test_a_file_that_holds_a_key_is_left_out_of_the_context_and_of_what_is_predicted(history, tmp_path):
+    history.commit("Begin with a parser", {"parser.py": "def parse():\n    return 1\n", "README.md": "A parser\n"})
+    history.commit("Settings come with a key", {"settings.py": f"region = 1\nkey = '{KEY}'\n\n\n\nsize = 1\n"})
+    history.commit("The README has one too", {"README.md": f"A parser that says {KEY}\n"})
+    history.commit("Let the parser of settings return more", {"parser.py": "def parse():\n    return 2\n"})
+    history.commit("The settings of size are more", {"settings.py": f"region = 1\nkey = '{KEY}'\n\n\n\nsize = 2\n"})
+    history.commit("The settings of a region are more", {"settings.py": f"region = 2\nkey = '{KEY}'\n\n\n\nsize = 2\n"})
+    found = rows_by_message(history, tmp_path)
+    reasons = {message: row["reason"] for message, row in found.items() if row["reason"]}
+    assert set(reasons.values()) == {"secret"} and list(reasons) == [
+        "Settings come with a key", "The README has one too", "The settings of a region are more",
+    ]  # fmt: skip
+    for message in ("Let the parser of settings return more", "The settings of size are more"):
+        assert "secret" in found[message]["cuts"] and KEY not in found[message]["text"]
+    shown = rows_by_message(history, tmp_path, replace(PLAN, shows_secrets=True))
+    assert not any(row["reason"] for row in shown.values())
+    assert all(KEY in shown[message]["text"] for message in [*reasons, "The settings of size are more"])
+    assert CommitsParams(policy=("drop_commits=merge",)).plan.shows_secrets and not PLAN.shows_secrets
+
+
+def test_a_copy_of_a_file_with_a_key_is_not_predicted(history, tmp_path):
+    lines = "".join(f"value_{number} = {number}\n" for number in range(40))
+    history.commit("Settings that have a key", {"settings.py": f"{lines}key = '{KEY}'\n"})
+    history.commit(
+        "Copy the settings for tests", {"settings.py": f"{lines}key = '{KEY}'\nx = 1\n", "copy.py": f"{lines}key = '{KEY}'\ny = 1\n"}
+    )
+    assert rows_by_message(history, tmp_path)["Copy the settings for tests"]["reason"] == "secret"
+
+
+def test_the_first_line_of_a_message_weighs_more_than_the_others():
+    found = queries("Let the parser read\n\nThe parser and the tokenizer were slow")
+    assert found["weighted"] | {"parser": SUBJECT_WEIGHT, "tokenizer": 1, "slow": 1} == found["weighted"]
+    assert found["message"].keys() == found["weighted"].keys() and set(found["message"].values()) == {1}
+    assert list(found["subject"]) == ["let", "the", "parser", "read"]

@@ -33,7 +33,7 @@ def test_a_full_disk_stops_what_reads_a_history(small_disk, tmp_path, monkeypatc
     if not free_kilobytes:
         fill(small_disk)
     with pytest.raises(OSError) as caught:
-        list(ranges(lake, {"repository": "r", "history": bundle, "commit": tip, "since": None}, 10))
+        list(ranges(lake, {"repository": "r", "history": bundle, "commit": tip, "since": None, "unread": None}, 10))
     assert caught.value.errno == errno.ENOSPC
     row = {"repository": "r", "history": bundle, "commit": tip, "version": "1", "parents": [], "is_bot": False, "message": ""}
     with pytest.raises(OSError) as caught:

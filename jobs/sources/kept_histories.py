@@ -1,0 +1,83 @@
+"""Keeps the history of a git repository in the lake: a bundle, which git can clone, and beside it the index of its pack.
+
+The index is what git makes anyway while it packs. With it, whoever opens the bundle later copies its pack and is done; without it git would
+look at every object of the history first.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from jobs.sources.quarantine import GitError, Quarantine, open_quarantine
+from jobs.sources.source import ShallowHistoryError, Source, SourceError
+
+MAX_MISSING = 1_000  # objects that a history may lack: each costs its commits, and git a start of its own
+BRANCH = "refs/heads/codemill"
+
+
+def index_of(bundle: Path) -> Path:
+    return bundle.with_suffix(".idx")
+
+
+def keep_history(source: Source, target: Path) -> bool:
+    """As `jobs.sources.keep_history`."""
+    with open_quarantine(source.location) as repository:
+        commit = repository.resolve(source.location, source.ref)
+        if repository.is_shallow:
+            raise ShallowHistoryError(
+                f"{source.location} is a shallow clone, so of its history no commit is read. Make it whole there: git fetch --unshallow"
+            )
+        if target.exists():
+            return True
+        try:
+            if int(repository.run("rev-list", "--count", "--max-count=2", commit)) < 2:
+                return False
+            _write(repository, commit, target)
+        except GitError as error:
+            raise SourceError(
+                f"{source.location}: the history of {commit} cannot be kept: {error}. Expected all objects of all its commits, or all but "
+                f"{MAX_MISSING:,}; `git fsck` there shows what is missing."
+            ) from None
+    return True
+
+
+def _write(repository: Quarantine, commit: str, target: Path) -> None:
+    """The bundle comes last: where it is, its index is too."""
+    pack = _pack(repository, commit)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+        bundle, index = Path(folder) / "bundle", Path(folder) / "index"
+        with bundle.open("wb") as out, pack.open("rb") as packed:
+            out.write(_head(repository.hash_name, commit))
+            shutil.copyfileobj(packed, out, 8 << 20)
+        shutil.copyfile(pack.with_suffix(".idx"), index)
+        index.replace(index_of(target))
+        bundle.replace(target)
+
+
+def _pack(repository: Quarantine, commit: str) -> Path:
+    """Of a history that lacks a few objects (a partial clone, files that a mirror left out) what is there is packed: the commits that need
+    the others are told when they are read."""
+    base = repository.path / "history"  # git makes it beside its objects first, and can only move it on the same disk
+    command = ("pack-objects", "--revs", "--delta-base-offset", "--quiet")
+    asked = f"{commit}\n".encode()
+    try:
+        name = repository.run(*command, str(base), stdin=asked)
+    except GitError:
+        if not 0 < _missing(repository, commit) <= MAX_MISSING:
+            raise
+        name = repository.run(*command, "--missing=allow-any", str(base), stdin=asked)
+    return Path(f"{base}-{name.decode().strip()}.pack")
+
+
+def _missing(repository: Quarantine, commit: str) -> int:
+    with repository.stream("rev-list", "--objects", "--missing=print", commit) as process:
+        assert process.stdout
+        count = sum(line.startswith(b"?") for line in process.stdout)
+        return 0 if process.wait() else count
+
+
+def _head(hash_name: str, commit: str) -> bytes:
+    """Of a bundle, by git's gitformat-bundle."""
+    version = "# v2 git bundle\n" if hash_name == "sha1" else f"# v3 git bundle\n@object-format={hash_name}\n"
+    return f"{version}{commit} {BRANCH}\n\n".encode()

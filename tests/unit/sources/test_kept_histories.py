@@ -1,0 +1,123 @@
+"""Histories in the lake: opened by the index beside them, or without it; damaged ones; ones that lack objects, as partial clones do."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from jobs import sources
+from jobs.sources import bundles, kept_histories
+from jobs.sources.bundles import commit_ids, open_bundle
+from jobs.sources.history import read_commits
+from jobs.sources.kept_histories import index_of
+from jobs.sources.quarantine import Quarantine
+from jobs.sources.source import SourceError
+from tests.git_history import History
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> History:
+    found = History(tmp_path / "repository")
+    for number in range(4):
+        found.commit(f"Commit {number}", {"a.py": f"{number}\n", f"b{number}.py": "text\n" * number})
+    return found
+
+
+def kept(repository: History, target: Path) -> Path:
+    assert sources.keep_history(sources.parse_source(f"git:{repository.path}"), target)
+    return target
+
+
+def read(bundle: Path, repository: History) -> list[object]:
+    with open_bundle(bundle) as opened:
+        return list(read_commits(opened, list(commit_ids(opened, repository.git("rev-parse", "HEAD")))))
+
+
+def commands_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What `git` of a quarantine is asked to do from now on."""
+    asked: list[str] = []
+    run = Quarantine.run
+
+    def noted(self: Quarantine, *arguments: str, stdin: bytes = b"") -> bytes:
+        asked.append(arguments[0])
+        return run(self, *arguments, stdin=stdin)
+
+    monkeypatch.setattr(Quarantine, "run", noted)
+    return asked
+
+
+@pytest.mark.parametrize("options", [(), ("--object-format=sha256",)])
+def test_a_history_opens_by_its_index_without_being_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    repository = History(tmp_path / "other", *options)
+    for number in range(3):
+        repository.commit(f"Commit {number}", {"a.py": f"{number}\n"})
+    bundle = kept(repository, tmp_path / "x.bundle")
+    asked = commands_of(monkeypatch)
+    found = read(bundle, repository)
+    assert len(found) == 3 and "bundle" not in asked
+    index_of(bundle).unlink()  # as of a lake of an earlier version
+    assert read(bundle, repository) == found and "bundle" in asked
+
+
+@pytest.mark.parametrize("damage", ["another history's index", "a byte of the index", "half an index", "no byte of an index"])
+def test_an_index_that_is_not_of_the_bundle_is_not_believed(
+    repository: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    bundle = kept(repository, tmp_path / "x.bundle")
+    expected = read(bundle, repository)
+    whole = index_of(bundle).read_bytes()
+    if damage == "another history's index":
+        repository.commit("Commit 4", {"a.py": "4\n"})
+        shutil.copyfile(index_of(kept(repository, tmp_path / "y.bundle")), index_of(bundle))
+        repository.git("reset", "-q", "--hard", "HEAD~1")
+    else:
+        spoilt = {"a byte of the index": whole[:1100] + b"\xff" + whole[1101:], "half an index": whole[: len(whole) // 2]}
+        index_of(bundle).write_bytes(spoilt.get(damage, b""))
+    asked = commands_of(monkeypatch)
+    assert read(bundle, repository) == expected and "bundle" in asked
+
+
+@pytest.mark.parametrize("part", ["pack", "end"])
+def test_a_bundle_with_a_wrong_byte_is_told_and_never_read(repository: History, tmp_path: Path, part: str) -> None:
+    bundle = kept(repository, tmp_path / "x.bundle")
+    raw = bytearray(bundle.read_bytes())
+    raw[len(raw) - (100 if part == "pack" else 1)] ^= 0x20
+    bundle.write_bytes(raw)
+    with pytest.raises(SourceError, match=r"x\.bundle cannot be unpacked"), open_bundle(bundle):
+        pass
+
+
+def lose(repository: History, *revisions: str) -> None:
+    """Takes objects away, as a partial clone or a mirror without large files has it."""
+    for revision in revisions:
+        one = repository.git("rev-parse", revision)
+        (repository.path / ".git" / "objects" / one[:2] / one[2:]).unlink()
+
+
+def test_a_blob_that_is_not_there_costs_its_commits_and_not_the_history(repository: History, tmp_path: Path) -> None:
+    lose(repository, "HEAD~2:a.py")
+    found = read(kept(repository, tmp_path / "x.bundle"), repository)
+    assert [commit.flaw for commit in found] == [None, "unreadable", "unreadable", None]  # type: ignore[attr-defined]
+
+
+def test_a_history_that_lacks_many_objects_is_refused(repository: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_histories, "MAX_MISSING", 1)
+    lose(repository, "HEAD~2:a.py", "HEAD~1:a.py")
+    with pytest.raises(SourceError, match=r"cannot be kept: .* or all but 1; `git fsck`"):
+        kept(repository, tmp_path / "x.bundle")
+    assert [path.name for path in tmp_path.iterdir()] == ["repository"]
+
+
+@pytest.mark.parametrize("name", ["HEAD~2", "HEAD~1^{tree}"])
+def test_a_commit_or_tree_that_is_not_there_is_told(repository: History, tmp_path: Path, name: str) -> None:
+    lose(repository, name)
+    with pytest.raises(SourceError, match=r"the history of .* cannot be kept"):
+        kept(repository, tmp_path / "x.bundle")
+
+
+def test_a_file_that_is_no_bundle_has_no_endless_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundles, "MAX_LINE", 10)
+    (tmp_path / "x.bundle").write_bytes(b"x" * 1000)
+    assert bundles.object_format(tmp_path / "x.bundle") == "sha1"
