@@ -14,7 +14,7 @@ from udfs.page_names import is_digit, is_space
 from udfs.page_tags import TAG, TEXT
 from udfs.page_tree import BITS, END, KIND, LAST, PARENT, SIZE, START
 
-LABEL_BYTES = 20  # a gutter with so little text may have words: `Line`, `In&nbsp;[12]:`
+LABEL_BYTES = 20  # a prompt, and a gutter's cell, may have so many bytes of words: `In&nbsp;[12]:`, `Line`
 _MOST_NUMBER = 10**9
 
 
@@ -47,7 +47,7 @@ def is_gutter(data: Any, nodes: Any, i: Any, in_code: Any) -> Any:
     """Whether the element `i` holds numbers of lines or a prompt, after the bits of its subtree are known."""
     tag, bits, size = nodes[i, KIND], nodes[i, BITS], nodes[i, SIZE]
     if bits & GUTTER and tag != TAG.TR:
-        return not bits & HAS_WORDS or (size <= LABEL_BYTES and not bits & HAS_CODE and tag != TAG.PRE)
+        return not bits & HAS_WORDS or (size <= LABEL_BYTES and not bits & HAS_CODE and (tag == TAG.TD or tag == TAG.TH))
     if bits & PROMPT and tag == TAG.DIV:
         return size <= LABEL_BYTES
     if bits & HAS_WORDS or size == 0:

@@ -156,6 +156,10 @@ def test_numbers_beside_code_that_do_not_count_its_lines_stay(markup: str, code:
     assert page_of(markup).text.startswith("8")
 
 
+def test_a_short_block_with_the_class_of_a_gutter_is_a_block() -> None:
+    assert blocks("<pre><code class='language-vb line-numbers'>\nRnd [(E)]\n</code></pre>") == [("vb", "\nRnd [(E)]")]
+
+
 def test_a_line_of_code_that_is_a_number_stays() -> None:
     rows = "".join(f"<tr><td class=blob-num></td><td>{code}</td></tr>" for code in ("x = [", "1", "]"))
     assert blocks(f"<table class=js-file-line-container>{rows}</table>") == [("", "x = [\n1\n]")]
