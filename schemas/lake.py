@@ -26,7 +26,7 @@ from schemas.table import ContractError, Table
 
 MARKER = "codemill.json"
 INSERT_ATTEMPTS = 20  # where other commits come first
-FORMAT = 2
+FORMAT = 3
 STREAM_BYTES = 4 << 20  # that are read of a column at once
 # Not Delta's minValues: delta-rs takes columns that they do not name for null, and finds no rows where one asks for these.
 BOUNDS = ("codemill_least", "codemill_most")

@@ -14,6 +14,7 @@ import numpy as np
 
 from udfs.page_attributes import attribute
 from udfs.page_names import name_hash
+from udfs.page_prose import CUT_LINES, LINE_BYTES, LINES, REPEATED_BYTES, prose_counts
 from udfs.page_render import render
 from udfs.page_roles import PLAIN, STRICT, drop, measure
 from udfs.page_tags import KINDS, TAG
@@ -64,6 +65,8 @@ class Page:
     code_languages: tuple[str, ...]  # sorted, lower case
     word_count: int
     link_word_count: int  # of them, inside links
+    repeated_share: float  # of the bytes of lines outside code blocks: lines that stood in the page before
+    cut_line_share: float  # of lines outside code blocks: those that end in dots, as teasers do
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ def _text(written: np.ndarray) -> str:
 def _page(text: str, written: Writer, data: np.ndarray, nodes: np.ndarray, url: str) -> Page:
     state = written.state
     places = state[LANGUAGE_PLACES:].reshape(-1, 2)
+    prose = prose_counts(written.out[: state[POS]])
     return Page(
         text=text,
         title=_title(data, nodes),
@@ -141,6 +145,8 @@ def _page(text: str, written: Writer, data: np.ndarray, nodes: np.ndarray, url: 
         code_languages=tuple(sorted({_text(written.out[a:b]) for a, b in places[: state[LANGUAGES]]})),
         word_count=int(state[WORD_COUNT]),
         link_word_count=int(state[LINK_WORDS]),
+        repeated_share=float(prose[REPEATED_BYTES] / max(1, prose[LINE_BYTES])),
+        cut_line_share=float(prose[CUT_LINES] / max(1, prose[LINES])),
     )
 
 

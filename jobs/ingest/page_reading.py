@@ -191,6 +191,7 @@ def page_row(archive: Archive, item: Fetched, limits: Limits) -> tuple[Row, byte
 
 _FACTS = (
     "canonical_url", "title", "html_language", "has_code_tags", "code_block_count", "code_bytes", "word_count", "link_word_count",
+    "repeated_share", "cut_line_share",
 )  # fmt: skip
 
 
