@@ -55,6 +55,8 @@ FEATURES = Table(
         Column("flags", pa.list_(pa.string()), "of a commit: see annotate/commit_facts; null for what is none", True),
         Column("word_count", pa.int64(), "of a page: see ingest/pages; null for what is none", True),
         Column("link_share", pa.float64(), "of a page: words inside links as a share of its words", True),
+        Column("repeated_share", pa.float64(), "of a page: see ingest/pages", True),
+        Column("cut_line_share", pa.float64(), "of a page: see ingest/pages", True),
         Column("code_share", pa.float64(), "of a page: bytes of code as a share of its text", True),
         Column("has_code_tags", pa.bool_(), "of a page: see ingest/pages", True),
         Column("relevance_percent", pa.int64(), "of a page: see annotate/page_judgements; null where no model has judged it", True),

@@ -145,9 +145,15 @@ PAGES = Table(
         Column("code_languages", pa.list_(pa.string()), "sorted, as the page names them, in lower case"),
         Column("word_count", pa.int64(), "runs of visible characters outside code blocks"),
         Column("link_word_count", pa.int64(), "of them, inside links"),
+        Column("repeated_share", pa.float64(), "bytes of lines that stood in the page before, as a share of those outside code blocks"),
+        Column("cut_line_share", pa.float64(), "lines that end in dots as a share of those outside code blocks"),
     ),
     key=("record",),
-    checks=(Check("links_are_words", "link_word_count between 0 and word_count"), Check("code_is_bytes", "code_bytes >= 0")),
+    checks=(
+        Check("links_are_words", "link_word_count between 0 and word_count"),
+        Check("code_is_bytes", "code_bytes >= 0"),
+        Check("lines_are_shares", "repeated_share between 0 and 1 and cut_line_share between 0 and 1"),
+    ),
 )
 
 FINGERPRINTS = Table(

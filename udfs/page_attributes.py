@@ -3,10 +3,13 @@
 from enum import IntEnum
 from typing import Any
 
+import numpy as np
+
 from udfs.compiled import compiled
 from udfs.page_marks import (
     ANSWER,
     ARIA_HIDDEN,
+    CHROME,
     CODE,
     FURTHER,
     GUTTER,
@@ -16,8 +19,13 @@ from udfs.page_marks import (
     IS_QUESTION,
     LANGUAGE,
     NAMED,
+    PARTIAL,
+    PROMPT,
     QUESTION,
     SCORED,
+    SHOWN,
+    UNSELECTED,
+    WEAK,
 )
 from udfs.page_names import (
     ATTRIBUTE,
@@ -36,12 +44,16 @@ from udfs.page_names import (
 )
 from udfs.page_tags import TAG
 
-A = IntEnum("A", "CLASS ID ROLE HIDDEN ARIA_HIDDEN STYLE ITEMPROP ITEMTYPE DATA_SCORE DATA_LANG DATA_LANGUAGE LANG")
+A = IntEnum(
+    "A",
+    "CLASS ID ROLE HIDDEN ARIA_HIDDEN STYLE ITEMPROP ITEMTYPE DATA_SCORE DATA_LANG DATA_LANGUAGE DATA_ENLIGHTER_LANGUAGE LANG SYNTAX "
+    "DATA_NOSNIPPET ONCLICK HREF SHADOWROOTMODE",
+)
 
 
 ATTRIBUTES: dict[bytes, int] = {name.name.lower().replace("_", "-").encode(): name for name in A}
-_UNSEEN_STYLE = b"display:none"
-_OF_CLASSES = LANGUAGE | HIGHLIGHTER | NAMED | GUTTER | CODE  # says nothing as an id
+_UNSEEN, _UNSELECTED = b"display:none", b"user-select:none"  # in a style
+_OF_CLASSES = LANGUAGE | HIGHLIGHTER | NAMED | GUTTER | CODE | PROMPT  # says nothing as an id
 
 
 @compiled
@@ -94,7 +106,7 @@ def attribute(data: Any, start: Any, key: Any) -> Any:
 
 @compiled
 def _prefix_length(data: Any, start: Any, end: Any, names: Any) -> Any:
-    """How long the prefix of a language's name is that the word begins with; 0 where it has none."""
+    """How long the prefix of a language's name is that the word begins with, 0 where it has none; and whether the prefix is WEAK."""
     found = 0
     first = start
     while True:
@@ -102,14 +114,15 @@ def _prefix_length(data: Any, start: Any, end: Any, names: Any) -> Any:
         while i < end and is_letter(data[i]):
             i += 1
         if i == end or (data[i] != 45 and data[i] != 58):
-            return found
-        kind = value_of(names, hash_lower(data, first, i, SECOND_PREFIX if found else PREFIX))
+            return found, False
+        kind = value_of(names, hash_lower(data, first, i, SECOND_PREFIX if first > start else PREFIX))
         if kind == 0:
-            return found
+            return found, False
         first = i + 1
-        found = first - start
-        if kind != FURTHER:
-            return found
+        if kind != PARTIAL:
+            found = first - start
+            if kind != FURTHER:
+                return found, kind == WEAK
 
 
 @compiled
@@ -142,15 +155,15 @@ def words_bits(data: Any, start: Any, end: Any, names: Any) -> Any:
             i += 1
         if i == first:
             break
-        length = 0 if is_after_prefix else _prefix_length(data, first, i, names)
-        if is_after_prefix or length:
+        length, is_weak = (0, False) if is_after_prefix else _prefix_length(data, first, i, names)
+        found: Any = np.int64(0) if is_after_prefix else value_of(names, hash_lower(data, first, i, WHOLE))
+        if is_after_prefix or (length and not found):
             is_after_prefix = first + length == i
             if bits & NAMED == 0 and not is_after_prefix:
-                bits |= NAMED
+                bits |= 0 if is_weak else NAMED
                 language, language_end = first + length, i
-            bits |= HIGHLIGHTER
+            bits |= 0 if is_weak else HIGHLIGHTER
             continue
-        found = value_of(names, hash_lower(data, first, i, WHOLE))
         bits |= found if found else _parts_bits(data, first, i, names)
         if found & LANGUAGE and language == 0:
             language, language_end = first, i
@@ -158,26 +171,33 @@ def words_bits(data: Any, start: Any, end: Any, names: Any) -> Any:
 
 
 @compiled
-def _is_unseen(data: Any, start: Any, end: Any) -> Any:
-    """Whether a style says display:none."""
+def _says(data: Any, start: Any, end: Any, what: Any) -> Any:
+    """Whether a value has these bytes, in lower case, somewhere in it; white space does not count."""
     k = 0
     for i in range(start, end):
         if is_space(data[i]):
             continue
         byte = lower(data[i])
-        if byte == _UNSEEN_STYLE[k]:
+        if byte == what[k]:
             k += 1
-            if k == len(_UNSEEN_STYLE):
+            if k == len(what):
                 return True
         else:
-            k = 1 if byte == _UNSEEN_STYLE[0] else 0
+            k = 1 if byte == what[0] else 0
     return False
+
+
+@compiled
+def _is_no_address(data: Any, start: Any, end: Any) -> Any:
+    """Whether a link leads nowhere: `#`, or a script."""
+    return (end - start == 1 and data[start] == 35) or (end - start > 10 and _says(data, start, start + 11, b"javascript:"))
 
 
 @compiled
 def read_attributes(data: Any, i: Any, tag: Any, names: Any) -> Any:
     """(bits, language's start, end, what is after the tag) of the tag whose attributes begin at `i`."""
     bits = language = language_end = 0
+    has_script = is_nowhere = False
     while True:
         name, name_end, value, value_end, i = next_attribute(data, i)
         if name == name_end or i > len(data):
@@ -197,7 +217,8 @@ def read_attributes(data: Any, i: Any, tag: Any, names: Any) -> Any:
         elif which == A.ARIA_HIDDEN:
             bits |= ARIA_HIDDEN if value_end - value == 4 else 0
         elif which == A.STYLE:
-            bits |= HIDDEN if _is_unseen(data, value, value_end) else 0
+            bits |= HIDDEN if _says(data, value, value_end, _UNSEEN) else 0
+            bits |= UNSELECTED if _says(data, value, value_end, _UNSELECTED) else 0
         elif which == A.ITEMPROP:
             bits |= value_of(names, hash_lower(data, value, value_end, PROPERTY))
         elif which == A.ITEMTYPE:
@@ -207,9 +228,19 @@ def read_attributes(data: Any, i: Any, tag: Any, names: Any) -> Any:
             bits |= value_of(names, hash_lower(data, first, value_end, PROPERTY))
         elif which == A.DATA_SCORE:
             bits |= SCORED if value_end > value and (is_digit(data[value]) or data[value] == 45) else 0
-        elif which == A.DATA_LANG or which == A.DATA_LANGUAGE or (which == A.LANG and tag == TAG.PRE):
+        elif A.DATA_LANG <= which <= A.DATA_ENLIGHTER_LANGUAGE or (A.LANG <= which <= A.SYNTAX and tag == TAG.PRE):
             bits |= NAMED | LANGUAGE
             language, language_end = value, value_end
+        elif which == A.DATA_NOSNIPPET:
+            bits |= GUTTER if tag == TAG.A else 0  # rustdoc's lines
+        elif which == A.SHADOWROOTMODE:
+            bits |= SHOWN
+        elif which == A.ONCLICK:
+            has_script = True
+        elif which == A.HREF:
+            is_nowhere = _is_no_address(data, value, value_end)
+    if tag == TAG.A and has_script and is_nowhere:
+        bits |= CHROME  # a button
     if bits & CODE and not (tag == TAG.DIV or tag == TAG.TABLE or tag == TAG.PRE or tag == TAG.SECTION or tag == TAG.FIGURE):
         bits &= ~CODE  # slides call their steps fragments, which Doxygen calls its code
     if bits & SCORED:

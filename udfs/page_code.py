@@ -16,7 +16,7 @@ from udfs.page_marks import CODE, DROPPED, GUTTER, HIGHLIGHTER, NAMED, NO_LANGUA
 from udfs.page_names import WHOLE, hash_lower, is_digit, is_letter, lower, value_of
 from udfs.page_references import put_reference
 from udfs.page_tags import TAG, TEXT
-from udfs.page_tree import BITS, END, KIND, LANG, LANG_END, LAST, MAX_DEPTH, PARENT, START
+from udfs.page_tree import BITS, END, KIND, LANG, LANG_END, LAST, MAX_DEPTH, PARENT, SIZE, START
 from udfs.page_writer import (
     BLOCKS,
     BREAK,
@@ -49,16 +49,16 @@ def _find_language(nodes: Any, node: Any) -> Any:
     if nodes[node, LANG_END]:
         return node
     inner = node + 1
-    while inner < nodes[node, LAST] and nodes[inner, KIND] == TEXT:
-        inner += 1
+    while inner < nodes[node, LAST] and (nodes[inner, KIND] == TEXT or nodes[inner, BITS] & DROPPED or nodes[inner, SIZE] == 0):
+        inner = np.int64(nodes[inner, LAST])  # a line end, a button, an empty mark
     if inner < nodes[node, LAST] and nodes[inner, KIND] == TAG.CODE and nodes[inner, LANG_END]:
         return inner
     above = nodes[node, PARENT]
-    for _ in range(LANGUAGE_LEVELS):
-        if above < 0:
-            break
+    level = 0
+    while above >= 0 and level < LANGUAGE_LEVELS:
         if nodes[above, LANG_END] and nodes[above, BITS] & (NAMED | HIGHLIGHTER):
             return above
+        level += not TAG.TABLE < nodes[above, KIND] <= TAG.TD
         above = nodes[above, PARENT]
     return -1
 
@@ -87,11 +87,11 @@ def _put_language(w: Any, data: Any, nodes: Any, node: Any, names: Any) -> None:
 
 
 @compiled
-def _put_code_text(data: Any, start: Any, end: Any, names: Any, out: Any, at: Any) -> Any:
+def _put_code_text(data: Any, start: Any, end: Any, names: Any, out: Any, at: Any, is_literal: Any) -> Any:
     i = start
     while i < end:
         byte = data[i]
-        if byte == 38:
+        if byte == 38 and not is_literal:
             i, after = put_reference(data, i, end, names, out, at)
             if after - at == 2 and out[at] == 0xC2 and out[at + 1] == 0xA0:
                 out[at] = 32
@@ -114,21 +114,25 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
     lines = np.empty(MAX_DEPTH + 1, np.int64)  # open elements that are lines, and where each began
     begins = np.empty(MAX_DEPTH + 1, np.int64)
     depth = 0
-    at = first
+    at = after_break = first
     is_line_over = is_after_gutter = False
+    flows = TAG.TT <= nodes[node, KIND] <= TAG.SAMP  # no <pre>: line ends of the page's source are none of the code
     i = node + 1
     while True:
         while depth and nodes[lines[depth - 1], LAST] <= i:
             depth -= 1
             tag = nodes[lines[depth], KIND]
-            if nodes[node, BITS] & CODE and tag == TAG.DIV and at == begins[depth] + 1 and out[at - 1] == 32:
-                at -= 1  # Doxygen's filler of an empty line
+            is_filled = (nodes[node, BITS] & CODE and tag == TAG.DIV) or tag == TAG.LI
+            if is_filled and at == begins[depth] + 1 and out[at - 1] == 32:
+                at -= 1  # what Doxygen and GeSHi fill an empty line with
             is_whole = tag == TAG.TR or tag == TAG.LI or (tag == TAG.DIV and nodes[node, BITS] & CODE != 0)
             if is_whole and (at == begins[depth] or out[at - 1] != 10):
                 out[at] = 10
                 at += 1
             is_line_over = at > first and out[at - 1] != 10
         if i >= nodes[node, LAST]:
+            while flows and at > first and out[at - 1] == 10:
+                at -= 1
             return at
         tag = nodes[i, KIND]
         if nodes[i, BITS] & DROPPED:
@@ -137,7 +141,7 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
             continue
         if tag == TEXT:
             start, end = np.int64(nodes[i, START]), np.int64(nodes[i, END])
-            if i == node + 1 and nodes[node, KIND] != TAG.DIV:
+            if (i == node + 1 and nodes[node, KIND] != TAG.DIV) or (flows and (at == first or nodes[i - 1, KIND] == TAG.BR)):
                 start = after_newline(data, start, end)
             if is_after_gutter:
                 start = after_gap(data, start, end)
@@ -149,13 +153,15 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
                     out[at] = 10
                     at += 1
                 is_line_over = False
-            at = _put_code_text(data, start, end, names, out, at)
+            at = _put_code_text(data, start, end, names, out, at, nodes[i, LANG] != 0)
         elif tag == TAG.BR:
-            if at > first and out[at - 1] == 10 and is_line_end(data, nodes, i + 1, nodes[node, LAST]):
+            is_at_end = at > first and out[at - 1] == 10
+            if is_at_end and not flows and is_line_end(data, nodes, i + 1, nodes[node, LAST]):
                 at -= 1  # alone on its line it is mandoc's mark of a line that begins with spaces
-            else:
+            elif not (is_at_end and flows and at > after_break):
                 out[at] = 10
                 at += 1
+            after_break = at
         elif is_line(tag, kinds):
             if at > first and out[at - 1] != 10:
                 out[at] = 10

@@ -33,6 +33,10 @@ HAS_BREAK = 1 << 23
 HAS_TITLE = 1 << 24
 DROPPED = 1 << 25
 NAMED = 1 << 26  # its language has a prefix, as language-xxx
+UNSELECTED = 1 << 27  # cannot be selected: where it is a number in code, a line's
+HAS_WORDS = 1 << 28  # of the whole subtree: text that is more than numbers
+SHOWN = 1 << 30  # a template that a browser shows where it stands
+PROMPT = 1 << 29  # of a notebook: `In [1]:`
 
 
 def _bits(*groups: tuple[int, str]) -> dict[bytes, int]:
@@ -59,16 +63,23 @@ WHOLES = _bits(
         "nav-links main-nav sub-nav subNav topNav bottomNav bar-title navheader navfooter navtop navpath navrow adsbygoogle "
         "advertisement ad-container ad-slot file-header file-actions headertitle-nav searchbar nav-list skipNav mw-jump-link "
         "catlinks printfooter navbox mw-navigation reflist-back js-file-header bc-head footer-nav prev-next-nav prevnext "
+        "sourcefirst codeoperation "
         "pagination pager",
     ),
     (
         GUTTER,
         "linenos linenodiv lineno linenumber line-number line-numbers-rows lnt ln rouge-gutter gutter gl hljs-ln-numbers hljs-"
         "ln-n blob-num crayon-nums react-line-number react-code-text-line-number code-line-number src-line-numbers line_numbers "
-        "rouge-line-number ace_gutter codemirror-gutters codemirror-linenumber source-line-no",
+        "rouge-line-number ace_gutter codemirror-gutters codemirror-linenumber source-line-no sourcelineno linenr linenumbers "
+        "line-numbers line-num lines-num line_number diff-line-num u-linenum filecontents-linenum ",
     ),
-    (HIDDEN, "ttc"),  # what Doxygen shows over a name in code
-    (CODE, "fragment syntaxhighlighter js-file-line-container blob-wrapper react-code-lines codemirror-code"),
+    (HIDDEN, "ttc crayon-plain-wrap"),  # what Doxygen shows over a name in code; what Crayon shows twice
+    (
+        CODE,
+        "fragment syntaxhighlighter js-file-line-container blob-wrapper react-code-lines codemirror-code filecontent filecontents "
+        "code-view crayon-pre",
+    ),
+    (PROMPT, "prompt input_prompt output_prompt jp-inputprompt jp-outputprompt"),
     (
         HIGHLIGHTER,
         "hljs highlight sourcecode syntaxhighlighter prettyprint codehilite chroma code prism shiki brush rouge code-block "
@@ -132,7 +143,8 @@ PROPERTIES = _bits(
     (ANSWER, "suggestedanswer acceptedanswer answer"), (ACCEPTED, "acceptedanswer"), (VOTES, "upvotecount"), (QUESTION, "question")
 )
 
-# What a language's name stands behind, up to its first `-` or `:`; FURTHER: a second part may follow (highlight-source-shell).
-FURTHER = 2
-PREFIXES = {b"language": 1, b"lang": 1, b"brush": 1, b"highlight": FURTHER}
-SECOND_PREFIXES = {b"source": 1, b"text": 1}
+# What a language's name stands behind, up to its first `-` or `:`. FURTHER: a second part may follow (highlight-source-shell). PARTIAL: one
+# must (mw-highlight-lang-python). WEAK: so short that it names a language only on the block or on what is a highlighter's otherwise.
+FURTHER, PARTIAL, WEAK = 2, 3, 4
+PREFIXES = {b"language": 1, b"lang": 1, b"brush": 1, b"highlight": FURTHER, b"mw": PARTIAL, b"src": WEAK, b"hl": WEAK}
+SECOND_PREFIXES = {b"source": 1, b"text": 1, b"highlight": PARTIAL, b"lang": 1}

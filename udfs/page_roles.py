@@ -7,6 +7,7 @@ holds a code block is never dropped but where a class or role names it as naviga
 from typing import Any
 
 from udfs.compiled import compiled
+from udfs.page_gutters import has_words, is_gutter
 from udfs.page_marks import (
     ARIA_HIDDEN,
     BOILERPLATE,
@@ -14,15 +15,16 @@ from udfs.page_marks import (
     CODE,
     CONTENT,
     DROPPED,
-    GUTTER,
     HAS_BLOCK,
     HAS_BREAK,
     HAS_CODE,
     HAS_TITLE,
+    HAS_WORDS,
     HIDDEN,
     MAIN,
     NOTE,
     PANEL,
+    SHOWN,
     VOTES,
 )
 from udfs.page_names import is_space
@@ -32,7 +34,7 @@ from udfs.page_tree import BITS, END, KIND, LAST, LINKED, LINKS, PARENT, SIZE, S
 STRICT, PLAIN = 1, 0
 SHORT_BYTES = 300  # a part with a weak sign and no more text than this is boilerplate
 FEW_LINKS = 4
-_UP = HAS_CODE | HAS_BLOCK | HAS_BREAK | HAS_TITLE
+_UP = HAS_CODE | HAS_BLOCK | HAS_BREAK | HAS_TITLE | HAS_WORDS
 
 
 @compiled
@@ -46,7 +48,9 @@ def _visible_bytes(data: Any, start: Any, end: Any) -> Any:
 
 @compiled
 def _is_unseen(tag: Any, bits: Any, kinds: Any) -> Any:
-    if kinds[tag] & UNSEEN or (bits & HIDDEN and not bits & PANEL):
+    if kinds[tag] & UNSEEN:  # but for code that a script would have brought, and for what a browser shows of a component
+        return not (tag == TAG.NOSCRIPT and bits & HAS_CODE) and not (tag == TAG.TEMPLATE and bits & SHOWN)
+    if bits & HIDDEN and not bits & PANEL:
         return True
     return bits & ARIA_HIDDEN and not bits & HAS_CODE
 
@@ -59,6 +63,7 @@ def measure(data: Any, nodes: Any, count: Any, kinds: Any) -> Any:
         tag = nodes[i, KIND]
         if tag == TEXT:
             nodes[i, SIZE] = _visible_bytes(data, nodes[i, START], nodes[i, END])
+            nodes[i, BITS] |= HAS_WORDS if has_words(data, nodes[i, START], nodes[i, END]) else 0
         else:
             if tag == TAG.PRE or tag == TAG.TEXTAREA or tag == TAG.XMP or tag == TAG.LISTING or nodes[i, BITS] & CODE:
                 nodes[i, BITS] |= HAS_CODE if nodes[i, SIZE] else 0
@@ -155,7 +160,7 @@ def drop(data: Any, nodes: Any, count: Any, kinds: Any, strength: Any, total: An
             main_last = nodes[i, LAST]
         if tag == TAG.ARTICLE or tag == TAG.MAIN or i == main:
             main_end = max(main_end, nodes[i, LAST])
-        is_out = _is_unseen(tag, bits, kinds) or bits & GUTTER or (tag == TAG.A and _is_mark(data, nodes, i))
+        is_out = _is_unseen(tag, bits, kinds) or is_gutter(data, nodes, i, i < code_end) or (tag == TAG.A and _is_mark(data, nodes, i))
         if strength == STRICT and not is_out and not (tag == TAG.A and bits & (CHROME | BOILERPLATE) and _is_what_it_marks(nodes, i)):
             is_out = bits & VOTES or (bits & CHROME and not bits & HAS_CODE)
             if i < code_end:  # a line of code may be all links, a token's class `header`; toolbars are blocks
@@ -164,11 +169,11 @@ def drop(data: Any, nodes: Any, count: Any, kinds: Any, strength: Any, total: An
                 is_out = is_out or _is_boilerplate(nodes, i, i < main_end)
                 is_outside = main >= 0 and (nodes[i, LAST] <= main or i >= main_last > 0)
                 is_out = is_out or (is_outside and not (bits & HAS_TITLE and nodes[i, SIZE] < SHORT_BYTES) and tag != TAG.H1)
-            if bits & CODE or tag == TAG.PRE:
-                code_end = max(code_end, nodes[i, LAST])
         if is_out:
             nodes[i, BITS] |= DROPPED
             i = nodes[i, LAST]
         else:
+            if bits & CODE or tag == TAG.PRE:
+                code_end = max(code_end, nodes[i, LAST])
             i += 1
     return kept

@@ -14,6 +14,7 @@ import numpy as np
 
 from udfs.page_attributes import attribute
 from udfs.page_names import name_hash
+from udfs.page_prose import CUT_LINES, LINE_BYTES, LINES, REPEATED_BYTES, prose_counts
 from udfs.page_render import render
 from udfs.page_roles import PLAIN, STRICT, drop, measure
 from udfs.page_tags import KINDS, TAG
@@ -35,7 +36,7 @@ from udfs.page_writer import (
     WORDS as WORD_COUNT,
 )
 
-VERSION = 5
+VERSION = 6
 
 REASONS = {  # of Unextractable
     "empty_page": "shows no text",
@@ -64,6 +65,8 @@ class Page:
     code_languages: tuple[str, ...]  # sorted, lower case
     word_count: int
     link_word_count: int  # of them, inside links
+    repeated_share: float  # of the bytes of lines outside code blocks: lines that stood in the page before
+    cut_line_share: float  # of lines outside code blocks: those that end in dots, as teasers do
 
 
 @dataclass(frozen=True)
@@ -74,17 +77,18 @@ class Unextractable:
     detail: str
 
 
-def extract(html: bytes, url: str = "") -> Page | Unextractable:
+def extract(html: bytes, url: str = "", is_xml: bool = False) -> Page | Unextractable:
     """The page in UTF-8 `html`, or one of the reasons empty_page, too_deep, too_many_nodes, too_large. Nothing is raised for any bytes.
 
-    What is not UTF-8 becomes U+FFFD, NUL is left out. `url` is what a relative canonical address is relative to.
+    What is not UTF-8 becomes U+FFFD, NUL is left out. `url` is what a relative canonical address is relative to, where the page names no
+    other base. `is_xml`: it was sent as XHTML, so that tags may end themselves.
     """
     data = np.frombuffer(_as_utf8(html), np.uint8)
     marks = int(np.count_nonzero(data == ord("<")))
     if marks > MAX_MARKS:
         return Unextractable("too_many_nodes", f"{marks} marks, at most {MAX_MARKS}")
     nodes = room_for_nodes(marks)
-    count = parse(data, KINDS, NAMES, nodes)
+    count = parse(data, KINDS, NAMES, nodes, is_xml)
     if count == TOO_DEEP:
         return Unextractable("too_deep", f"elements inside of more than {MAX_DEPTH} others")
     total = measure(data, nodes, count, KINDS)
@@ -129,6 +133,7 @@ def _text(written: np.ndarray) -> str:
 def _page(text: str, written: Writer, data: np.ndarray, nodes: np.ndarray, url: str) -> Page:
     state = written.state
     places = state[LANGUAGE_PLACES:].reshape(-1, 2)
+    prose = prose_counts(written.out[: state[POS]])
     return Page(
         text=text,
         title=_title(data, nodes),
@@ -140,6 +145,8 @@ def _page(text: str, written: Writer, data: np.ndarray, nodes: np.ndarray, url: 
         code_languages=tuple(sorted({_text(written.out[a:b]) for a, b in places[: state[LANGUAGES]]})),
         word_count=int(state[WORD_COUNT]),
         link_word_count=int(state[LINK_WORDS]),
+        repeated_share=float(prose[REPEATED_BYTES] / max(1, prose[LINE_BYTES])),
+        cut_line_share=float(prose[CUT_LINES] / max(1, prose[LINES])),
     )
 
 
@@ -158,20 +165,32 @@ def _decoded(raw: np.ndarray) -> str:
 
 
 def _title(data: np.ndarray, nodes: np.ndarray) -> str:
-    for row in np.flatnonzero(nodes[:-1, KIND] == TAG.TITLE)[:1]:
-        if nodes[row + 1, PARENT] == row:
-            return _decoded(data[nodes[row + 1, START] : nodes[row + 1, END]][:10_000])
+    for row in np.flatnonzero(nodes[:-1, KIND] == TAG.TITLE)[:100]:
+        if not _is_in_drawing(nodes, row):
+            return _decoded(data[nodes[row + 1, START] : nodes[row + 1, END]][:10_000]) if nodes[row + 1, PARENT] == row else ""
     return ""
+
+
+def _is_in_drawing(nodes: np.ndarray, row: Any) -> bool:
+    while row >= 0 and nodes[row, KIND] != TAG.SVG:
+        row = nodes[row, PARENT]
+    return bool(row >= 0)
 
 
 def _canonical_url(data: np.ndarray, nodes: np.ndarray, url: str) -> str | None:
     for row in _rows(nodes, TAG.LINK):
         if "canonical" in _attribute(data, row, _REL).lower().split():
+            address = _attribute(data, row, _HREF)
             try:
-                return urljoin(url, _attribute(data, row, _HREF)) or None
+                return urljoin(urljoin(url, _base(data, nodes)), address) if address else None
             except ValueError:
                 return None
     return None
+
+
+def _base(data: np.ndarray, nodes: np.ndarray) -> str:
+    """What the page says its addresses are relative to; '' where it does not."""
+    return next(filter(None, (_attribute(data, row, _HREF) for row in _rows(nodes, TAG.BASE))), "")
 
 
 def _html_language(data: np.ndarray, nodes: np.ndarray) -> str | None:

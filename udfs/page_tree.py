@@ -12,13 +12,15 @@ import numpy as np
 
 from udfs.compiled import compiled
 from udfs.page_attributes import read_attributes
-from udfs.page_names import TAG_NAME, hash_lower, is_letter, is_space, lower, value_of
+from udfs.page_names import TAG_NAME, hash_lower, is_letter, value_of
+from udfs.page_scans import after, after_comment, name_end_at, raw_end, section_end, stands_at
 from udfs.page_tags import BLOCK, CLOSES_P, LIST, OTHER, RAW, SCOPE, TAG, TEXT, VOID
 
 MAX_DEPTH = 2000  # browsers flatten below 512
 
 # The columns of a node. START and END: of text, its bytes; of an element, its name's end (where attributes begin) and its tag's end.
-# LAST: the first node that is not below it. PARENT: -1 at the top. BITS: udfs/page_marks.py. LANG, LANG_END: bytes of a language's name.
+# LAST: the first node that is not below it. PARENT: -1 at the top. BITS: udfs/page_marks.py. LANG, LANG_END: bytes of a language's name;
+# LANG of text is 1 where references in it are none.
 KIND, START, END, LAST, PARENT, BITS, LANG, LANG_END, SIZE, LINKED, LINKS, COLUMNS = range(12)
 
 TOO_DEEP = -1
@@ -133,72 +135,22 @@ def _ended(depth: Any, tag: Any, key: Any, opened: Any, tops: Any, kinds: Any) -
 
 
 @compiled
-def _after(data: Any, i: Any, byte: Any) -> Any:
-    n = len(data)
-    while i < n and data[i] != byte:
-        i += 1
-    return min(i + 1, n)
-
-
-@compiled
-def _after_comment(data: Any, i: Any) -> Any:
-    """What is after the comment whose `<!--` ends at `i`: all of the page where it has no end."""
-    n = len(data)
-    if i < n and data[i] == 62:
-        return i + 1
-    if i + 1 < n and data[i] == 45 and data[i + 1] == 62:
-        return i + 2
-    while i < n:
-        i = _after(data, i, 62)
-        if i >= 3 and data[i - 1] == 62 and data[i - 2] == 45 and data[i - 3] == 45:
-            return i
-        if i >= 4 and data[i - 1] == 62 and data[i - 2] == 33 and data[i - 3] == 45 and data[i - 4] == 45:
-            return i
-    return n
-
-
-@compiled
-def _raw_end(data: Any, i: Any, name: Any, name_end: Any) -> Any:
-    """Where raw text that begins at `i` ends: at the end tag of the same name, or with the page."""
-    n = len(data)
-    size = name_end - name
-    while i < n:
-        if data[i] == 60 and i + 2 + size <= n and data[i + 1] == 47:
-            k = 0
-            while k < size and lower(data[i + 2 + k]) == lower(data[name + k]):
-                k += 1
-            after = i + 2 + size
-            if k == size and (after == n or is_space(data[after]) or data[after] == 47 or data[after] == 62):
-                return i
-        i += 1
-    return n
-
-
-@compiled
-def _name_end(data: Any, i: Any) -> Any:
-    n = len(data)
-    while i < n and not is_space(data[i]) and data[i] != 47 and data[i] != 62:
-        i += 1
-    return i
-
-
-@compiled
-def parse(data: Any, kinds: Any, names: Any, nodes: Any) -> Any:
-    """Writes the nodes of `data` (uint8) to `nodes`; returns how many, or TOO_DEEP."""
+def parse(data: Any, kinds: Any, names: Any, nodes: Any, is_xml: Any) -> Any:
+    """Writes the nodes of `data` (uint8) to `nodes`; returns how many, or TOO_DEEP. A page that begins with `<?xml` is XML in any case."""
     n = len(data)
     opened = np.empty((MAX_DEPTH, _OPEN_COLUMNS), np.int64)
     tops = np.full(len(kinds), -1, np.int64)
     depth = count = i = 0
     while i < n and data[i] <= 32:
         i += 1
-    # In XHTML, and inside of drawings and formulas, a tag that ends in `/>` opens nothing.
-    is_xml = i + 5 <= n and data[i] == 60 and data[i + 1] == 63 and data[i + 2] == 120 and data[i + 3] == 109 and data[i + 4] == 108
+    # In XHTML, and inside of drawings and formulas, a tag that ends in `/>` opens nothing, and a CDATA section is text.
+    is_xml = is_xml or stands_at(data, i, b"<?xml")
     i = 0
     while i < n:
         start = i
         following = data[i + 1] if data[i] == 60 and i + 1 < n else np.uint8(32)
         if is_letter(following):
-            name_end = _name_end(data, i + 1)
+            name_end = name_end_at(data, i + 1)
             key = hash_lower(data, i + 1, name_end, TAG_NAME)
             tag = max(value_of(names, key), OTHER)
             bits, language, language_end, i = read_attributes(data, name_end, tag, names)
@@ -213,11 +165,11 @@ def parse(data: Any, kinds: Any, names: Any, nodes: Any) -> Any:
             if (is_xml or is_foreign) and data[i - 2] == 47:
                 continue
             if kinds[tag] & RAW:
-                end = n if tag == TAG.PLAINTEXT else _raw_end(data, i, start + 1, name_end)
+                end = n if tag == TAG.PLAINTEXT else raw_end(data, i, start + 1, name_end)
                 if end > i:
                     count = _add(nodes, count, TEXT, i, end, count - 1)
                     nodes[nodes[count - 1, PARENT], LAST] = count
-                i = _after(data, end, 62)
+                i = after(data, end, 62)
             elif not kinds[tag] & VOID:
                 if depth == MAX_DEPTH:
                     return TOO_DEEP
@@ -225,17 +177,22 @@ def parse(data: Any, kinds: Any, names: Any, nodes: Any) -> Any:
         elif following == 47:
             i += 2
             if i < n and is_letter(data[i]):
-                name_end = _name_end(data, i)
+                name_end = name_end_at(data, i)
                 key = hash_lower(data, i, name_end, TAG_NAME)
                 tag = max(value_of(names, key), OTHER)
                 depth = _close_to(depth, _ended(depth, tag, np.int64(key), opened, tops, kinds), opened, tops, nodes, count)
                 if tag == TAG.BR:
                     count = _add(nodes, count, tag, i, i, opened[depth - 1, _NODE] if depth else -1)
-            i = _after(data, i, 62)
+            i = after(data, i, 62)
+        elif following == 33 and (is_xml or tops[TAG.SVG] >= 0 or tops[TAG.MATH] >= 0) and stands_at(data, i, b"<![CDATA["):
+            end = section_end(data, i + 9)
+            count = _add(nodes, count, TEXT, i + 9, end, opened[depth - 1, _NODE] if depth else -1)
+            nodes[count - 1, LANG] = 1
+            i = min(end + 3, n)
         elif following == 33 and i + 3 < n and data[i + 2] == 45 and data[i + 3] == 45:
-            i = _after_comment(data, i + 4)
+            i = after_comment(data, i + 4)
         elif following == 33 or following == 63:
-            i = _after(data, i, 62)
+            i = after(data, i, 62)
         else:
             i += 1
             while i < n and data[i] != 60:

@@ -14,7 +14,7 @@ from schemas.annotate import PAGE_HOSTS, PAGE_JUDGEMENTS, PAGE_MODELS
 from schemas.decide import OCCURRENCE
 from schemas.ingest import PAGES
 
-FACTS = ("word_count", "link_share", "code_bytes", "has_code_tags", "record", "repository")
+FACTS = ("word_count", "link_share", "repeated_share", "cut_line_share", "code_bytes", "has_code_tags", "record", "repository")
 
 
 def check_held_out(tables: Tables, rate: float, seed: str) -> None:
@@ -44,6 +44,8 @@ def page_occurrences(tables: Tables) -> DataFrame:
         "record",
         "word_count",
         F.when(F.col("word_count") > 0, F.col("link_word_count") / F.col("word_count")).otherwise(F.lit(0.0)).alias("link_share"),
+        "repeated_share",
+        "cut_line_share",
         "code_bytes",
         "has_code_tags",
         *(F.lit(None).cast(kind).alias(name) for name, kind in UNKNOWN.items()),
@@ -68,8 +70,8 @@ def page_facts(tables: Tables, occurrences: DataFrame, contents: DataFrame) -> D
 
 
 GIVEN = (
-    "word_count", "link_share", "code_share", "has_code_tags", "relevance_percent", "relevance_least_percent", "page_category",
-    "page_quality_percent",
+    "word_count", "link_share", "repeated_share", "cut_line_share", "code_share", "has_code_tags", "relevance_percent",
+    "relevance_least_percent", "page_category", "page_quality_percent",
 )  # fmt: skip
 
 

@@ -29,6 +29,14 @@ def mostly_links(policy: Policy, column: Columns) -> np.ndarray | None:
     return None if policy.max_page_link_share is None else _true(pc.greater(column("link_share"), policy.max_page_link_share))
 
 
+def repetitive(policy: Policy, column: Columns) -> np.ndarray | None:
+    return None if policy.max_page_repeated_share is None else _true(pc.greater(column("repeated_share"), policy.max_page_repeated_share))
+
+
+def mostly_teasers(policy: Policy, column: Columns) -> np.ndarray | None:
+    return None if policy.max_page_cut_line_share is None else _true(pc.greater(column("cut_line_share"), policy.max_page_cut_line_share))
+
+
 def irrelevant(policy: Policy, column: Columns) -> np.ndarray | None:
     """By the policy's limit, or where it has none by the threshold that the models came with."""
     if not policy.drop_irrelevant_pages:

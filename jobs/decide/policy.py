@@ -29,6 +29,8 @@ MOST = {
     "drop_worst": 1,
     "min_repository_score_percent": 100,
     "max_page_link_share": 1,
+    "max_page_repeated_share": 1,
+    "max_page_cut_line_share": 1,
     "min_page_relevance_percent": 100,
     "min_page_quality_percent": 100,
     "min_page_quality": 100,
@@ -78,6 +80,9 @@ class Policy:
     # Of pages: the report's least number of words [2.2.3]; of what is mostly links, pages that only lead elsewhere.
     min_page_words: int | None = 10
     max_page_link_share: float | None = 0.6
+    # Gopher asks 0.2 and 0.3 of prose; documentation of interfaces says itself again (docs/decisions/0022).
+    max_page_repeated_share: float | None = 0.6
+    max_page_cut_line_share: float | None = 0.3
     # Without code tags a page must be about code by the models of pages: by this limit, or where there is none by their own threshold.
     drop_irrelevant_pages: bool = True
     min_page_relevance_percent: int | None = None

@@ -166,6 +166,8 @@ CANDIDATE_RULES = (
     *(Rule(flag, meaning, _has_flag(flag), ("commit",)) for flag, meaning in FLAGS.items()),
     Rule("few_words", "the page has fewer words outside code than min_page_words", page_rules.few_words, PAGE),
     Rule("mostly_links", "a larger share of the page's words is inside links than max_page_link_share", page_rules.mostly_links, PAGE),
+    Rule("repetitive", "a larger share of the page's lines stood in it before than max_page_repeated_share", page_rules.repetitive, PAGE),
+    Rule("mostly_teasers", "a larger share of the page's lines ends in dots than max_page_cut_line_share", page_rules.mostly_teasers, PAGE),
     Rule("irrelevant", "the page has no code tags, and is not about code by the models of pages", page_rules.irrelevant, PAGE),
     Rule("not_evaluated", "an annotator that the policy needs has not seen it", page_rules.not_judged, PAGE),
     Rule(LOW_PAGE_QUALITY, "the page is rated below what the policy asks of its kind of site", page_rules.low_page_quality, PAGE),

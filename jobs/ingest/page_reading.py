@@ -161,7 +161,7 @@ def page_row(archive: Archive, item: Fetched, limits: Limits) -> tuple[Row, byte
     html = page_charset.to_utf8(body.content, item.charset)
     if html is None:
         return refused("binary", f"{media_type}, but too many control characters")
-    page = page_text.extract(html.html, item.url)
+    page = page_text.extract(html.html, item.url, media_type == HTML_TYPES[1])
     if isinstance(page, page_text.Unextractable):
         return refused(page.reason, page.detail)
     text = page.text.encode()
@@ -191,6 +191,7 @@ def page_row(archive: Archive, item: Fetched, limits: Limits) -> tuple[Row, byte
 
 _FACTS = (
     "canonical_url", "title", "html_language", "has_code_tags", "code_block_count", "code_bytes", "word_count", "link_word_count",
+    "repeated_share", "cut_line_share",
 )  # fmt: skip
 
 

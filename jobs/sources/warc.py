@@ -18,6 +18,7 @@ from backports import zstd
 from fastwarc.warc import ArchiveIterator, WarcRecord
 
 from jobs.sources.archive_file import ArchiveFile
+from jobs.sources.gzip_members import is_by_record, unread
 from jobs.sources.source import SourceError
 from schemas.lake import filesystem_of
 
@@ -45,7 +46,8 @@ class Fetched:
     """A record of what was fetched.
 
     `body` is as it was sent, cut (`is_cut`) at the limit that the reader was given. `missing_bytes` are what the archive lacks of it.
-    `is_truncated`: the record says that the crawler stopped before the end. `ordinal` counts the records that report one offset, from 0.
+    `is_truncated`: the record says that the crawler stopped before the end, or that a further record goes on. `ordinal` counts the records
+    that report one offset, from 0.
     """
 
     offset_bytes: int
@@ -86,7 +88,7 @@ def ranges(address: str, range_bytes: int) -> list[Range]:
             raise SourceError(
                 f"the lines of {address} end in LF alone; the standard asks for CR LF, and without it no length is to be trusted"
             )
-        if head.startswith((ZSTD, _ZSTD_DICTIONARY)) or (head.startswith(GZIP) and not _is_by_record(file)):
+        if head.startswith((ZSTD, _ZSTD_DICTIONARY)) or (head.startswith(GZIP) and not is_by_record(file, _BETWEEN + PLAIN)):
             return [Range(0, size, True)]
     return [Range(start, min(size, start + range_bytes)) for start in range(0, size, range_bytes)]
 
@@ -117,7 +119,10 @@ def read_range(address: str, part: Range, max_body_bytes: int) -> Iterator[Fetch
                         yield fetched
                     if missing:
                         raise OSError("the archive ends inside this record, or its length is wrong")
-                return
+                place = position if part.is_all else last
+                position, broken = unread(file, place) if _starts_with(file, GZIP) else (None, None)
+                if broken is not None:
+                    yield Damaged(broken, "the archive ends inside the head of this record")
             except (OSError, ValueError, UnicodeError) as error:
                 if not _is_there(address):
                     raise SourceError(f"{address} went away while it was read") from error
@@ -146,10 +151,11 @@ def _fetched(record: WarcRecord, max_body_bytes: int, ordinal: int) -> Fetched:
     swallowed = _SWALLOWED.search(body) if is_http else None  # a length that is too large: the records inside are read for themselves
     if swallowed:
         read, body, is_cut = swallowed.start(), body[: swallowed.start()], swallowed.start() > max_body_bytes
+    is_part = headers.get("WARC-Truncated") is not None or headers.get("WARC-Segment-Number") is not None
     return Fetched(
         offset, kind, _bare(headers.get("WARC-Record-ID") or "", "urn:uuid:"), _bare(headers.get("WARC-Target-URI") or ""),
         _seconds(headers.get("WARC-Date")), status, media, charset or _parameter(media), transfer, content,
-        body[:max_body_bytes], max(0, declared - before - read), is_cut, headers.get("WARC-Truncated") is not None,
+        body[:max_body_bytes], max(0, declared - before - read), is_cut, is_part,
         ordinal,
     )  # fmt: skip
 
@@ -198,6 +204,11 @@ def _next_start(file: Any, start: int, end: int) -> int | None:
     return None
 
 
+def _starts_with(file: Any, mark: bytes) -> bool:
+    file.seek(0)
+    return bool(file.read(len(mark)) == mark)
+
+
 def _holds_record(file: Any, position: int) -> bool:
     """Whether a member, a frame or the plain text at this place begins with a record's first lines."""
     return _FIRST_LINES.match(_beginning(file, position)) is not None
@@ -215,22 +226,6 @@ def _beginning(file: Any, position: int) -> bytes:
     except (zlib.error, zstd.ZstdError):
         return b""
     return held
-
-
-def _is_by_record(file: Any) -> bool:
-    """Whether the first gzip member holds one record: nothing but its end follows what its header announces."""
-    file.seek(0)
-    stream, held = zlib.decompressobj(31), b""
-    while len(held) < _LOOK_BYTES and not stream.eof:
-        block = file.read(1 << 16)
-        try:
-            held += stream.decompress(block, _LOOK_BYTES)
-        except zlib.error:
-            return True  # damaged: what follows is looked for member by member
-        if not block:
-            break
-    # Any further record in the member begins like this; a first record that is longer than what was looked at is no warcinfo.
-    return held.find(_BETWEEN + PLAIN) < 0 and (stream.eof or len(held) < _LOOK_BYTES)
 
 
 def _is_there(address: str) -> bool:

@@ -95,10 +95,12 @@ def _lines(text: str) -> list[str]:
     file = Path(path)
     try:
         raw = file.read_bytes()
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode()
+        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
     except (OSError, EOFError, UnicodeError) as error:
         raise SourceError(f"the list of archives {path} cannot be read: {error}") from error
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    if not lines:
+        raise SourceError(f"the list of archives {path} names none. Expected {EXPECTED}.")
     return [_beside(base or str(file.parent), line) for line in lines]
 
 

@@ -53,7 +53,7 @@ def lake(tmp_path):
         known = {"kind": "file", "candidate": key, "repository": text[:50], "path": text[:50], "language": language, "size_bytes": size}
         rows.add("decide/gates", **known, token_estimate=1, policy="demo", gates_hash="0", split="train", reasons=[])
         facts = {"archive": "a", "offset_bytes": 0, "media_type": "text/html", "charset": "utf-8", "html_bytes": 1, "extractor": "0"}
-        facts |= {"code_block_count": 0, "code_bytes": 0, "code_languages": []}
+        facts |= {"code_block_count": 0, "code_bytes": 0, "code_languages": [], "repeated_share": 0.0, "cut_line_share": 0.0}
         facts |= {"url": f"https://a.example/{text[:500]}", "title": text[:500], "host": "a.example", "has_code_tags": False}
         rows.add("ingest/pages", record=str(number), content_sha256=key, is_truncated=False, word_count=1, link_word_count=0, **facts)
     return Lake.at(str(rows.write(tmp_path / "lake")))

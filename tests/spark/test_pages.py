@@ -108,6 +108,7 @@ def test_pages_are_candidates_whose_counts_close(tables, day_one):
         ("b.example", "http://b.example/copy"),
     ]
     assert twice.has_code_tags and 0 < twice.code_share < 1
+    assert {(row.repeated_share, row.cut_line_share) for row in rows.values()} == {(0.0, 0.0)}
 
     changes = ("deduplicate=false",)
     run(tables, gates, PolicyParams(policy=changes))

@@ -39,7 +39,11 @@ def put(tables, found, start=0):
             "extractor": "1",
             "code_languages": [],
         }
-        rows.append(tuple((row | {"code_block_count": 0, "code_bytes": 0})[name] for name in PAGES.names))
+        rows.append(
+            tuple(
+                (row | {"code_block_count": 0, "code_bytes": 0, "repeated_share": 0.0, "cut_line_share": 0.0})[name] for name in PAGES.names
+            )
+        )
         texts[key] = (key, page.text, len(page.text.encode()))
     for table, new in ((PAGES, rows), (CONTENTS, list(texts.values()))):
         there = set(tables.lake.read(table, list(table.key)[:1]).column(0).to_pylist())

@@ -56,6 +56,29 @@ def test_what_is_no_text_is_none(body):
     assert to_utf8(body, "utf-8") is None
 
 
+@pytest.mark.parametrize("header", ["", "iso-8859-1", "windows-1251", "shift_jis"])
+def test_a_page_that_was_cut_in_a_letter_is_still_utf_8(header):
+    for text in (GERMAN * 3, RUSSIAN, JAPANESE):
+        last = next(letter for letter in reversed(text) if ord(letter) > 127)
+        body = text[: text.rindex(last) + 1].encode()[:-1]
+        assert to_utf8(body, header).html.decode() == text[: text.rindex(last)] + "\ufffd"
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r"])
+@pytest.mark.parametrize("header", ["iso-8859-1", "windows-1251", "koi8-r"])
+def test_where_header_and_page_differ_the_letters_decide(encoding, header):
+    page = f"<meta charset={'koi8-r' if encoding == 'koi8-r' else 'windows-1251'}>{RUSSIAN * 3}"
+    assert to_utf8(page.encode(encoding), header).html.decode() == page
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", [GERMAN, "<!doctype html>" + JAPANESE, "<?xml version='1.0'?>" + RUSSIAN])
+def test_utf_16_without_a_mark_is_known_by_how_it_begins(encoding, text):
+    found = to_utf8(text.encode(encoding), "")
+    assert (found.html.decode(), found.charset) == (text, encoding)
+    assert to_utf8(text.encode(encoding) + b"x", encoding).html.decode()[:-1] == text
+
+
 @given(st.binary(max_size=100), st.text(max_size=12))
 def test_whatever_comes_the_result_is_utf_8_without_nuls(body, header):
     found = to_utf8(body, header)

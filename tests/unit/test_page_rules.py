@@ -19,6 +19,8 @@ PAGE = {
     "duplicate_group_size": 1,
     "word_count": 200,
     "link_share": 0.1,
+    "repeated_share": 0.1,
+    "cut_line_share": 0.1,
     "has_code_tags": True,
     "benchmark_count": 0,
     "is_held_out": False,
@@ -42,6 +44,8 @@ def test_no_rule_of_repositories_is_asked_of_a_page():
     [
         ({"word_count": 9}, "few_words"),
         ({"link_share": 0.61}, "mostly_links"),
+        ({"repeated_share": 0.61}, "repetitive"),
+        ({"cut_line_share": 0.31}, "mostly_teasers"),
         ({"has_code_tags": False, "relevance_percent": 19, "relevance_least_percent": 20, "page_quality_percent": 90}, "irrelevant"),
         ({"has_code_tags": False}, "not_evaluated"),
         ({"duplicate_group": None}, "not_evaluated"),
@@ -59,6 +63,7 @@ def test_a_page_that_falls_short_has_the_reason(facts, reason):
     [
         {"word_count": 10},
         {"link_share": 0.6},
+        {"repeated_share": 0.6, "cut_line_share": 0.3},
         {"has_code_tags": False, "relevance_percent": 20, "relevance_least_percent": 20},
         {"relevance_percent": 0, "relevance_least_percent": 20},  # has code tags
         {"page_quality_percent": 30},

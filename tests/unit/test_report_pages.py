@@ -44,7 +44,7 @@ def rows(word: str = "word") -> LakeRows:
         page = {"record": str(number), "archive": "warc:a", "offset_bytes": number, "url": url, "host": f"{word}{number % 3}.example"}
         page |= {"media_type": "text/html", "charset": "utf-8", "html_bytes": 99, "content_sha256": key, "extractor": "page_text/1"}
         page |= {"title": word, "is_truncated": False, "has_code_tags": code, "code_block_count": 0, "code_bytes": 0, "code_languages": []}
-        lake.add("ingest/pages", **page, word_count=20, link_word_count=0)
+        lake.add("ingest/pages", **page, word_count=20, link_word_count=0, repeated_share=0.0, cut_line_share=0.0)
     for number in range(3):
         lake.add("ingest/rejects", source="warc:a", locator=str(number), reason="http_status", detail="404", origin="warc:a")
     return lake

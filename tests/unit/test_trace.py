@@ -46,7 +46,7 @@ def lake(tmp_path: Path) -> str:
         "extractor": "1",
         "title": "Loops",
     }
-    counts = {"code_block_count": 0, "code_bytes": 0, "word_count": 0, "link_word_count": 0}
+    counts = {"code_block_count": 0, "code_bytes": 0, "word_count": 0, "link_word_count": 0, "repeated_share": 0.0, "cut_line_share": 0.0}
     rows.add("ingest/pages", **page, **counts, has_code_tags=True, code_languages=[])
     own = {"contents": [], "size_bytes": 18, "text": TEXT, "text_hash": hashlib.sha256(TEXT.encode()).hexdigest()[:16]}
     rows.add("assemble/documents", kind="repository", candidate="git:r#0", layout="repository/1", **own)

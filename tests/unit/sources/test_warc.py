@@ -238,3 +238,42 @@ def test_a_list_may_name_its_archives(archive, tmp_path):
     one = archive(b"x", "one.warc")
     listed = archive(b"mine=one.warc\nother=s3://bucket/two.warc\n", "list.txt")
     assert parse_archives((f"@{listed}",)) == [Archive("warc:mine", str(one)), Archive("warc:other", "s3://bucket/two.warc")]
+
+
+@pytest.mark.parametrize("range_bytes", [200, 1 << 30])
+@pytest.mark.parametrize("form", [by_record, as_one])
+@pytest.mark.parametrize("place", [0, 7, 60])
+def test_an_empty_gzip_member_ends_no_archive(archive, form, place, range_bytes):
+    parts = [form([one]) for one in RECORDS]
+    path = archive(b"".join([*parts[:place], gzip.compress(b""), gzip.compress(b""), *parts[place:], gzip.compress(b"")]))
+    assert [item.url for item in read(path, range_bytes)] == [f"http://h.example/{number}" for number in range(30)]
+
+
+def test_an_empty_member_inside_of_what_is_one_range_ends_it_neither(archive):
+    path = archive(as_one(RECORDS[:21]) + gzip.compress(b"") + as_one(RECORDS[21:]))
+    assert len(ranges(str(path), 100)) == 1
+    assert [item.url for item in read(path)] == [f"http://h.example/{number}" for number in range(30)]
+
+
+@pytest.mark.parametrize("left", [2, 12, 60])
+def test_an_archive_that_ends_in_the_head_of_a_record_says_so(archive, left):
+    whole = by_record(RECORDS[:3])
+    *found, last = read(archive(whole + by_record(RECORDS[4:5])[:left]), 100)
+    assert [item.url for item in found] == ["http://h.example/0"]
+    assert (last.offset_bytes, last.detail) == (len(whole), "the archive ends inside the head of this record")
+
+
+def test_the_first_segment_of_a_record_is_known_to_be_a_part(archive):
+    path = archive(record("http://h.example/s", http(page("part")), WARC_Segment_Number="1") + RECORDS[2])
+    assert [item.is_truncated for item in read(path)] == [True, False]
+
+
+@pytest.mark.parametrize("text", ["one.warc\r\n\r\none.warc\r\n", "\ufeffone.warc", "# archives\n  # of a day\n one.warc \n\t\n"])
+def test_a_list_may_have_empty_lines_comments_a_mark_and_any_line_ends(archive, text):
+    one = archive(b"x", "one.warc")
+    assert parse_archives((f"@{archive(text.encode(), 'list.txt')}",)) == [Archive("warc:one.warc", str(one))]
+
+
+def test_a_list_that_names_nothing_is_an_error_that_says_so(archive):
+    with pytest.raises(SourceError, match="names none"):
+        parse_archives((f"@{archive(b'# none', 'list.txt')}",))

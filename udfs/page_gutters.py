@@ -1,0 +1,85 @@
+"""Line numbers beside code, and prompts of notebooks: what of a page is no code though it stands where code does.
+
+A class that means a gutter is believed where what it holds are numbers: grids of pages and rows of tables have such classes too. Where no
+class says so, a cell of numbers that count up beside a cell with code is one, and so is a number in code that cannot be selected.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from udfs.compiled import compiled
+from udfs.page_marks import GUTTER, HAS_CODE, HAS_WORDS, PROMPT, UNSELECTED
+from udfs.page_names import is_digit, is_space
+from udfs.page_tags import TAG, TEXT
+from udfs.page_tree import BITS, END, KIND, LAST, PARENT, SIZE, START
+
+LABEL_BYTES = 20  # a prompt, and a gutter's cell, may have so many bytes of words: `In&nbsp;[12]:`, `Line`
+_MOST_NUMBER = 10**9
+
+
+@compiled
+def has_words(data: Any, start: Any, end: Any) -> Any:
+    """Whether text is more than numbers and their punctuation. References, and signs above U+2000, are no words here."""
+    i = start
+    while i < end:
+        byte = data[i]
+        if byte == 38:
+            after = i + 1
+            while after < end and after - i < 9 and data[after] != 59:
+                after += 1
+            if after == end or data[after] != 59 or data[i + 1] == 103 or data[i + 1] == 108:  # &gt; is a prompt's
+                return True
+            i = after + 1
+        elif byte == 0xC2:
+            i += 2
+        elif byte == 0xE2:
+            i += 3
+        elif is_space(byte) or is_digit(byte) or byte == 46 or byte == 58 or byte == 43 or byte == 45 or byte == 91 or byte == 93:
+            i += 1
+        else:
+            return True
+    return False
+
+
+@compiled
+def is_gutter(data: Any, nodes: Any, i: Any, in_code: Any) -> Any:
+    """Whether the element `i` holds numbers of lines or a prompt, after the bits of its subtree are known."""
+    tag, bits, size = nodes[i, KIND], nodes[i, BITS], nodes[i, SIZE]
+    if bits & GUTTER and tag != TAG.TR:
+        return not bits & HAS_WORDS or (size <= LABEL_BYTES and not bits & HAS_CODE and (tag == TAG.TD or tag == TAG.TH))
+    if bits & PROMPT and tag == TAG.DIV:
+        return size <= LABEL_BYTES
+    if bits & HAS_WORDS or size == 0:
+        return False
+    if bits & UNSELECTED and in_code:
+        return True
+    if tag == TAG.TD or tag == TAG.TH:
+        beside = nodes[i, LAST]
+        last = nodes[nodes[i, PARENT], LAST] if nodes[i, PARENT] >= 0 else beside
+        while beside < last and nodes[beside, KIND] == TEXT:
+            beside += 1
+        if beside < last and (nodes[beside, KIND] == TAG.TD or nodes[beside, KIND] == TAG.TH):
+            return in_code or (nodes[beside, BITS] & HAS_CODE and _counts_up(data, nodes, i))
+    return False
+
+
+@compiled
+def _counts_up(data: Any, nodes: Any, i: Any) -> Any:
+    """Whether the text of a cell is two numbers or more, each one more than that before it."""
+    count = 0
+    number: Any = np.int64(-1)
+    before = number
+    for k in range(i + 1, nodes[i, LAST]):
+        if nodes[k, KIND] == TAG.TABLE:
+            return False
+        if nodes[k, KIND] != TEXT:
+            continue
+        for at in range(nodes[k, START], nodes[k, END] + 1):
+            if at < nodes[k, END] and is_digit(data[at]):
+                number = min(max(number, 0) * 10 + np.int64(data[at]) - 48, _MOST_NUMBER)
+            elif number >= 0:
+                if count and number != before + 1:
+                    return False
+                count, before, number = count + 1, number, number * 0 - 1
+    return count > 1
