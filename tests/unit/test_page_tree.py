@@ -157,6 +157,14 @@ HOSTILE = {
     "unclosed titles": (b"x" + b"<title>" * 300_000, None),
     "comments": (b"x<!-- " * 300_000, None),
     "questions in questions": (b'<div itemprop="answer">' * 1900 + b"<b>x</b>" * 300_000, None),
+    "gutters in gutters": (b"<div class=gutter>" * 1900 + b"1 " * 1_000_000 + b"x", None),
+    "numbers beside code": (b"<table><tr><td>1 2</td>" + b"<td>1 2</td></b>" * 200_000 + b"<td><pre>x</pre></td></tr></table>", None),
+    "cells of numbers in each other": (
+        b"<table><tr><td>" * 600 + b"1 2 3\n" * 200_000 + b"</td><td><pre>x</pre></td></tr></table>" * 600,
+        None,
+    ),
+    "sections": (b"<?xml?><p>x" + b"<![CDATA[" * 500_000, None),
+    "lines that repeat": (b"<p>x" * 300_000, None),
     "codes with lines": (b"<code>x<br></code>" * 100_000, None),
     "binary": (bytes(range(256)) * 20_000, None),
 }
