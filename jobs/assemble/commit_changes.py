@@ -79,6 +79,10 @@ def check(changes: tuple[PathChange, ...], given: list[dict[str, Any]], snapshot
         after = applied(changes, before)
     except EditError:
         raise NotWritableError("cannot_be_applied") from None
+    for path in (one for one in after if one not in snapshot.files):
+        above = (path[:at] for at, character in enumerate(path) if character == "/")
+        if any((after[one] if one in after else snapshot.files.get(one)) is not None for one in above):
+            raise NotWritableError("cannot_be_applied")  # a file in a file
     for change in given:
         if change["status"] == "deleted":
             continue
