@@ -17,7 +17,7 @@ CONFIGURATION = Path("/etc/apt")
 IDENTITY = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in
             (("NAME", "quilt"), ("EMAIL", "quilt@example.org"), ("DATE", "1000000000 +0000"))}  # fmt: skip
 _HEADER = re.compile(r"^(?:Description|Subject): ?(.*(?:\n .*)*)", re.M)
-FETCH = ("-o", "Acquire::http::Timeout=10", "-o", "Acquire::https::Timeout=10", "-o", "Acquire::Retries=0")
+FETCH = ("-o", "Acquire::http::Timeout=10", "-o", "Acquire::https::Timeout=10", "-o", "Acquire::Retries=1")
 FETCH_S = 60  # after which apt is given up
 
 

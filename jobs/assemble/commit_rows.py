@@ -1,24 +1,21 @@
-"""Rows of one commit: its document, applied to the snapshot before it is written, or the reason why there is none."""
+"""Rows of one commit: its document, or the reason why there is none."""
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
 
-from jobs.assemble.commit_snapshots import MODULE, Snapshot
+from jobs.assemble.commit_changes import NotWritableError, path_changes
+from jobs.assemble.commit_snapshots import Snapshot
 from jobs.decide.profiles import PolicyParams
 from jobs.runtime.job import parameter
-from jobs.sources.paths import is_odd
 from schemas.assemble import COMMIT_CONTEXTS
 from udfs import bm25, commit_context
 from udfs.bm25 import terms
 from udfs.commit_context import Context, fitted
-from udfs.commit_layout import LAYOUT, PathChange, applied, written
+from udfs.commit_layout import LAYOUT, PathChange, written
 from udfs.commits import has_secret
-from udfs.edits import EditError, edits_of
-from udfs.patches import FilePatch, file_patches
 
 RANKS = 20
 SUBJECT_WEIGHT = 5  # of 1, 2, 3 and 5 the best in eight histories (docs/decisions/0013)
@@ -57,10 +54,6 @@ class Plan:
     shows_changed_files: bool
     query: str
     shows_secrets: bool
-
-
-class NotWritableError(Exception):
-    """A commit cannot be a document; the message is the reason."""
 
 
 def queries(message: str) -> dict[str, dict[str, int]]:
@@ -134,76 +127,3 @@ def without(commit: dict[str, Any], plan: Plan, reason: str | None) -> dict[str,
     row: dict[str, Any] = {"repository": commit["repository"], "commit": commit["commit"], "layout": plan.layout, "reason": reason}
     row |= {"snapshot_files": 0, "best_rank": None, "subject_rank": None, "cuts": [], "text": None}
     return row | dict.fromkeys(("message_bytes", "readme_bytes", "tree_bytes", "files_bytes", "predicted_bytes"), 0)
-
-
-def path_changes(commit: dict[str, Any], snapshot: Snapshot, patch: bytes | str) -> tuple[PathChange, ...]:
-    """What a commit changes, each path once, in order of their names; `patch` as of `read_patches`. Raises `NotWritableError`.
-
-    Every change is applied to the snapshot and compared with the blob that the commit has: what is written can be done.
-    """
-    if commit["flaw"]:  # what is known of it is not all
-        raise NotWritableError(commit["flaw"])
-    if isinstance(patch, str):
-        raise NotWritableError(patch)
-    if any(is_odd(change["path"]) or is_odd(change["old_path"] or "a") for change in commit["changes"]):
-        raise NotWritableError("unsafe_path")
-    if len({change["path"] for change in commit["changes"]}) < len(commit["changes"]):
-        raise NotWritableError("duplicate_path")
-    if any(MODULE in (change["old_mode"], change["new_mode"]) for change in commit["changes"]):
-        raise NotWritableError("submodule")
-    ordered = list(file_patches(patch))
-    # git writes a path that becomes another type of file as one that goes and one that comes.
-    *starts, end = accumulate((2 if change["status"] == "type" else 1 for change in commit["changes"]), initial=0)
-    if len(ordered) != end:
-        raise NotWritableError("cannot_be_applied")
-    changes = [path_change(change, ordered[start], snapshot) for change, start in zip(commit["changes"], starts, strict=True)]
-    found = tuple(sorted(changes, key=lambda change: change.path))
-    check(found, commit["changes"], snapshot)
-    return found
-
-
-def path_change(change: dict[str, Any], patch: FilePatch, snapshot: Snapshot) -> PathChange:
-    status, path, old_path = change["status"], change["path"], change["old_path"]
-    if status == "deleted":
-        return PathChange("delete", path)
-    mode = change["new_mode"] if change["new_mode"] != change["old_mode"] else None
-    if status in ("added", "copied", "type"):
-        text = snapshot.text_of(change["new_blob"])
-        if text is None:
-            raise NotWritableError("not_text")
-        return PathChange("create", path, None, change["new_mode"] if change["new_mode"] != "100644" else None, text)
-    old_text = snapshot.text(old_path or path)
-    if old_text is None:
-        raise NotWritableError("not_text")
-    try:
-        edits = tuple(edits_of(old_text, patch.hunks))
-    except (EditError, UnicodeDecodeError):
-        raise NotWritableError("cannot_be_applied") from None
-    kind = "rename" if status == "renamed" else "modify"
-    return PathChange(kind, path, old_path if kind == "rename" else None, mode, None, edits)
-
-
-def check(changes: tuple[PathChange, ...], given: list[dict[str, Any]], snapshot: Snapshot) -> None:
-    """Raises `NotWritableError` unless the changes begin with what the snapshot has and, applied to it, give the commit's own blobs and
-    modes."""
-    before: dict[str, tuple[str, str]] = {}
-    for change in given:
-        path = change["old_path"] or change["path"]
-        old = None if change["status"] == "added" else (change["old_mode"], change["old_blob"])
-        if snapshot.files.get(path) != old or (path != change["path"] and change["path"] in snapshot.files):
-            raise NotWritableError("cannot_be_applied")  # as where a tree has an entry twice
-        text = snapshot.text(path)
-        if text is not None:
-            before[path] = (change["old_mode"], text)
-        elif path in snapshot.files and change["status"] == "deleted":
-            before[path] = (change["old_mode"], "")
-    try:
-        after = applied(changes, before)
-    except EditError:
-        raise NotWritableError("cannot_be_applied") from None
-    for change in given:
-        if change["status"] == "deleted":
-            continue
-        found = after.get(change["path"])
-        if found is None or found[0] != change["new_mode"] or found[1] != snapshot.text_of(change["new_blob"]):
-            raise NotWritableError("cannot_be_applied")

@@ -25,9 +25,9 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jobs.runtime.job import Insert, Job, Snapshot, Write, parameter
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
+from jobs.sources.bundle_files import index_of
 from jobs.sources.bundles import commit_ids, is_ancestor, open_bundle
 from jobs.sources.history import Commit, read_commits
-from jobs.sources.kept_histories import index_of
 from jobs.sources.source import SourceError
 from schemas.ingest import COMMITS, HISTORIES, REPOSITORIES
 from schemas.lake import Lake

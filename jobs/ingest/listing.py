@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from jobs import sources
 from jobs.runtime.errors import NO_SPACE
-from jobs.sources.kept_histories import index_of
+from jobs.sources.bundle_files import index_of
 from jobs.sources.source import Reject, ShallowHistoryError, Source, SourceError, Unit
 from schemas.lake import BUNDLES, Lake
 

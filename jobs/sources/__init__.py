@@ -62,7 +62,7 @@ def facts(source: Source) -> Facts:
 def keep_history(source: Source, target: Path) -> bool:
     """Writes the history of a git source to `target` as a bundle whose one ref is refs/heads/codemill, and beside it the index of its pack.
 
-    Atomic. A target that exists is taken as it is: name it by the commit. False where there is no history: no git, or one commit.
+    Atomic. A target that is whole is taken as it is: name it by the commit. False where there is no history: no git, or one commit.
     Raises `SourceError` where the history is damaged, `ShallowHistoryError` where it is cut off.
     """
     return source.kind == "git" and kept_histories.keep_history(source, target)

@@ -10,15 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
+from jobs.sources.bundle_files import index_of, object_format, pack_hash
 from jobs.sources.git import split
-from jobs.sources.kept_histories import index_of
 from jobs.sources.quarantine import GitError, Quarantine
 from jobs.sources.refs import RefReader
 from jobs.sources.source import SourceError
-
-MAX_LINE = 1 << 16  # of a bundle's head
 
 
 @contextmanager
@@ -37,28 +34,13 @@ def open_bundle(bundle: Path) -> Iterator[Quarantine]:
             try:
                 found.run("bundle", "unbundle", str(bundle.absolute()))
             except GitError as error:
-                raise SourceError(f"{bundle.name} cannot be unpacked: {error}. Expected the bundle that ingest wrote.") from error
+                raise SourceError(
+                    f"{bundle.name} cannot be unpacked: {error}. Expected the bundle that ingest "
+                    "wrote; ingest.files --force makes a damaged one again."
+                ) from error
         yield found
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def object_format(bundle: Path) -> str:
-    """sha1 or sha256, as the bundle's head says. Raises `SourceError` where there is no such file."""
-    try:
-        with bundle.open("rb") as file:
-            for line in _head(file):
-                if line.startswith(b"@object-format="):
-                    return "sha1" if line.partition(b"=")[2].strip() == b"sha1" else "sha256"
-    except OSError as error:
-        raise SourceError(f"{bundle.name} cannot be read: {error}") from error
-    return "sha1"
-
-
-def _head(bundle: IO[bytes]) -> Iterator[bytes]:
-    """The lines before the pack. What is no bundle may have no end of a line."""
-    while (line := bundle.readline(MAX_LINE)) not in (b"", b"\n"):
-        yield line
 
 
 def _placed(bundle: Path, pack: Path, hash_name: str) -> bool:
@@ -71,26 +53,11 @@ def _placed(bundle: Path, pack: Path, hash_name: str) -> bool:
     size = hashlib.new(hash_name).digest_size
     if len(index) < 2 * size or hashlib.new(hash_name, index[:-size]).digest() != index[-size:]:
         return False
-    if _copied(bundle, pack, hash_name) != index[-2 * size : -size]:
+    if pack_hash(bundle, hash_name, pack) != index[-2 * size : -size]:
         pack.unlink()
         return False
     pack.with_suffix(".idx").write_bytes(index)
     return True
-
-
-def _copied(bundle: Path, pack: Path, hash_name: str) -> bytes | None:
-    """The hash at the end of a bundle's pack; None where it is not that of what stands before it."""
-    size = hashlib.new(hash_name).digest_size
-    with bundle.open("rb") as source, pack.open("wb") as target:
-        for _ in _head(source):
-            pass
-        found, held = hashlib.new(hash_name), b""
-        while block := source.read(1 << 20):
-            target.write(block)
-            held += block
-            found.update(held[:-size])
-            held = held[-size:]
-    return held if found.digest() == held else None
 
 
 def commit_ids(repository: Quarantine, tip: str, since: str | None = None) -> Iterator[str]:

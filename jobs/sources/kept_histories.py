@@ -8,15 +8,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from jobs.sources.bundle_files import head_of, index_of, pack_hash
 from jobs.sources.quarantine import GitError, Quarantine, open_quarantine
 from jobs.sources.source import ShallowHistoryError, Source, SourceError
 
 MAX_MISSING = 1_000  # objects that a history may lack: each costs its commits, and git a start of its own
 BRANCH = "refs/heads/codemill"
-
-
-def index_of(bundle: Path) -> Path:
-    return bundle.with_suffix(".idx")
 
 
 def keep_history(source: Source, target: Path) -> bool:
@@ -27,7 +24,7 @@ def keep_history(source: Source, target: Path) -> bool:
             raise ShallowHistoryError(
                 f"{source.location} is a shallow clone, so of its history no commit is read. Make it whole there: git fetch --unshallow"
             )
-        if target.exists():
+        if target.exists() and pack_hash(target, repository.hash_name):
             return True
         try:
             if int(repository.run("rev-list", "--count", "--max-count=2", commit)) < 2:
@@ -48,7 +45,7 @@ def _write(repository: Quarantine, commit: str, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
         bundle, index = Path(folder) / "bundle", Path(folder) / "index"
         with bundle.open("wb") as out, pack.open("rb") as packed:
-            out.write(_head(repository.hash_name, commit))
+            out.write(head_of(repository.hash_name, commit, BRANCH))
             shutil.copyfileobj(packed, out, 8 << 20)
         shutil.copyfile(pack.with_suffix(".idx"), index)
         index.replace(index_of(target))
@@ -75,9 +72,3 @@ def _missing(repository: Quarantine, commit: str) -> int:
         assert process.stdout
         count = sum(line.startswith(b"?") for line in process.stdout)
         return 0 if process.wait() else count
-
-
-def _head(hash_name: str, commit: str) -> bytes:
-    """Of a bundle, by git's gitformat-bundle."""
-    version = "# v2 git bundle\n" if hash_name == "sha1" else f"# v3 git bundle\n@object-format={hash_name}\n"
-    return f"{version}{commit} {BRANCH}\n\n".encode()

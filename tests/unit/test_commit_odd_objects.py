@@ -140,6 +140,16 @@ def test_a_tree_that_has_a_path_twice_or_is_not_in_order_gives_no_wrong_document
     assert rows_of(objects, tmp_path)["After"][1]["reason"] == reason
 
 
+def test_a_tree_that_has_a_file_and_a_directory_of_one_name_gives_no_document(objects, tmp_path):
+    inside = objects.tree(plain(b"x.py", b"1\n"))
+    objects.commit(b"A file", plain(b"a", b"1\n"))
+    objects.commit(b"Both", plain(b"a", b"2\n"), (b"40000", b"a", inside))
+    objects.commit(b"The directory", (b"40000", b"a", inside))
+    objects.commit(b"The file again", plain(b"a", b"3\n"))
+    reasons = {message: document["reason"] for message, (_, document) in rows_of(objects, tmp_path).items()}
+    assert reasons == {"A file": None, "Both": "cannot_be_applied", "The directory": None, "The file again": None}
+
+
 def test_a_directory_of_very_many_levels_is_shown_down_to_some(objects, tmp_path):
     """A listing of a thousand levels ended the task."""
     path = b"d/" * 1500 + b"a.py"

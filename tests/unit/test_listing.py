@@ -59,12 +59,22 @@ def test_a_history_that_is_cut_off_is_told_until_it_is_whole(repository: Path, t
 
 
 def test_a_damaged_history_costs_the_history_and_nothing_else(repository: Path, tmp_path: Path) -> None:
-    lost = git(repository, "rev-parse", "HEAD~1:a.py")
-    (repository / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+    lose(repository, "HEAD~1^{tree}")
     units, facts, (reject,) = listed(repository, tmp_path)
     assert len(units) == 1
     assert facts["history"] is None and json.loads(facts["facts"])["commits"] == 2
     assert (reject["locator"], reject["reason"]) == (HISTORY, "corrupt")
+
+
+def test_a_history_that_lacks_a_blob_is_kept_without_it(repository: Path, tmp_path: Path) -> None:
+    lose(repository, "HEAD~1:a.py")
+    units, facts, rejects = listed(repository, tmp_path)
+    assert (len(units), rejects) == (1, []) and (tmp_path / "lake" / facts["history"]).is_file()
+
+
+def lose(repository: Path, revision: str) -> None:
+    lost = git(repository, "rev-parse", revision)
+    (repository / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
 
 
 def test_a_full_disk_is_no_damage(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,14 +4,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pyarrow.fs import FileSystem, LocalFileSystem
 
 from jobs import sources
-from jobs.sources import bundles, kept_histories
+from jobs.ingest import listing
+from jobs.ingest.commits import bundle_of
+from jobs.sources import bundle_files, kept_histories
+from jobs.sources.bundle_files import index_of
 from jobs.sources.bundles import commit_ids, open_bundle
 from jobs.sources.history import read_commits
-from jobs.sources.kept_histories import index_of
 from jobs.sources.quarantine import Quarantine
 from jobs.sources.source import SourceError
+from schemas.lake import BUNDLES, Lake
 from tests.git_history import History
 
 
@@ -85,8 +89,9 @@ def test_a_bundle_with_a_wrong_byte_is_told_and_never_read(repository: History, 
     raw = bytearray(bundle.read_bytes())
     raw[len(raw) - (100 if part == "pack" else 1)] ^= 0x20
     bundle.write_bytes(raw)
-    with pytest.raises(SourceError, match=r"x\.bundle cannot be unpacked"), open_bundle(bundle):
+    with pytest.raises(SourceError, match=r"x\.bundle cannot be unpacked: .* --force makes a damaged one again"), open_bundle(bundle):
         pass
+    assert len(read(kept(repository, bundle), repository)) == 4  # whoever asks for it to be kept finds that it is not whole
 
 
 def lose(repository: History, *revisions: str) -> None:
@@ -118,6 +123,35 @@ def test_a_commit_or_tree_that_is_not_there_is_told(repository: History, tmp_pat
 
 
 def test_a_file_that_is_no_bundle_has_no_endless_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundles, "MAX_LINE", 10)
+    monkeypatch.setattr(bundle_files, "MAX_LINE", 10)
     (tmp_path / "x.bundle").write_bytes(b"x" * 1000)
-    assert bundles.object_format(tmp_path / "x.bundle") == "sha1"
+    assert bundle_files.object_format(tmp_path / "x.bundle") == "sha1"
+
+
+class FarLake(Lake):
+    """A lake that is reached through a file system alone, as one on S3 is."""
+
+    @property
+    def is_local(self) -> bool:
+        return False
+
+    def filesystem(self) -> tuple[FileSystem, str]:
+        return LocalFileSystem(), self.root
+
+
+def test_a_lake_elsewhere_gets_the_index_before_the_bundle_and_gives_both(
+    repository: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, tip = FarLake(str(tmp_path / "lake")), repository.git("rev-parse", "HEAD")
+    folder = tmp_path / "lake" / BUNDLES / "r"
+    folder.mkdir(parents=True)
+    name = listing.keep_history(sources.parse_source(f"r=git:{repository.path}"), tip, lake)
+    assert name == f"{BUNDLES}/r/{tip}.bundle" and sorted(path.suffix for path in folder.iterdir()) == [".bundle", ".idx"]
+    asked = commands_of(monkeypatch)
+    with bundle_of(lake, name) as bundle:
+        assert len(read(bundle, repository)) == 4 and "bundle" not in asked
+    index_of(tmp_path / "lake" / name).unlink()
+    with bundle_of(lake, name) as bundle:
+        assert len(read(bundle, repository)) == 4 and "bundle" in asked
+    with pytest.raises(SourceError, match="cannot be read from the lake"), bundle_of(lake, f"{BUNDLES}/r/none.bundle"):
+        pass
