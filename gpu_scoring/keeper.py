@@ -55,9 +55,11 @@ class Keeper:
             if rows.num_rows:
                 self._table.put(rows)
         except (OSError, DeltaError, OvertakenError) as error:
+            lost = len(self._unwritten)
+            told = f"{lost:,} that neither takes are lost" if lost else "nothing is lost"
             raise LakeError(
                 f"{self._lake.path(LABELS.name)} cannot be written: {_in_a_line(error)}.\n"
-                f"{rows.num_rows:,} answers wait in {self._worksheet.path}, and nothing is lost: the same command puts them into the lake."
+                f"{rows.num_rows - lost:,} answers wait in {self._worksheet.path}, and {told}: the same command puts them into the lake."
             ) from error
         self._unwritten = []
         self._worksheet.forget_answers()

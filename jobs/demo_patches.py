@@ -34,7 +34,7 @@ def histories(folder: Path, packages: Sequence[str]) -> list[Path]:
             try:
                 for package, _ in made(Path(part), lacking):
                     (Path(part) / package).rename(folder / package)
-            except NoSourcesError as error:
+            except (NoSourcesError, OSError, subprocess.CalledProcessError) as error:
                 print(f"demo: patches of source packages are left out: {error}", file=sys.stderr)
     return [folder / package for package in packages if (folder / package / ".git").is_dir()]
 
@@ -59,8 +59,11 @@ def made(out: Path, packages: Sequence[str]) -> Iterator[tuple[str, int]]:
             shutil.rmtree(tree, ignore_errors=True)
             out.mkdir(parents=True, exist_ok=True)
             unpack = ["dpkg-source", "--no-check", "--skip-patches", "-x", str(descriptions[0]), str(tree)]
-            if not subprocess.run(unpack, capture_output=True).returncode:
-                yield package, committed(tree)
+            unpacked = subprocess.run(unpack, capture_output=True, text=True)
+            if unpacked.returncode:
+                print(f"  {package}: not unpacked: {unpacked.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+                continue
+            yield package, committed(tree)
 
 
 def source_lists(folder: Path) -> list[str]:
@@ -92,7 +95,7 @@ def asked_of_apt(*arguments: str, folder: Path) -> subprocess.CompletedProcess[s
 
 
 def committed(tree: Path) -> int:
-    """Commits what is unpacked, then each patch of the series; how many patches there are. Patches of another strip level end it."""
+    """Commits what is unpacked, then each patch of the series; how many there are. Patches of another strip level end it."""
     series = tree / "debian" / "patches" / "series"
     names = [line.split("#")[0].split() for line in series.read_text().splitlines()] if series.is_file() else []
     patches = [(tree / "debian" / "patches" / line[0]).read_bytes() for line in names if line]
@@ -102,6 +105,7 @@ def committed(tree: Path) -> int:
     git(tree, "commit", "-q", "-m", "Import the upstream source")
     for count, patch in enumerate(patches):
         if subprocess.run([*GIT, "apply", "--index", "--whitespace=nowarn", "-"], cwd=tree, input=patch, capture_output=True).returncode:
+            print(f"  {tree.name}: {count} of {len(patches)} patches apply one after the other", file=sys.stderr)
             return count
         git(tree, "commit", "-q", "--allow-empty", "-m", message_of(patch.decode("utf-8", "replace")))
     return len(patches)

@@ -1,6 +1,6 @@
 """Compiles a kernel with Numba, keeping the machine code where the disk allows it.
 
-Kernels are compiled at their first call (about a second each, 28 s for those of pages) and read from a cache later, by every process that
+Kernels are compiled at their first call (about a second each, 30 s for those of pages) and read from a cache later, by every process that
 finds the same folder. It lies beside the modules; where these came in a zip, in the user's cache folder; and where an executor's user has
 no home, in a folder of that user's for temporary files.
 """

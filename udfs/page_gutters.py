@@ -49,7 +49,7 @@ def is_gutter(data: Any, nodes: Any, i: Any, in_code: Any) -> Any:
     if bits & GUTTER and tag != TAG.TR:
         return not bits & HAS_WORDS or (size <= LABEL_BYTES and not bits & HAS_CODE and (tag == TAG.TD or tag == TAG.TH))
     if bits & PROMPT and tag == TAG.DIV:
-        return size <= LABEL_BYTES
+        return size <= LABEL_BYTES and _is_numbered(data, nodes, i)
     if bits & HAS_WORDS or size == 0:
         return False
     if bits & UNSELECTED and in_code:
@@ -61,6 +61,24 @@ def is_gutter(data: Any, nodes: Any, i: Any, in_code: Any) -> Any:
             beside += 1
         if beside < last and (nodes[beside, KIND] == TAG.TD or nodes[beside, KIND] == TAG.TH):
             return in_code or (nodes[beside, BITS] & HAS_CODE and _counts_up(data, nodes, i))
+    return False
+
+
+@compiled
+def _is_numbered(data: Any, nodes: Any, i: Any) -> Any:
+    """Whether an element's text ends in a number in brackets, or the place of one, and a colon, as prompts of notebooks do."""
+    for k in range(i + 1, nodes[i, LAST]):
+        if nodes[k, KIND] != TEXT:
+            continue
+        is_open = is_reference = is_closed = False
+        for at in range(nodes[k, START], nodes[k, END]):
+            byte = data[at]
+            is_closed = (is_open and byte == 93) or (is_closed and (byte == 58 or is_space(byte)))
+            is_reference = byte == 38 or (is_reference and byte != 59)  # &nbsp;
+            stays = is_reference or byte == 59 or is_digit(byte) or is_space(byte) or byte == 42 or byte == 0xC2 or byte == 0xA0
+            is_open = byte == 91 or (is_open and stays)
+        if is_closed:
+            return True
     return False
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from udfs.compiled import compiled
-from udfs.page_names import PRIME, TAG_NAME
+from udfs.page_names import PRIME
 
+NO_BYTES = np.uint64(0xCBF29CE484222325)  # FNV-1a
 LINES, LINE_BYTES, REPEATED_BYTES, CUT_LINES, COUNTS = range(5)
 
 
@@ -58,7 +59,7 @@ def prose_counts(text: Any) -> Any:
     fence = start = 0
     while start < len(text):
         end = start
-        key = TAG_NAME
+        key = NO_BYTES
         while end < len(text) and text[end] != 10:
             key = (key ^ np.uint64(text[end])) * PRIME
             end += 1

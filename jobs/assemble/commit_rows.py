@@ -35,7 +35,8 @@ class CommitsParams(PolicyParams):
         files = "changed" if policy.commit_shows_changed_files else "found"
         files += "" if "secret" in policy.drop_commits else "+secret"
         versions = f"{LAYOUT}.{commit_context.VERSION}.{bm25.VERSION}"
-        return f"{versions}/{files}/{policy.commit_query}/{self.budget_bytes}/{self.retrieved}"
+        weight = str(SUBJECT_WEIGHT) if policy.commit_query == "weighted" else ""
+        return f"{versions}/{files}/{policy.commit_query}{weight}/{self.budget_bytes}/{self.retrieved}"
 
     @property
     def plan(self) -> "Plan":

@@ -85,7 +85,7 @@ def transform(tables: Tables, params: CommitsParams) -> Iterator[Write]:
         # A history that cannot be read loses nothing that the lake holds of it, and is tried again.
         whole = told.where("is_whole and reason is null").select("repository").unionByName(gone).distinct()
         new = rows.join(whole, "repository", "left_anti")
-        has_unread = not known.where("size(unread) > 0").isEmpty()
+        has_unread = not todo.where("size(unread) > 0").isEmpty()
         yield Snapshot(COMMITS, new, None) if has_unread else Insert(COMMITS, new)
         if not whole.isEmpty():
             yield Snapshot(COMMITS, rows.join(whole, "repository", "left_semi"), whole)

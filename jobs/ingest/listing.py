@@ -104,7 +104,7 @@ def folder_name(repository: str) -> str:
 def keep_history(source: Source, commit: str | None, lake: Lake) -> str | None:
     """Puts the bundle of a source's history into the lake and returns its path there; None where there is no history.
 
-    The name holds the commit, so a bundle never changes and one that is there already is complete.
+    The name holds the commit. One that is there already is made again where it is damaged, or lacks objects that are there by now.
     """
     if commit is None:
         return None

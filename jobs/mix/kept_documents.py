@@ -38,12 +38,18 @@ def kept_documents(tables: Tables, profile: str, layouts: Sequence[str] = ()) ->
         "kind", "candidate", "layout", kept_candidate().alias("kept"), "size_bytes", "text_hash",
         F.get("contents", F.lit(0)).alias("content_sha256"),  # null where there is none: the document has a text of its own
     )  # fmt: skip
-    documents = documents.where(is_made_for(profile))
-    for kind, layout in map(_layout, layouts):
-        documents = documents.where((F.col("kind") != kind) | (F.col("layout") == layout))
+    documents = documents.where(is_wanted(profile, layouts))
     placed = kept.join(documents, ["kind", "kept"]).where("wanted is null or wanted = layout")
     placed = without_leaks(tables, placed.drop("kept", "wanted"), profile)
     return placed.join(located(tables[CONTENTS]).drop("size_bytes"), "content_sha256", "left")
+
+
+def is_wanted(profile: str, layouts: Sequence[str]) -> Column:
+    """Whether a document, or the reason why there is none, by its kind and layout, is one that the profile's mixture may take."""
+    found = is_made_for(profile)
+    for kind, layout in map(_layout, layouts):
+        found = found & ((F.col("kind") != kind) | (F.col("layout") == layout))
+    return found
 
 
 def kept_candidate() -> Column:
@@ -67,23 +73,25 @@ def _layout(text: str) -> tuple[str, str]:
     return kind, layout
 
 
-def check_assembled(tables: Tables, profile: str) -> None:
-    """Raises `CodemillError` unless each kept file and page has its document, and each kept commit and repository one or a reason why not.
-    A notebook may have none: it is no JSON."""
+def check_assembled(tables: Tables, profile: str, layouts: Sequence[str]) -> None:
+    """Raises `CodemillError` unless each kept file and page has its document, and each kept commit and repository one of those that are
+    wanted, or a reason why it has none. A notebook may have none: it is no JSON."""
     is_text = F.col("kind").isin("file", "page")
     wanted = tables[KEPT].where((F.col("policy") == profile) & ~is_notebook())
     wanted = wanted.select("kind", "candidate", F.when(is_text, layout_of()).otherwise(ANY_LAYOUT).alias("layout"))
-    there = tables[DOCUMENTS].select("kind", kept_candidate(), F.when(is_text, F.col("layout")).otherwise(ANY_LAYOUT))
+    there = tables[DOCUMENTS].select("kind", kept_candidate().alias("candidate"), "layout")
     commits = tables[COMMIT_CONTEXTS].where("reason is not null")
-    there = there.union(commits.select(F.lit("commit"), F.concat("repository", F.lit("@"), "commit"), F.lit(ANY_LAYOUT)))
+    there = there.union(commits.select(F.lit("commit"), F.concat("repository", F.lit("@"), "commit"), "layout"))
     repositories = tables[REPOSITORY_CONTEXTS].where("reason is not null")
-    there = there.union(repositories.select(F.lit("repository"), "repository", F.lit(ANY_LAYOUT))).toDF(*wanted.columns)
+    there = there.union(repositories.select(F.lit("repository"), "repository", "layout"))
+    there = there.where(is_text | is_wanted(profile, layouts))
+    there = there.withColumn("layout", F.when(is_text, F.col("layout")).otherwise(ANY_LAYOUT))
     missing = wanted.join(there, wanted.columns, "left_anti").groupBy("kind").count().sort("kind").collect()
     if missing:
         found = ", ".join(f"{row['count']:,} of kind {row.kind}" for row in missing)
         raise CodemillError(
-            f"candidates that the policy {profile!r} keeps have no document ({found}): it was decided anew since they were made, or they "
-            "were removed. `codemill assemble` makes them"
+            f"candidates that the policy {profile!r} keeps have no document ({found}): it was decided anew since they were made, they were "
+            "removed, or no such layout is there. `codemill decide` and `codemill assemble` make them"
         )
 
 

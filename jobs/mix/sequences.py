@@ -99,7 +99,7 @@ def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     documents = with_sets(tables, kept_documents(tables, params.profile, params.layouts), phase, params.profile)
     documents = documents.withColumn("language", F.coalesce("language", F.lit(NO_LANGUAGE)))
     documents = with_fim(with_lots(documents, phase), phase).persist()
-    check_assembled(tables, params.profile)
+    check_assembled(tables, params.profile, params.layouts)
     tables.account.read_rows, _ = check_documents(tables, documents)
     version, order = tokens_version(tokenizer_sha256), Order(params.hash_groups, params.seed)
     runs = token_runs(tables, documents, mixture, tokenizer_json, kind, version)

@@ -110,7 +110,8 @@ class Job:
     yields nothing (engine `python`, or `worker` where an accelerator is of use: `tables.lake`, `account` and `say` are all it has).
     `version` is raised by hand when its code gives other rows.
     `check(params)` raises what is wrong with the parameters, before anything is made or started.
-    `is_changed(lake, params)` says whether inputs that are no tables (sources) ask for a run; the tables are compared by the runtime.
+    `is_changed(lake, params)` says whether anything asks for a run beside the tables that are read, which the runtime compares: sources,
+    or rows of its own that were removed.
     `idle(lake, params)` says why there is nothing to do, None where there may be: asked before a session is started, which takes longer
     than all that it needs. `identity(params)` is what a name among the parameters stands for, where it can be changed in the code.
     `scope(parameters)` names the part of its tables that a run writes, by the parameters as the ledger has them: a run in another scope

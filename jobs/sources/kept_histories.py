@@ -24,7 +24,7 @@ def keep_history(source: Source, target: Path) -> bool:
             raise ShallowHistoryError(
                 f"{source.location} is a shallow clone, so of its history no commit is read. Make it whole there: git fetch --unshallow"
             )
-        if target.exists() and pack_hash(target, repository.hash_name):
+        if _is_kept(target, repository.hash_name):
             return True
         try:
             if int(repository.run("rev-list", "--count", "--max-count=2", commit)) < 2:
@@ -38,10 +38,25 @@ def keep_history(source: Source, target: Path) -> bool:
     return True
 
 
+def _is_kept(target: Path, hash_name: str) -> bool:
+    """Whether the bundle is there, with all objects of its history, none of them damaged, and the index of its pack."""
+    if not target.exists() or _lacks_objects(target).exists() or not index_of(target).exists():
+        return False
+    found = pack_hash(target, hash_name)
+    return found is not None and index_of(target).read_bytes()[: -len(found)].endswith(found)
+
+
+def _lacks_objects(target: Path) -> Path:
+    """An empty file beside a bundle whose source lacked some: they may be there when the source is read again."""
+    return target.with_suffix(".partial")
+
+
 def _write(repository: Quarantine, commit: str, target: Path) -> None:
     """The bundle comes last: where it is, its index is too."""
-    pack = _pack(repository, commit)
+    pack, is_whole = _pack(repository, commit)
     target.parent.mkdir(parents=True, exist_ok=True)
+    if not is_whole:
+        _lacks_objects(target).touch()
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
         bundle, index = Path(folder) / "bundle", Path(folder) / "index"
         with bundle.open("wb") as out, pack.open("rb") as packed:
@@ -50,21 +65,24 @@ def _write(repository: Quarantine, commit: str, target: Path) -> None:
         shutil.copyfile(pack.with_suffix(".idx"), index)
         index.replace(index_of(target))
         bundle.replace(target)
+    if is_whole:
+        _lacks_objects(target).unlink(missing_ok=True)
 
 
-def _pack(repository: Quarantine, commit: str) -> Path:
-    """Of a history that lacks a few objects (a partial clone, files that a mirror left out) what is there is packed: the commits that need
-    the others are told when they are read."""
+def _pack(repository: Quarantine, commit: str) -> tuple[Path, bool]:
+    """The pack, and whether all objects are in it. Of a history that lacks a few (a partial clone, files that a mirror left out) what is
+    there is packed: the commits that need the others are told when they are read."""
     base = repository.path / "history"  # git makes it beside its objects first, and can only move it on the same disk
     command = ("pack-objects", "--revs", "--delta-base-offset", "--quiet")
-    asked = f"{commit}\n".encode()
+    asked, is_whole = f"{commit}\n".encode(), True
     try:
         name = repository.run(*command, str(base), stdin=asked)
     except GitError:
         if not 0 < _missing(repository, commit) <= MAX_MISSING:
             raise
+        is_whole = False
         name = repository.run(*command, "--missing=allow-any", str(base), stdin=asked)
-    return Path(f"{base}-{name.decode().strip()}.pack")
+    return Path(f"{base}-{name.decode().strip()}.pack"), is_whole
 
 
 def _missing(repository: Quarantine, commit: str) -> int:

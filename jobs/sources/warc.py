@@ -122,7 +122,7 @@ def read_range(address: str, part: Range, max_body_bytes: int) -> Iterator[Fetch
                 place = position if part.is_all else last
                 position, broken = unread(file, place) if _starts_with(file, GZIP) else (None, None)
                 if broken is not None:
-                    yield Damaged(broken, "the archive ends inside the head of this record")
+                    yield Damaged(broken, "the archive ends inside the gzip member that begins here")
             except (OSError, ValueError, UnicodeError) as error:
                 if not _is_there(address):
                     raise SourceError(f"{address} went away while it was read") from error

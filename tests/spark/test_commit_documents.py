@@ -163,7 +163,7 @@ def test_the_variant_without_changed_files_shows_only_what_the_message_finds(tab
     contexts, texts = documents(tables, policy=policy, retrieved=1)
     assert texts and all(len(read(text).files) <= 1 for text in texts.values())
     assert all(row["best_rank"] == row["subject_rank"] for row in contexts.values())
-    assert "/found/subject/" in CommitsParams(policy=policy).layout and "/changed/weighted/" in CommitsParams().layout
+    assert "/found/subject/" in CommitsParams(policy=policy).layout and "/changed/weighted5/" in CommitsParams().layout
 
 
 def test_a_small_budget_cuts_the_context_and_never_what_is_predicted(tables, repository):

@@ -217,6 +217,13 @@ def test_what_cannot_be_mixed_is_told_before_anything_is_tokenized(lakes):
     put(tables, DOCUMENTS, [row for row in documents if row[0] != "commit"])
     with pytest.raises(CodemillError, match=r"no document \(1 of kind commit\)"):
         packed(tables)
+    of_another = [(*row[:2], "repository/1/another", *row[3:]) if row[0] == "repository" else row for row in documents]
+    put(tables, DOCUMENTS, of_another)
+    with pytest.raises(CodemillError, match=r"no document \(1 of kind repository\)"):
+        packed(tables)
+    put(tables, DOCUMENTS, documents)
+    with pytest.raises(CodemillError, match=r"no document \(1 of kind commit\).* no such layout"):
+        packed(tables, dataclasses.replace(PARAMS, layouts=("commit=commit/9",)))
     put(tables, DOCUMENTS, [*documents, ("page", "record-1", "page/1", ["nowhere"], 3, None, "nowhere", None)])
     with pytest.raises(CodemillError, match="the texts of 1 of 6 kept documents are not in ingest/contents"):
         packed(tables)

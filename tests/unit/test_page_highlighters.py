@@ -144,6 +144,13 @@ def test_a_part_of_the_page_that_has_the_class_of_a_gutter_is_no_gutter(classes:
     assert blocks(f"<div class='{classes}'><p>{prose}</p><pre>x = 1</pre></div>") == [("", "x = 1")]
 
 
+@pytest.mark.parametrize("words", ["$ make all", "Yes or no?", "x[0] = 1", "<pre>npm i x</pre>", "[y/n]"])
+def test_short_text_with_the_class_of_a_prompt_stays_unless_it_numbers_a_cell(words: str) -> None:
+    assert words.removeprefix("<pre>").removesuffix("</pre>") in page_of(f"<div class=prompt>{words}</div><p>More.</p>").text
+    for prompt in ("In&nbsp;[12]:", "In&nbsp;[&nbsp;]:", "[*]:", "Out[3]:"):
+        assert page_of(f"<div class=prompt>{prompt}</div><p>More.</p>").text == "More."
+
+
 @pytest.mark.parametrize(
     ("markup", "code"),
     [

@@ -107,6 +107,27 @@ def test_a_blob_that_is_not_there_costs_its_commits_and_not_the_history(reposito
     assert [commit.flaw for commit in found] == [None, "unreadable", "unreadable", None]  # type: ignore[attr-defined]
 
 
+def test_a_history_that_lacked_a_blob_is_kept_again_and_whole_when_the_blob_is_there(repository: History, tmp_path: Path) -> None:
+    lost = repository.path / ".git" / "objects" / "lost"
+    blob = repository.git("rev-parse", "HEAD~2:a.py")
+    place = lost.parent / blob[:2] / blob[2:]
+    place.rename(lost)
+    bundle = kept(repository, tmp_path / "x.bundle")
+    assert any(commit.flaw for commit in read(bundle, repository))  # type: ignore[attr-defined]
+    lost.rename(place)
+    assert not any(commit.flaw for commit in read(kept(repository, bundle), repository))  # type: ignore[attr-defined]
+    assert {path.suffix for path in tmp_path.glob("x.*")} == {".bundle", ".idx"}
+
+
+def test_an_index_that_is_gone_or_anothers_is_made_again_and_a_whole_history_is_not(repository: History, tmp_path: Path) -> None:
+    bundle = kept(repository, tmp_path / "x.bundle")
+    made, index = bundle.stat().st_ino, index_of(bundle).read_bytes()
+    assert kept(repository, bundle).stat().st_ino == made
+    for spoilt in (None, index[:-40] + bytes(40)):
+        index_of(bundle).unlink() if spoilt is None else index_of(bundle).write_bytes(spoilt)
+        assert index_of(kept(repository, bundle)).read_bytes() == index
+
+
 def test_a_history_that_lacks_many_objects_is_refused(repository: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_histories, "MAX_MISSING", 1)
     lose(repository, "HEAD~2:a.py", "HEAD~1:a.py")

@@ -260,7 +260,7 @@ def test_an_archive_that_ends_in_the_head_of_a_record_says_so(archive, left):
     whole = by_record(RECORDS[:3])
     *found, last = read(archive(whole + by_record(RECORDS[4:5])[:left]), 100)
     assert [item.url for item in found] == ["http://h.example/0"]
-    assert (last.offset_bytes, last.detail) == (len(whole), "the archive ends inside the head of this record")
+    assert (last.offset_bytes, last.detail) == (len(whole), "the archive ends inside the gzip member that begins here")
 
 
 def test_the_first_segment_of_a_record_is_known_to_be_a_part(archive):
