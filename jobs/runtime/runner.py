@@ -52,6 +52,9 @@ def run_jobs(
     return Schedule([job for job, _ in jobs], run_one, shared.cancel).rows()
 
 
+MOST_TOLD = 4000  # characters of an error in the ledger
+
+
 def run_job(
     lake: Lake,
     job: Job,
@@ -118,7 +121,14 @@ def _record(lake: Lake, row: JobRun) -> None:
 
 
 def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:4000]
+    """The error's beginning, and what caused it, which stands at the end of a stack trace of the JVM."""
+    text = f"{type(error).__name__}: {error}"
+    causes = "\n".join(_causes(text))[: MOST_TOLD // 2]
+    return text if len(text) <= MOST_TOLD else f"{text[: MOST_TOLD - len(causes) - 1]}\n{causes}"
+
+
+def _causes(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("Caused by: ")]
 
 
 def explained(error: BaseException, job: Job, lake: Lake) -> BaseException:
@@ -135,14 +145,14 @@ def explained(error: BaseException, job: Job, lake: Lake) -> BaseException:
 
 
 def cause(error: BaseException) -> str:
-    """One line: the error that a Python worker raised, where there was one, else the first line of this one."""
+    """One line: the error that a Python worker raised, where there was one, else what caused one of the JVM, else the first of this one."""
     text = str(error).strip()
     if "Traceback (most recent call last):" in text:
         frames = text.rpartition("Traceback (most recent call last):")[2].splitlines()[1:]
         raised = next((line for line in frames if line and not line.startswith(" ")), "")
         if raised:
             return raised[:500]
-    first = text.splitlines()[0] if text else ""
+    first = next(reversed(_causes(text)), text.splitlines()[0] if text else "")
     return f"{type(error).__name__}: {first[:500]}" if first else type(error).__name__
 
 

@@ -15,6 +15,7 @@ from jobs.runtime.tables import Tables
 from schemas.annotate import LABELS
 from schemas.delta_files import append
 from schemas.lake import Lake
+from schemas.ledger import LEDGER
 
 WORKER_ERROR = """An exception was thrown from the Python worker. Please see the stack trace below.
 Traceback (most recent call last):
@@ -34,6 +35,25 @@ def test_of_a_worker_s_error_the_line_that_was_raised_is_told() -> None:
 def test_of_another_error_the_first_line_is_told() -> None:
     assert cause(ValueError("first\nsecond")) == "ValueError: first"
     assert cause(ValueError()) == "ValueError"
+
+
+def test_of_an_error_of_the_jvm_its_last_cause_is_told_and_kept(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    frames = "\tat org.apache.spark.Frame.of(a.scala:1)\n" * 500
+    text = f"An error occurred while calling o1.count.\n: org.apache.spark.SparkException: failed\n{frames}"
+    text += f"Caused by: java.io.IOException: first\n{frames}Caused by: java.io.EOFException: the last\n{frames}"
+    assert cause(RuntimeError(text)) == "RuntimeError: Caused by: java.io.EOFException: the last"
+
+    def transform(tables: Tables, params: NoParams) -> Iterator[Write]:
+        raise RuntimeError(text)
+        yield
+
+    lake = Lake.at(str(tmp_path / "lake"))
+    lake.create()
+    with pytest.raises(CodemillError, match="EOFException: the last"):
+        run_jobs(lake, [(Job("mix.test", "", (), (), transform, NoParams, engine="python"), NoParams())], "run", Progress(None))
+    kept = lake.read(LEDGER)["error"][0].as_py()
+    assert len(kept) <= 4000 and kept.startswith("RuntimeError: An error occurred")
+    assert kept.endswith("Caused by: java.io.IOException: first\nCaused by: java.io.EOFException: the last")
 
 
 @pytest.mark.parametrize("error", [UsageError("told"), KeyboardInterrupt()])
