@@ -23,6 +23,7 @@ from jobs.cli import main as codemill
 from jobs.demo_patches import histories
 from jobs.demo_site import crawl
 from jobs.report.write import write_report
+from jobs.sources import SourceError, facts, parse_source
 
 TOTAL_BYTES = 28 << 20
 LARGEST_BYTES = 6 << 20
@@ -103,6 +104,11 @@ def main() -> int:
     help = "a git repository whose files and commits are taken too, in place of patches that apt fetches (repeatable)"
     parser.add_argument("--repository", action="append", default=[], metavar="PATH", help=help)
     arguments = parser.parse_args()
+    for given in arguments.repository:
+        try:
+            facts(parse_source(f"git:{given}"))
+        except SourceError as error:  # in the manifest it would be one reject among thousands
+            parser.error(f"--repository {given}: {error}")
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
     manifest = out / "sources.jsonl"
