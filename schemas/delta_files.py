@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from schemas.lake import Lake, filesystem_of, storage_options
@@ -128,16 +128,7 @@ def _is_committed(lake: Lake, table: Table, version: int, files: list[DataFile])
     newest = lake.version(table)
     if not files or newest is None or newest < version:
         return False
-    return files[0].name.rpartition("/")[2] in file_names(lake, table, version)
-
-
-def file_names(lake: Lake, table: Table, version: int | None = None) -> set[str]:
-    """Names of the files that a version (None: the newest) of a table without partitions is made of."""
-    try:
-        found = DeltaTable(lake.path(table.name), version=version, storage_options=storage_options())
-    except TableNotFoundError:
-        return set()
-    return {uri.rpartition("/")[2] for uri in found.file_uris()}
+    return files[0].name.rpartition("/")[2] in lake.file_names(table, version)
 
 
 def data_files(lake: Lake, table: Table, version: int | None, **partition: str) -> list[DataFile]:

@@ -134,6 +134,18 @@ class Lake:
         except TableNotFoundError:
             return None
 
+    def file_names(self, table: Table, version: int | None = None) -> list[str]:
+        """Names, without their folders, of the files that a version (None: the newest) is made of; none where the table is not there.
+
+        Raises `ContractError` where it is another table than the one declared.
+        """
+        try:
+            found = DeltaTable(self.path(table.name), version=version, storage_options=storage_options())
+        except TableNotFoundError:
+            return []
+        table.check_schema(pa.schema(found.schema().to_arrow()), self.path(table.name))
+        return sorted(uri.rpartition("/")[2] for uri in found.file_uris())
+
     def history(self, table: Table, limit: int) -> list[dict[str, Any]]:
         """What the newest commits of a table say of themselves, newest first."""
         return DeltaTable(self.path(table.name), storage_options=storage_options()).history(limit)

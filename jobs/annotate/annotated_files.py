@@ -22,7 +22,7 @@ from jobs.runtime.table_files import remove, remove_leftovers
 from jobs.runtime.tables import Tables
 from jobs.runtime.text_ranges import ranges_of, texts_of_ranges
 from jobs.runtime.texts import KEY, SIZE, located, placed, task_count, texts_where_they_lie
-from schemas.delta_files import DataFile, file_names
+from schemas.delta_files import DataFile
 from schemas.lake import filesystem_of
 from schemas.table import Table
 
@@ -59,7 +59,7 @@ class AnnotatedFiles:
     def write(self, table_version: int) -> list[DataFile]:
         """Computes and writes what this version of the table lacks; gives the files, which a commit has to name."""
         known = None
-        if file_names(self.tables.lake, self.table, table_version):
+        if self.tables.lake.file_names(self.table, table_version):
             known = self.tables.at(self.table, table_version).where(F.col("version") == self.version).select(KEY)
         found = self._of_all() if known is None or known.isEmpty() else self._of_missing(known)
         self.tables.account.read_rows = sum(row.row_count for row in found)
@@ -86,7 +86,7 @@ class AnnotatedFiles:
 
     def forget_unused(self) -> None:
         """After the commit: removes files of an attempt that another run overtook."""
-        used = file_names(self.tables.lake, self.table)
+        used = set(self.tables.lake.file_names(self.table))
         remove(self.tables.lake, self.table, [file.name for file in self.written if file.name not in used])
 
 

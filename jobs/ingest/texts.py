@@ -22,7 +22,7 @@ from jobs.ingest.staged_texts import texts_of
 from jobs.runtime.staging import LEFTOVER_DAYS
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import KEY, task_count
-from schemas.delta_files import DataFile, file_names
+from schemas.delta_files import DataFile
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 
@@ -54,7 +54,7 @@ class NewTexts:
         if not self.staged:
             return []
         new = self.keys.groupBy(KEY).agg(F.min("text_task").alias("text_task"))
-        if file_names(self.tables.lake, CONTENTS, version):
+        if self.tables.lake.file_names(CONTENTS, version):
             new = new.join(self.tables.at(CONTENTS, version).select(KEY), KEY, "left_anti")
         tasks = min(len(self.staged), task_count(sum(file.size_bytes for file in self.staged), self.tables.cores))
         shares = self.tables.spark.createDataFrame(shared_out(self.staged, tasks), "text_task int, task int")
@@ -68,7 +68,7 @@ class NewTexts:
 
     def forget_unused(self) -> None:
         """After the commit: removes files of an attempt that another run overtook."""
-        used = file_names(self.tables.lake, CONTENTS)
+        used = set(self.tables.lake.file_names(CONTENTS))
         remove(self.tables.lake, [file.name for file in self.written if file.name not in used])
 
 
@@ -103,7 +103,7 @@ def remove_leftovers(lake: Lake, now: datetime) -> None:
     found = filesystem.get_file_info(pyarrow.fs.FileSelector(f"{root}/{CONTENTS.name}", allow_not_found=True))
     old = [info.base_name for info in found if info.is_file and now - info.mtime > timedelta(days=LEFTOVER_DAYS)]
     if old:
-        used = file_names(lake, CONTENTS)
+        used = set(lake.file_names(CONTENTS))
         remove(lake, [name for name in old if name not in used])
 
 

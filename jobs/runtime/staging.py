@@ -5,7 +5,6 @@ whether its run still lives, on whatever machine.
 """
 
 import contextlib
-import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -15,6 +14,7 @@ import pyarrow.fs
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
+from jobs.runtime.parquet_files import read_parquet
 from schemas.lake import Lake
 
 FOLDER = "_staging"
@@ -45,12 +45,12 @@ class Staging:
         return f"{self._lake.root}/{self._name}/{name}"
 
     def spark_path(self, name: str) -> str:
-        """To write to. Spark takes what it reads for a pattern: see `read`."""
+        """To write to; `read` reads it."""
         return self._lake.spark_path(f"{self._name}/{name}")
 
     def read(self, spark: SparkSession, schema: StructType, *names: str) -> DataFrame:
-        """Rows of Parquet files, or of folders of them. A lake may lie in a folder whose name looks like a pattern (`data[1]`)."""
-        return spark.read.schema(schema).parquet(*(re.sub(r"([\\\[\]{}*?])", r"\\\1", self.spark_path(name)) for name in names))
+        """Rows of Parquet files, or of folders of them."""
+        return read_parquet(spark, schema, map(self.spark_path, names))
 
     def keep(self, spark: SparkSession, rows: DataFrame, name: str) -> DataFrame:
         """Computes rows once and reads them back."""

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import pyarrow.fs
 
 from jobs.runtime.staging import LEFTOVER_DAYS
-from schemas.delta_files import file_names
 from schemas.lake import Lake
 from schemas.table import Table
 
@@ -18,7 +17,7 @@ def remove_leftovers(lake: Lake, table: Table, now: datetime) -> None:
     found = filesystem.get_file_info(pyarrow.fs.FileSelector(f"{root}/{table.name}", allow_not_found=True))
     old = [info.base_name for info in found if info.is_file and now - info.mtime > timedelta(days=LEFTOVER_DAYS)]
     if old:
-        used = file_names(lake, table)
+        used = set(lake.file_names(table))
         remove(lake, table, [name for name in old if name not in used])
 
 

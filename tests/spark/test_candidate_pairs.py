@@ -7,7 +7,6 @@ from jobs.annotate import signatures
 from jobs.annotate.candidates import Target, bucket_rows, pairs
 from jobs.runtime.job import AddFiles
 from schemas.annotate import SIGNATURES
-from schemas.delta_files import file_names
 from tests.job_runs import run_job
 from tests.spark.test_duplicates import corpus, put
 from udfs import buckets, minhash
@@ -53,7 +52,7 @@ def test_what_another_run_added_meanwhile_is_not_added_again_and_no_file_is_left
     assert len(keys) == len(set(keys)) == len(texts)
     filesystem, root = tables.lake.filesystem()
     lying = filesystem.get_file_info(pa.fs.FileSelector(f"{root}/{SIGNATURES.name}"))
-    assert {info.base_name for info in lying if info.is_file} == file_names(tables.lake, SIGNATURES)
+    assert {info.base_name for info in lying if info.is_file} == set(tables.lake.file_names(SIGNATURES))
 
 
 def test_new_contents_alone_are_read_and_nothing_new_reads_nothing(tables):

@@ -11,7 +11,6 @@ from jobs.ingest.files import IngestParams
 from jobs.ingest.listing import UNREADABLE
 from jobs.runtime.job import AddFiles
 from jobs.runtime.staging import LEFTOVER_DAYS
-from schemas.delta_files import file_names
 from schemas.ingest import CONTENTS, FILES, FINGERPRINTS, REJECTS
 from tests.job_runs import run_job
 
@@ -86,7 +85,7 @@ def committed(tables):
     """Keys of ingest/contents as rows, and the Parquet files in its folder that no version names."""
     keys = [row.content_sha256 for row in tables[CONTENTS].collect()]
     there = {name for name in os.listdir(tables.lake.path(CONTENTS.name)) if name.endswith(".parquet")}
-    return keys, there - file_names(tables.lake, CONTENTS)
+    return keys, there - set(tables.lake.file_names(CONTENTS))
 
 
 def test_a_text_that_is_empty_is_a_content_too(tables, tmp_path):

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from gpu_scoring.label_table import LabelTable
 from schemas.annotate import LABELS
-from schemas.delta_files import file_names
 from schemas.lake import Lake
 from tests.table_rows import put_rows
 
@@ -80,4 +79,4 @@ def test_runs_that_write_at_once_lose_and_double_nothing(tmp_path: Path) -> None
     assert {key: row["status"] for key, row in found.items()} == {str(key): "rated" for key in range(40)}
     assert all(int(key) % 2 == int(row["answer"]) for key, row in found.items())
     files = {path.name for path in Path(lake.path(LABELS.name)).glob("*.parquet")}
-    assert len(file_names(lake, LABELS)) < len(files) == lake.version(LABELS)  # one a commit: those of late ones are gone
+    assert len(lake.file_names(LABELS)) < len(files) == lake.version(LABELS)  # one a commit: those of late ones are gone

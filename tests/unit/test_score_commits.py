@@ -18,7 +18,7 @@ from gpu_scoring.keys import Keys
 from gpu_scoring.pending import Scored
 from gpu_scoring.worker import key_range
 from schemas.annotate import SCORES
-from schemas.delta_files import DataFile, add_rows, file_names
+from schemas.delta_files import DataFile, add_rows
 from schemas.lake import PENDING_SCORES, Lake, LakeError
 
 VERSION = "0123456789abcdef"
@@ -145,7 +145,7 @@ def test_many_that_race_double_nothing_and_count_what_they_added(lake: Lake) -> 
         written = list(pool.map(race, range(4)))
     assert held(lake) == sorted(key(number) for number in range(120))
     assert sum(written) == 120
-    assert {path.name for path in Path(lake.path(SCORES.name)).glob("*.parquet")} == file_names(lake, SCORES)
+    assert {path.name for path in Path(lake.path(SCORES.name)).glob("*.parquet")} == set(lake.file_names(SCORES))
 
 
 def test_scores_of_another_model_stand_beside(lake: Lake) -> None:
