@@ -39,6 +39,11 @@ class DuplicatesParams:
         0.0, "members less similar to their group's centre are cut off into groups of their own; 0: none"
     )
     most_edges_in_memory: int = parameter(5_000_000, "more pairs than that are grouped by Spark and not in the driver")
+    least_for_parts: int = parameter(
+        50_000,
+        "texts from which on only the groups that new and gone texts touch are made again; fewer are all grouped, which is faster",
+        0,
+    )
     shingle_tokens: int = parameter(SignatureParams().shingle_tokens, "of the signatures to read")
     hashes: int = parameter(128, "of the signatures to read")
 
@@ -75,7 +80,8 @@ def transform(tables: Tables, params: DuplicatesParams) -> Iterator[Write]:
     with Staging(tables.lake, tables.run) as staging:
         present = referred_to(tables, known, params, staging)
         is_whole = tables.is_forced or is_torn(tables.lake)
-        again = None if is_whole else touched(tables, known, present, made, target.banding, staging)
+        is_small = tables.account.read_rows < params.least_for_parts
+        again = None if is_whole else touched(tables, known, present, made, target.banding, staging, is_small)
         if again and again.nodes.isEmpty() and again.components.isEmpty():
             return
         verified, sketches = compared(tables, present, again, params, staging)

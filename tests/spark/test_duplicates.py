@@ -6,6 +6,7 @@ import json
 import random
 import string
 import textwrap
+from functools import partial
 from itertools import combinations
 
 import networkx
@@ -17,6 +18,7 @@ from pyspark.sql import functions as F
 from jobs.annotate import duplicates, signatures
 from jobs.annotate.duplicates import DuplicatesParams
 from jobs.runtime.errors import CodemillError
+from jobs.runtime.job import Replace
 from jobs.runtime.tables import Tables
 from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES, SIGNATURES
 from schemas.ingest import CONTENTS, FILES, PAGES
@@ -53,6 +55,10 @@ def corpus():
     return [*texts, "", " ", "\n\n", "x = 1", "x = 2", "x=1", "x  =  1\n", "a " * 5000, "a " * 4000, "{}" * 3000]
 
 
+# What came and went is looked for in lakes of any size.
+in_parts = partial(DuplicatesParams, least_for_parts=0)
+
+
 def put(tables, texts, gone=()):
     """The lake's files have these texts and no others; of those `gone` the contents alone are left, as ingest leaves them."""
     contents = [(key(t), t, len(t.encode())) for t in [*texts, *gone]]
@@ -63,7 +69,7 @@ def put(tables, texts, gone=()):
 
 def annotate(tables, params=None):
     run_job(tables, signatures, SignatureParams())
-    run_job(tables, duplicates, params or DuplicatesParams())
+    run_job(tables, duplicates, params or in_parts())
 
 
 def rows_of(tables, table=DUPLICATES):
@@ -156,7 +162,7 @@ def test_any_order_of_new_and_deleted_texts_gives_the_tables_of_a_full_run(fresh
 
 def test_a_text_that_no_file_and_no_page_has_any_more_joins_nothing(tables):
     """Ingest leaves the contents of files that are gone: a chain that went through one falls apart."""
-    texts, params = chain(3), DuplicatesParams(threshold=0.6)
+    texts, params = chain(3), in_parts(threshold=0.6)
     put(tables, texts)
     annotate(tables, params)
     assert groups_of(tables, texts) == [[0, 1, 2]]
@@ -174,12 +180,29 @@ def test_only_what_is_touched_is_written(tables):
     texts = corpus()
     put(tables, texts[:-1])
     annotate(tables)
-    assert list(duplicates.transform(tables, DuplicatesParams())) == []
+    assert list(duplicates.transform(tables, in_parts())) == []
     put(tables, [*texts, edited(SOURCES[0], 0.01, 99)])
     run_job(tables, signatures, SignatureParams())
     group = next(len(g) for g in groups_of(tables, texts) if 0 in g)
-    written = [tables.apply(write) for write in duplicates.transform(tables, DuplicatesParams())]
+    written = [tables.apply(write) for write in duplicates.transform(tables, in_parts())]
     assert written[-1].rows == group + 2  # the group's sizes change, and two texts are new
+
+
+def test_of_few_texts_all_are_grouped_again_where_one_came_or_went_and_nothing_is_written_where_none_did(fresh):
+    texts, few, whole = corpus(), fresh("few"), fresh("whole")
+    put(few, texts[:25])
+    annotate(few, DuplicatesParams())
+    for changed in (texts[:24], texts[3:]):  # one went; others came too
+        put(few, changed)
+        run_job(few, signatures, SignatureParams())
+        writes = list(duplicates.transform(few, DuplicatesParams()))
+        assert [type(write) for write in writes] == [Replace, Replace]
+        annotate(few, DuplicatesParams())
+        assert list(duplicates.transform(few, DuplicatesParams())) == []
+    put(whole, texts[3:])
+    annotate(whole)
+    for table in (DUPLICATES, DUPLICATE_PAIRS):
+        assert rows_of(few, table) == rows_of(whole, table)
 
 
 def test_a_run_killed_between_its_two_tables_is_made_good(fresh):
@@ -191,14 +214,14 @@ def test_a_run_killed_between_its_two_tables_is_made_good(fresh):
         put(lake, texts[5:])
     for write in signatures.transform(killed, SignatureParams()):
         killed.apply(write)
-    for write in duplicates.transform(killed, DuplicatesParams()):
+    for write in duplicates.transform(killed, in_parts()):
         killed.apply(write)
         break
     annotate(killed)
     annotate(whole)
     for table in (DUPLICATES, DUPLICATE_PAIRS):
         assert rows_of(killed, table) == rows_of(whole, table)
-    for write in duplicates.transform(killed, DuplicatesParams(threshold=0.85)):
+    for write in duplicates.transform(killed, in_parts(threshold=0.85)):
         killed.apply(write)
         break
     annotate(killed)  # as before: of the other threshold only the pairs are there
@@ -216,10 +239,10 @@ def test_a_poisoned_chain_is_measured_and_can_be_cut(fresh):
     whole, cut = fresh("whole"), fresh("cut")
     for lake in (whole, cut):
         put(lake, texts)
-    annotate(whole, DuplicatesParams(threshold=0.6))
+    annotate(whole, in_parts(threshold=0.6))
     assert groups_of(whole, texts) == [list(range(12))]
     assert min(row.centre_similarity for row in whole[DUPLICATES].collect()) < 0.1
-    annotate(cut, DuplicatesParams(threshold=0.6, min_centre_similarity=0.4))
+    annotate(cut, in_parts(threshold=0.6, min_centre_similarity=0.4))
     rows = cut[DUPLICATES].collect()
     assert min(row.centre_similarity for row in rows) >= 0.4
     assert len({row.component_id for row in rows}) == 1 < len({row.group_id for row in rows})
@@ -236,10 +259,10 @@ def test_signatures_of_another_version_are_computed_again_and_never_mixed(tables
     assert rows_of(tables) == expected
     assert tables[SIGNATURES].count() == 2 * len(texts)
     with pytest.raises(CodemillError, match="no text has a signature of 4 tokens and 256 hashes"):
-        annotate(tables, DuplicatesParams(hashes=256))
+        annotate(tables, in_parts(hashes=256))
     assert rows_of(tables) == expected
-    annotate(tables, DuplicatesParams(threshold=0.85))
-    assert {row.version for row in tables[DUPLICATES].collect()} == {duplicates.version(DuplicatesParams(threshold=0.85))}
+    annotate(tables, in_parts(threshold=0.85))
+    assert {row.version for row in tables[DUPLICATES].collect()} == {duplicates.version(in_parts(threshold=0.85))}
     assert groups_of(tables, texts) == true_groups(texts, 0.85)
 
 

@@ -169,6 +169,22 @@ def test_a_change_puts_rows_in_place_of_others_and_removes_keys_in_one_commit_or
     assert tables.lake.version(NAMES) == version
 
 
+def test_files_that_are_named_and_delta_itself_give_the_same_rows_of_every_version(tables, monkeypatch):
+    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "x"), ("b", 2, None)])))
+    tables.apply(Insert(NAMES, rows(tables, [("a", 3, "z")])))
+    tables.apply(Snapshot(NAMES, rows(tables, [("a", 1, "new")]), tables.spark.createDataFrame([("a",)], "scope string")))
+    tables.apply(Replace(NAMES, rows(tables, []), "scope", "a"))
+
+    def found():
+        return [sorted(map(tuple, tables.at(NAMES, version).collect())) for version in (0, 1, 2, 3, None)]
+
+    named = found()
+    monkeypatch.setattr("jobs.runtime.tables.FEW_FILES", 0)
+    assert named == found()
+    assert named[:2] == [[("a", 1, "x"), ("b", 2, None)], [("a", 1, "x"), ("a", 3, "z"), ("b", 2, None)]]
+    assert named[2:] == [[("a", 1, "new"), ("b", 2, None)], [("b", 2, None)], [("b", 2, None)]]
+
+
 def test_a_write_of_another_shape_names_every_difference_and_writes_nothing(tables):
     wrong = tables.spark.range(1).select(F.col("id").cast("string"), F.lit("x").alias("extra"))
     with pytest.raises(ContractError) as error:
