@@ -37,7 +37,7 @@ from schemas.lake import Lake
 from udfs import page_text
 from udfs.isolated import IsolationLimits
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
