@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 
 import numpy as np
 
+from udfs.compiled import is_kept
 from udfs.page_attributes import attribute
 from udfs.page_code_rows import mark_code_rows
 from udfs.page_names import name_hash
@@ -104,6 +105,11 @@ def extract(html: bytes, url: str = "", is_xml: bool = False) -> Page | Unextrac
     if not text.strip():
         return Unextractable("empty_page", "no visible text")
     return _page(text, written, data, nodes[:count], url)
+
+
+def is_compiled() -> bool:
+    """Whether a process here finds the kernels of `extract` compiled."""
+    return is_kept(prose_counts)  # the last of them
 
 
 def _as_utf8(html: bytes) -> bytes:
