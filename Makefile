@@ -28,6 +28,7 @@ setup: .venv/.stamp
 	$(BIN)/python -m jobs.runtime.setup_java
 	$(BIN)/python -m jobs.runtime.setup_jars
 	$(BIN)/python -m jobs.runtime.setup_classes
+	$(BIN)/python -m jobs.runtime.setup_kernels
 	@touch $@
 
 # What a lake on S3 needs besides: 640 MB of jars.

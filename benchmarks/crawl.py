@@ -44,10 +44,10 @@ CRAWL_BYTES = 394 * 2**40  # of a month, all taken for HTML: what Common Crawl a
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=150)
+    parser.add_argument("--megabytes", type=int, default=200)
     parser.add_argument("--folder", help="HTML to put into the archive")
     parser.add_argument("--peer-megabytes", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=4)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         large, small, peer = (Path(folder) / f"{name}.warc.gz" for name in ("large", "small", "peer"))

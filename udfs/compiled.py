@@ -32,6 +32,12 @@ def compiled(kernel: Kernel) -> Kernel:
     return found
 
 
+def is_kept(kernel: Any) -> bool:
+    """Whether machine code of a kernel, be it another processor's, lies where the next process looks for it, or is in this one."""
+    name = f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}-*.nbc"
+    return bool(kernel.signatures) or (_CAN_CACHE and any(Path(numba.config.CACHE_DIR).rglob(name)))
+
+
 class InZip(ZipCacheLocator):  # type: ignore[misc]
     """Where Numba keeps machine code of a module in a zip. Its own locator knows no folder but the user's, and looks at one module."""
 

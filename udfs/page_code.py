@@ -115,7 +115,7 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
     begins = np.empty(MAX_DEPTH + 1, np.int64)
     depth = 0
     at = after_break = first
-    is_line_over = is_after_gutter = False
+    is_line_over = is_after_gutter = is_after_link = False
     flows = TAG.TT <= nodes[node, KIND] <= TAG.SAMP  # no <pre>: line ends of the page's source are none of the code
     i = node + 1
     while True:
@@ -136,7 +136,8 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
             return at
         tag = nodes[i, KIND]
         if nodes[i, BITS] & DROPPED:
-            is_after_gutter = nodes[i, BITS] & GUTTER != 0 and nodes[node, BITS] & CODE != 0 and tag == TAG.SPAN
+            is_after_link = tag == TAG.A
+            is_after_gutter = nodes[i, BITS] & GUTTER != 0 and nodes[node, BITS] & CODE != 0 and (tag == TAG.SPAN or is_after_link)
             i = nodes[i, LAST]
             continue
         if tag == TEXT:
@@ -144,7 +145,7 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
             if (i == node + 1 and nodes[node, KIND] != TAG.DIV) or (flows and (at == first or nodes[i - 1, KIND] == TAG.BR)):
                 start = after_newline(data, start, end)
             if is_after_gutter:
-                start = after_gap(data, start, end)
+                start = after_gap(data, start, end, is_after_link)
                 is_after_gutter = False
             if is_between_lines(nodes, node, nodes[i, PARENT]) and is_blank(data, start, end):
                 start = end

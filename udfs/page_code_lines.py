@@ -22,8 +22,10 @@ def after_newline(data: Any, start: Any, end: Any) -> Any:
 
 
 @compiled
-def after_gap(data: Any, start: Any, end: Any) -> Any:
-    """After the no-break space that older versions of Doxygen put between a line's number and its code."""
+def after_gap(data: Any, start: Any, end: Any, is_link: Any) -> Any:
+    """After what stands between a line's number and its code: a no-break space in older versions of Doxygen, a space in gitweb's link."""
+    if is_link and start < end and data[start] == 32:
+        return start + 1
     gap = b"&#160;"
     k = 0
     while k < len(gap) and start + k < end and data[start + k] == gap[k]:

@@ -60,7 +60,7 @@ def is_gutter(data: Any, nodes: Any, i: Any, in_code: Any) -> Any:
         while beside < last and nodes[beside, KIND] == TEXT:
             beside += 1
         if beside < last and (nodes[beside, KIND] == TAG.TD or nodes[beside, KIND] == TAG.TH):
-            return in_code or (nodes[beside, BITS] & HAS_CODE and _counts_up(data, nodes, i))
+            return in_code or (nodes[beside, BITS] & HAS_CODE != 0 and _numbers_lines(data, nodes, i, beside))
     return False
 
 
@@ -84,13 +84,13 @@ def _is_numbered(data: Any, nodes: Any, i: Any) -> Any:
 
 @compiled
 def _counts_up(data: Any, nodes: Any, i: Any) -> Any:
-    """Whether the text of a cell is two numbers or more, each one more than that before it."""
+    """How many numbers the text of a cell is, where each is one more than that before it; 0 where it is something else, or one alone."""
     count = 0
     number: Any = np.int64(-1)
     before = number
     for k in range(i + 1, nodes[i, LAST]):
         if nodes[k, KIND] == TAG.TABLE:
-            return False
+            return 0
         if nodes[k, KIND] != TEXT:
             continue
         for at in range(nodes[k, START], nodes[k, END] + 1):
@@ -98,6 +98,49 @@ def _counts_up(data: Any, nodes: Any, i: Any) -> Any:
                 number = min(max(number, 0) * 10 + np.int64(data[at]) - 48, _MOST_NUMBER)
             elif number >= 0:
                 if count and number != before + 1:
-                    return False
+                    return 0
                 count, before, number = count + 1, number, number * 0 - 1
-    return count > 1
+    return count if count > 1 else 0
+
+
+@compiled
+def _line_ends(data: Any, nodes: Any, cell: Any) -> Any:
+    """Of the code in a cell: line ends in its text, but those of the page's layout; and lines that are elements."""
+    of_text = of_elements = 0
+    for k in range(cell + 1, nodes[cell, LAST]):
+        tag = nodes[k, KIND]
+        if tag == TEXT:
+            if nodes[k, PARENT] == cell and nodes[k, SIZE] == 0:
+                continue
+            start = np.int64(nodes[k, START])
+            start += nodes[k - 1, KIND] == TAG.PRE and start < nodes[k, END] and data[start] == 10
+            for at in range(start, nodes[k, END]):
+                of_text += data[at] == 10
+        else:
+            of_elements += tag == TAG.BR or tag == TAG.DIV or tag == TAG.LI or tag == TAG.P
+    return of_text, of_elements
+
+
+@compiled
+def _has_named_columns(nodes: Any, cell: Any) -> Any:
+    """Whether a row of `<th>` with words stands over the row of a cell: what is below are values."""
+    row = nodes[cell, PARENT]
+    if row < 0 or nodes[row, KIND] != TAG.TR:
+        return False
+    table = nodes[row, PARENT]
+    while table >= 0 and (nodes[table, KIND] == TAG.TBODY or nodes[table, KIND] == TAG.THEAD):
+        table = nodes[table, PARENT]
+    k = table + 1
+    while k < row and nodes[k, KIND] != TAG.TH:
+        k += 1
+    return k < row and nodes[k, BITS] & HAS_WORDS != 0
+
+
+@compiled
+def _numbers_lines(data: Any, nodes: Any, cell: Any, beside: Any) -> Any:
+    """Whether a cell numbers the lines of the cell beside it: one number for each; the last may have no end."""
+    count = _counts_up(data, nodes, cell)
+    if count == 0 or _has_named_columns(nodes, cell):
+        return False
+    of_text, of_elements = _line_ends(data, nodes, beside)
+    return count - 1 <= of_text <= count or count - 1 <= of_elements <= count

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from udfs.compiled import compiled
-from udfs.page_names import PRIME
+from udfs.page_names import FIRST, PRIME
 
-NO_BYTES = np.uint64(0xCBF29CE484222325)  # FNV-1a
+STEPS = 64  # places of the table that are looked at for a line, on average of all, at most; it is half full, so that two are usual
 LINES, LINE_BYTES, REPEATED_BYTES, CUT_LINES, COUNTS = range(5)
 
 
@@ -32,16 +32,19 @@ def _is_cut(text: Any, end: Any) -> Any:
 
 
 @compiled
-def _was_there(seen: Any, key: Any) -> Any:
-    """Whether the hash of a line is in the table already; it is afterwards. 0 is an empty place."""
+def _was_there(seen: Any, key: Any, steps: Any) -> Any:
+    """Whether the hash of a line is in the table already; it is afterwards. 0 is an empty place. Takes what it looks at off `steps[0]`;
+    where none are left the line is new and is not remembered."""
     last = np.uint64(len(seen) - 1)
     key = key | np.uint64(1)
     place = (key >> np.uint64(1)) & last
-    while seen[place] != 0:
+    while steps[0] > 0 and seen[place] != 0:
         if seen[place] == key:
             return True
         place = (place + np.uint64(1)) & last
-    seen[place] = key
+        steps[0] -= 1
+    if steps[0] > 0:
+        seen[place] = key
     return False
 
 
@@ -56,10 +59,11 @@ def prose_counts(text: Any) -> Any:
     while size < 2 * line_ends:
         size *= 2
     seen = np.zeros(size, np.uint64)
+    steps = np.full(1, STEPS * line_ends, np.int64)
     fence = start = 0
     while start < len(text):
         end = start
-        key = NO_BYTES
+        key = FIRST
         while end < len(text) and text[end] != 10:
             key = (key ^ np.uint64(text[end])) * PRIME
             end += 1
@@ -71,7 +75,7 @@ def prose_counts(text: Any) -> Any:
         elif end > start:
             counts[LINES] += 1
             counts[LINE_BYTES] += end - start
-            counts[REPEATED_BYTES] += end - start if _was_there(seen, key) else 0
+            counts[REPEATED_BYTES] += end - start if _was_there(seen, key, steps) else 0
             counts[CUT_LINES] += _is_cut(text, end)
         start = end + 1
     return counts

@@ -12,7 +12,9 @@ from urllib.parse import urljoin
 
 import numpy as np
 
+from udfs.compiled import is_kept
 from udfs.page_attributes import attribute
+from udfs.page_code_rows import mark_code_rows
 from udfs.page_names import name_hash
 from udfs.page_prose import CUT_LINES, LINE_BYTES, LINES, REPEATED_BYTES, prose_counts
 from udfs.page_render import render
@@ -36,7 +38,7 @@ from udfs.page_writer import (
     WORDS as WORD_COUNT,
 )
 
-VERSION = 6
+VERSION = 7
 
 REASONS = {  # of Unextractable
     "empty_page": "shows no text",
@@ -91,6 +93,7 @@ def extract(html: bytes, url: str = "", is_xml: bool = False) -> Page | Unextrac
     count = parse(data, KINDS, NAMES, nodes, is_xml)
     if count == TOO_DEEP:
         return Unextractable("too_deep", f"elements inside of more than {MAX_DEPTH} others")
+    mark_code_rows(data, nodes, count)
     total = measure(data, nodes, count, KINDS)
     kept = drop(data, nodes, count, KINDS, STRICT, total)
     if kept < min(FEW_BYTES, total / 10):
@@ -102,6 +105,11 @@ def extract(html: bytes, url: str = "", is_xml: bool = False) -> Page | Unextrac
     if not text.strip():
         return Unextractable("empty_page", "no visible text")
     return _page(text, written, data, nodes[:count], url)
+
+
+def is_compiled() -> bool:
+    """Whether a process here finds the kernels of `extract` compiled."""
+    return is_kept(prose_counts)  # the last of them
 
 
 def _as_utf8(html: bytes) -> bytes:

@@ -34,6 +34,7 @@ REASONS = {
     "not_html": "is no HTML, by its header or by its first bytes",
     "empty_body": "holds no body",
     "too_large": "the body, or its text, is larger than the limit",
+    "wrong_digest": "the record's bytes are not those that its digest was made of",
     "binary": "the body is no text in any encoding",
     "damaged": "no record can be read at this place of the archive",
     "duplicate_record": "another record has this id already",
@@ -153,6 +154,8 @@ def page_row(archive: Archive, item: Fetched, limits: Limits) -> tuple[Row, byte
         return refused("http_status", str(item.http_status))
     if not item.body:
         return refused("empty_body", media_type)
+    if item.has_wrong_digest:
+        return refused("wrong_digest", REASONS["wrong_digest"])
     body = http_body.decoded(item.body, item.transfer_encoding, item.content_encoding, most_html + 1)
     if media_type not in HTML_TYPES and not (media_type in VAGUE_TYPES and LOOKS_LIKE_HTML.match(body.content[:2048])):
         return refused("not_html", media_type or "no media type")

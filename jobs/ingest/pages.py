@@ -26,6 +26,7 @@ from jobs.ingest.page_reading import PAGE_ENTRIES, Limits, read_archives, reject
 from jobs.ingest.reading import READ
 from jobs.ingest.texts import NewTexts, StagedFile, remove_leftovers
 from jobs.runtime.job import AddFiles, Job, Snapshot, Write, parameter, short_hash
+from jobs.runtime.setup_kernels import compile_kernels
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import task_count
@@ -37,7 +38,7 @@ from schemas.lake import Lake
 from udfs import page_text
 from udfs.isolated import IsolationLimits
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def transform(tables: Tables, params: PagesParams) -> Iterator[Write]:
     prints = changed_archives(known, named_archives(params, known, tables.lake), params, tables.is_forced)
     if not prints:
         return
+    if tables.is_local:  # where tasks find what is compiled here
+        compile_kernels(tables.say)
     yield from beginning(tables, known, [archive.name for archive in prints])
     remove_leftovers(tables.lake, datetime.now(UTC))
     with Staging(tables.lake, tables.run) as staging:

@@ -92,12 +92,12 @@ def run_job(
 
 
 def _execute(lake: Lake, job: Job, params: Any, row: JobRun, progress: Progress, session: SharedSession, is_forced: bool = False) -> None:
+    say = partial(progress.say, job.name)
     if job.engine != "spark":
-        say = partial(progress.say, job.name)
         return _apply_writes(job, params, row, Tables(None, lake, row.run, row.account, say))  # type: ignore[arg-type]
     with session.used(not lake.is_local) as spark:
         progress.watch(spark)
-        _apply_writes(job, params, row, Tables(spark, lake, row.run, row.account, is_forced=is_forced))
+        _apply_writes(job, params, row, Tables(spark, lake, row.run, row.account, say, is_forced))
 
 
 def _apply_writes(job: Job, params: Any, row: JobRun, tables: Tables) -> None:

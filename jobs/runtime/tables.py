@@ -49,6 +49,11 @@ class Tables:
     def cores(self) -> int:
         return int(self.spark.sparkContext.defaultParallelism)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether tasks run on this machine, as this user."""
+        return str(self.spark.sparkContext.master).startswith("local[")
+
     def exists(self, table: Table) -> bool:
         return self.lake.version(table) is not None
 

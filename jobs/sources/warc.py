@@ -17,6 +17,7 @@ import pyarrow.fs
 from backports import zstd
 from fastwarc.warc import ArchiveIterator, WarcRecord
 
+from jobs.sources import warc_digests
 from jobs.sources.archive_file import ArchiveFile
 from jobs.sources.gzip_members import is_by_record, unread
 from jobs.sources.source import SourceError
@@ -47,7 +48,7 @@ class Fetched:
 
     `body` is as it was sent, cut (`is_cut`) at the limit that the reader was given. `missing_bytes` are what the archive lacks of it.
     `is_truncated`: the record says that the crawler stopped before the end, or that a further record goes on. `ordinal` counts the records
-    that report one offset, from 0.
+    that report one offset, from 0. `has_wrong_digest`: whole, and not what its digest was made of (warc_digests.py).
     """
 
     offset_bytes: int
@@ -65,6 +66,7 @@ class Fetched:
     is_cut: bool
     is_truncated: bool
     ordinal: int
+    has_wrong_digest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def read_range(address: str, part: Range, max_body_bytes: int) -> Iterator[Fetch
     """
     with _opened(address) as file:
         seen: Counter[int] = Counter()
+        is_guarded = _starts_with(file, GZIP)
         position = 0 if part.start == 0 else _next_start(file, part.start, part.end)
         while position is not None and position < part.end:
             last = position
@@ -113,14 +116,14 @@ def read_range(address: str, part: Range, max_body_bytes: int) -> Iterator[Fetch
                     if str(record.record_type) == "unknown":
                         yield Damaged(last, f"a record of the type {record.headers.get('WARC-Type')!r}")
                     elif str(record.record_type) in _PAGE_TYPES:
-                        fetched = _fetched(record, max_body_bytes, seen[last])
+                        fetched = _fetched(record, max_body_bytes, seen[last], is_guarded)
                         seen[last] += 1
                         missing = fetched.missing_bytes
                         yield fetched
                     if missing:
                         raise OSError("the archive ends inside this record, or its length is wrong")
                 place = position if part.is_all else last
-                position, broken = unread(file, place) if _starts_with(file, GZIP) else (None, None)
+                position, broken = unread(file, place) if is_guarded else (None, None)
                 if broken is not None:
                     yield Damaged(broken, "the archive ends inside the gzip member that begins here")
             except (OSError, ValueError, UnicodeError) as error:
@@ -131,17 +134,19 @@ def read_range(address: str, part: Range, max_body_bytes: int) -> Iterator[Fetch
                 position = _next_start(file, last + 1, part.end)
 
 
-def _fetched(record: WarcRecord, max_body_bytes: int, ordinal: int) -> Fetched:
+def _fetched(record: WarcRecord, max_body_bytes: int, ordinal: int, is_guarded: bool) -> Fetched:
     headers = record.headers
+    declared = record.content_length
+    is_wrong = not is_guarded and warc_digests.is_wrong(record, max_body_bytes)
+    held = record.content_length  # where a digest was asked for: what there is of the record
     offset, kind = record.stream_pos, str(record.record_type)
     is_http = (headers.get("Content-Type") or "").replace(" ", "").lower().startswith("application/http")
-    declared = record.content_length
     before = 0
     status, media, charset, transfer, content = None, headers.get("Content-Type") or "", "", "", ""
     if is_http:
         record.parse_http(auto_decode="none", quirks_mode=True, strict_mode=False)
         http = record.http_headers
-        before = declared - record.content_length
+        before = held - record.content_length
         status = http.status_code
         media, charset = http.get("Content-Type") or "", record.http_charset or ""
         transfer, content = http.get("Transfer-Encoding") or "", http.get("Content-Encoding") or ""
@@ -152,11 +157,12 @@ def _fetched(record: WarcRecord, max_body_bytes: int, ordinal: int) -> Fetched:
     if swallowed:
         read, body, is_cut = swallowed.start(), body[: swallowed.start()], swallowed.start() > max_body_bytes
     is_part = headers.get("WARC-Truncated") is not None or headers.get("WARC-Segment-Number") is not None
+    missing = max(0, declared - before - read)
     return Fetched(
         offset, kind, _bare(headers.get("WARC-Record-ID") or "", "urn:uuid:"), _bare(headers.get("WARC-Target-URI") or ""),
         _seconds(headers.get("WARC-Date")), status, media, charset or _parameter(media), transfer, content,
-        body[:max_body_bytes], max(0, declared - before - read), is_cut, is_part,
-        ordinal,
+        body[:max_body_bytes], missing, is_cut, is_part,
+        ordinal, is_wrong and not (missing or swallowed or is_part),
     )  # fmt: skip
 
 

@@ -4,7 +4,11 @@ import time
 
 import pytest
 
-from jobs.ingest.page_reading import LOOKS_LIKE_HTML, host_of
+from jobs.ingest.page_reading import LOOKS_LIKE_HTML, Limits, host_of, page_row
+from jobs.sources.warc import ranges, read_range
+from jobs.sources.warc_names import Archive
+from tests.web_archives import http, page, record
+from udfs.isolated import IsolationLimits
 
 
 def test_what_looks_like_html_is_told_in_one_pass():
@@ -29,3 +33,11 @@ def test_what_looks_like_html_is_told_in_one_pass():
 )
 def test_a_host_is_that_of_a_web_address(url, host):
     assert host_of(url) == host
+
+
+def test_a_record_whose_bytes_are_not_those_of_its_digest_is_a_reject(tmp_path):
+    path = tmp_path / "a.warc"
+    path.write_bytes(record("http://a.example/", http(page("one")), WARC_Block_Digest="sha1:" + "A" * 32))
+    (item,) = read_range(str(path), ranges(str(path), 1 << 20)[0], 1 << 20)
+    row, text = page_row(Archive("warc:a", str(path)), item, Limits(1 << 20, 1 << 20, IsolationLimits(30, 1 << 30)))
+    assert (row["reason"], row["locator"], text) == ("wrong_digest", "http://a.example/", None)

@@ -1,4 +1,6 @@
+import base64
 import gzip
+import hashlib
 
 import pytest
 
@@ -6,7 +8,7 @@ from jobs.sources import warc
 from jobs.sources.source import SourceError
 from jobs.sources.warc import Damaged, Fetched, Range, ranges, read_range
 from jobs.sources.warc_names import Archive, fingerprint, parse_archives
-from tests.web_archives import as_one, by_record, by_zstd, http, page, record
+from tests.web_archives import as_one, by_record, by_zstd, chunked, http, page, record
 
 MOST = 1 << 20
 RECORDS = [
@@ -277,3 +279,41 @@ def test_a_list_may_have_empty_lines_comments_a_mark_and_any_line_ends(archive, 
 def test_a_list_that_names_nothing_is_an_error_that_says_so(archive):
     with pytest.raises(SourceError, match="names none"):
         parse_archives((f"@{archive(b'# none', 'list.txt')}",))
+
+
+def digest_of(block: bytes) -> str:
+    return "sha1:" + base64.b32encode(hashlib.sha1(block).digest()).decode()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_block_that_is_not_what_its_digest_says_is_told_where_nothing_else_guards_it(archive, form):
+    block = http(chunked(page("one"), 50), Transfer_Encoding="chunked")
+    records = [
+        record("http://a.example/", block, WARC_Block_Digest=digest_of(block), WARC_Payload_Digest="sha1:" + "A" * 32),
+        record("http://b.example/", block.replace(b"one", b"two"), WARC_Block_Digest=digest_of(block)),
+        record("http://c.example/", block),
+    ]
+    assert [item.has_wrong_digest for item in read(archive(FORMS[form](records)))] == [False, form in ("plain", "zstd"), False]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"WARC_Truncated": "length"},  # by some crawlers' digest of what was sent
+        {"WARC_Segment_Number": "1"},
+        {"WARC_Block_Digest": "sha1:not-a-digest"},
+        {"WARC_Block_Digest": "whirlpool:" + "A" * 32},
+        {"length": "2000"},  # reaches over the archive's end, or the next record
+    ],
+)
+def test_a_digest_that_cannot_be_compared_accuses_nobody(archive, said):
+    block = http(page("one"))
+    for after in (b"", record("http://b.example/", block)):
+        found = read(archive(record("http://a.example/", block, **{"WARC_Block_Digest": "sha1:" + "A" * 32} | said) + after))
+        assert not any(item.has_wrong_digest for item in found if isinstance(item, Fetched))
+
+
+def test_a_digest_of_a_record_that_is_too_large_is_not_asked_for(archive):
+    block = http(b"x" * (MOST + 1))
+    found = read(archive(record("http://a.example/", block, WARC_Block_Digest="sha1:" + "A" * 32)))
+    assert [(item.is_cut, item.has_wrong_digest) for item in found] == [(True, False)]
