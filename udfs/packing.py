@@ -11,8 +11,6 @@ Only the last sequence of a group is shorter than the window. Memory: one batch 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby, pairwise
-from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
@@ -108,28 +106,6 @@ def pack(batches: Iterable[pa.RecordBatch], window: int, token_bytes: np.ndarray
         rest = stream.after(sequences * window)
     if rest is not None and len(rest.tokens):
         yield _packed(rest, np.array([0, len(rest.tokens)]), position, token_bytes)
-
-
-def pack_groups(
-    batches: Iterable[pa.RecordBatch], by: tuple[str, ...], window: int, token_bytes: np.ndarray, packer: Packer = pack
-) -> Iterator[pa.RecordBatch]:
-    """Packs a stream of whole groups, one after the other: rows of one group stand together. The columns `by` come first in the output."""
-    for group, runs in groupby(_runs(batches, by), key=itemgetter(0)):
-        for packed in packer(map(itemgetter(1), runs), window, token_bytes):
-            keys = [pa.repeat(value, packed.num_rows) for value in group]
-            yield pa.RecordBatch.from_arrays([*keys, *packed.columns], [*by, *PACKED.names])
-
-
-def _runs(batches: Iterable[pa.RecordBatch], by: tuple[str, ...]) -> Iterator[tuple[tuple[pa.Scalar, ...], pa.RecordBatch]]:
-    for batch in batches:
-        changes = np.zeros(max(batch.num_rows - 1, 0), dtype=bool)
-        for name in by:
-            column = batch.column(name)
-            changes |= pc.not_equal(column[1:], column[:-1]).to_numpy(zero_copy_only=False)
-        bounds = [0, *(np.flatnonzero(changes) + 1).tolist(), batch.num_rows]
-        for start, end in pairwise(bounds):
-            if end > start:
-                yield tuple(batch.column(name)[start] for name in by), batch.slice(start, end - start)
 
 
 def _packed(stream: Stream, bounds: np.ndarray, position: int, token_bytes: np.ndarray) -> pa.RecordBatch:

@@ -18,8 +18,8 @@ def pieces(text: str) -> Iterator[str]:
     start = 0
     while len(text) - start > PIECE_CHARS:
         end = start + PIECE_CHARS
-        # The last place, which is nearly always among the last characters.
-        found = (_last_cut(text, first, end) for first in (end - 128, start + PIECE_CHARS // 2))
+        # The last place, which is nearly always among the last characters; else it is looked for farther and farther back.
+        found = (_last_cut(text, first, end) for first in (end - 128, end - 1024, end - 8192, start + PIECE_CHARS // 2))
         start, cut = next((place for place in found if place), end), start
         yield text[cut:start]
     yield text[start:] if start else text
@@ -27,7 +27,10 @@ def pieces(text: str) -> Iterator[str]:
 
 def _last_cut(text: str, first: int, end: int) -> int:
     """0 where there is none."""
-    return max((cut.start() for cut in SAFE_CUT.finditer(text, max(first, 0), end)), default=0)
+    first = max(first, 0)
+    if text.find(" ", first, end) < 0 and text.find("\n", first, end) < 0:  # data in lines of any length, which is searched in no time
+        return 0
+    return max((cut.start() for cut in SAFE_CUT.finditer(text, first, end)), default=0)
 
 
 def calls(texts: list[str], most_chars: int) -> Iterator[list[str]]:

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.mix.places import uniform
 from jobs.runtime.errors import CodemillError
+from udfs import draws
 from udfs.mixture import MixtureError, Phase, Stock, Wish, note, rate_for, solve, whole_and_rest
 
 SEED = "mixture"
@@ -27,15 +30,30 @@ class Drawn:
     rates: list[float]
     rows: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def is_once(self) -> bool:
+        return not any(self.rates) and all(whole == 1 for whole in self.whole)
+
     def copies(self) -> Column:
         """How often a document is taken; of columns split, lot and candidate."""
+        if self.is_once:
+            return F.lit(1)
         whole, rate = (F.element_at(F.array(*map(F.lit, values)), F.col("lot") + 1) for values in (self.whole, self.rates))
         more = (uniform(F.col("candidate"), SEED) < rate).cast("int")
         return F.when(F.col("split") == "train", whole + more).otherwise(1)
 
-    def repeated(self, runs: DataFrame) -> DataFrame:
-        """Runs with `epoch`: as many times as their document is taken."""
-        return runs.withColumn("copies", self.copies()).where("copies > 0").selectExpr("*", "explode(sequence(0, copies - 1)) as epoch")
+    def repeated(self, runs: pa.RecordBatch) -> pa.RecordBatch:
+        """Runs with `epoch`: as many times as their document is taken, which is what `copies` says in Spark."""
+        is_train = pc.equal(runs.column("split"), "train").to_numpy(zero_copy_only=False)
+        copies = np.ones(runs.num_rows, np.int64)
+        if not self.is_once:
+            lot = np.asarray(runs.column("lot"))
+            more = draws.uniform(runs.column("candidate"), SEED) < np.array(self.rates)[lot]
+            copies = np.where(is_train, np.array(self.whole)[lot] + more, 1)
+        epoch = np.arange(copies.sum()) - np.repeat(np.cumsum(copies) - copies, copies)
+        if (copies != 1).any():
+            runs = runs.take(pa.array(np.repeat(np.arange(runs.num_rows), copies)))
+        return runs.append_column("epoch", pa.array(epoch, pa.int32()))
 
 
 def once(phase: Phase) -> Drawn:
@@ -43,11 +61,12 @@ def once(phase: Phase) -> Drawn:
     return Drawn([1] * len(phase.lots), [0.0] * len(phase.lots))
 
 
-def drawn(runs: DataFrame, token_bytes: int, phase: Phase, leave_out_empty: bool) -> Drawn:
-    """The solution for rows of RUNS of so many bytes a token, which are read twice. Raises `CodemillError` where there is not enough."""
+def drawn(runs: DataFrame, phase: Phase, leave_out_empty: bool) -> Drawn:
+    """The solution for rows of ASIDE, which are read twice. Raises `CodemillError` where there is not enough."""
     draw = uniform(F.col("candidate"), SEED)
-    tokens = (F.octet_length("tokens") / token_bytes).cast("long")
-    train = runs.where("split = 'train'").select("lot", "kind", "candidate", "token_offset", draw.alias("draw"), tokens.alias("n"))
+    train = runs.where("split = 'train'").select(
+        "lot", "kind", "candidate", "token_offset", draw.alias("draw"), F.col("token_count").alias("n")
+    )
     train = train.withColumn("bucket", F.floor(F.col("draw") * BUCKETS).cast("int"))
     is_first = F.col("token_offset") == 0
     by_bucket = train.groupBy("lot", "bucket").agg(F.sum("n").alias("tokens"), F.count(F.when(is_first, 1)).alias("documents"))

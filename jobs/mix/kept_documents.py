@@ -4,7 +4,8 @@ A text lies in ingest/contents, where a document is one content, or in assemble/
 `assemble.document_checks`: what that found is left out, and what it has not seen is an error.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
@@ -14,13 +15,14 @@ from pyspark.sql.types import StructType
 from jobs.assemble.documents import is_made_for, is_notebook, layout_of
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.tables import Tables
-from jobs.runtime.texts import TextFunction, bounded, located, map_texts, task_count
+from jobs.runtime.texts import bounded, located, placed, task_count, texts_where_they_lie
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, REPOSITORY_CONTEXTS
 from schemas.decide import KEPT
 from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.ingest import CONTENTS
 
 ANY_LAYOUT = ""
+TextsFunction = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 def kept_documents(tables: Tables, profile: str, layouts: Sequence[str] = ()) -> DataFrame:
@@ -123,21 +125,17 @@ def check_documents(tables: Tables, documents: DataFrame) -> tuple[int, int]:
     return rows, size
 
 
-def map_documents(tables: Tables, documents: DataFrame, function: TextFunction, schema: StructType) -> DataFrame:
-    """Applies `function` to batches of the columns of `kept_documents`, less the last two, with `text` besides, wherever the texts lie.
+def map_documents(tables: Tables, documents: DataFrame, function: TextsFunction, schema: StructType) -> DataFrame:
+    """Applies `function` to the batches of a task: of the columns of `kept_documents`, less the last two, with `text` besides, wherever the
+    texts lie.
 
     A text of assemble/documents is read where it lies too, unless Spark chooses to shuffle it for the join with `documents`.
     """
     contents = documents.where("content_sha256 is not null")
     size = contents.agg(F.coalesce(F.sum("size_bytes"), F.lit(0))).first()[0]  # type: ignore[index]
-    mapped = map_texts(contents, function, schema, task_count(size, tables.cores))
+    rows = placed(contents, task_count(size, tables.cores))
+    mapped = rows.mapInArrow(lambda batches: function(texts_where_they_lie(batches)), schema)
     texts = documents.where("content_sha256 is null").drop("text_file", "text_block")
     key = ["kind", "candidate", "layout"]
     texts = texts.join(tables[DOCUMENTS].select(*key, "text"), key).select(*texts.columns, "text")
-
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for part in bounded(batch):
-                yield function(part)
-
-    return mapped.unionByName(texts.mapInArrow(run, schema))
+    return mapped.unionByName(texts.mapInArrow(lambda batches: function(chain.from_iterable(map(bounded, batches))), schema))

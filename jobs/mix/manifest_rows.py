@@ -7,13 +7,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.mix.counts import Expected, Labels
-from jobs.mix.places import digest_sum
+from jobs.mix.places import digest_of
 from jobs.runtime.job import short_hash
 from jobs.runtime.ledger import library_versions
 from jobs.runtime.tables import Tables
 from schemas.decide import KEPT
 from schemas.mix import KEPT_ID
-from udfs.digests import digest_told
 from udfs.mixture import Phase
 from udfs.piece_counts import LABELS
 
@@ -33,11 +32,10 @@ def manifest_rows(phase: Phase, names: Row, counted: list[Row], wanted: dict[Lab
 def made_of_hashes(tables: Tables, documents: DataFrame, policy: str, ways: list[str]) -> dict[str, str]:
     """What ties the sequences to what they are made of, as columns of mix/manifest. `ways` are all that was asked for, as text."""
     kept = tables[KEPT].where(F.col("policy") == policy)
-    policy_hash, kept_sum = kept.agg(F.min("policy_hash"), digest_sum(F.concat_ws("\n", *KEPT_ID))).first()  # type: ignore[misc]
+    policy_hash = kept.agg(F.min("policy_hash")).first()[0]  # type: ignore[index]
     taken = F.concat_ws("\n", "kind", "candidate", "text_hash", "split", F.col("lot").cast("string"))
-    taken_sum = documents.agg(digest_sum(taken)).first()[0]  # type: ignore[index]
     return {
         "policy_hash": policy_hash or "",
-        "kept_digest": digest_told(int(kept_sum or 0)),
-        "sequences_hash": short_hash("sequences", str(VERSION), *ways, digest_told(int(taken_sum or 0))),
+        "kept_digest": digest_of(kept.select(F.concat_ws("\n", *KEPT_ID))),
+        "sequences_hash": short_hash("sequences", str(VERSION), *ways, digest_of(documents.select(taken))),
     }

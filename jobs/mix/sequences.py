@@ -27,10 +27,11 @@ from jobs.mix.kept_documents import check_assembled, check_documents, kept_docum
 from jobs.mix.lots import with_fim, with_lots, with_sets
 from jobs.mix.manifest_rows import made_of_hashes, manifest_rows
 from jobs.mix.mixtures import mixture_of
-from jobs.mix.pack import GROUP, Pack
+from jobs.mix.pack import Pack, Packets
 from jobs.mix.places import Order
 from jobs.mix.recipes import recipe
-from jobs.mix.tokens import token_runs, token_type, tokens_version
+from jobs.mix.runs_aside import Aside, packets_of
+from jobs.mix.tokens import Then, token_runs, token_type, tokens_version
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Job, Replace, ReplaceFiles, Write, parameter
 from jobs.runtime.staging import Staging
@@ -47,6 +48,7 @@ from schemas.spark import spark_schema
 from schemas.table import Table
 from udfs.fim import marks_of
 from udfs.mixture import MixtureError, Phase, check_phase
+from udfs.token_packets import GROUP
 from udfs.tokenizer import TokenizerError, load
 
 NO_LANGUAGE = "none"
@@ -81,6 +83,8 @@ class SequencesParams:
                 f"mix.sequences.mixture={self.mixture}: that is the mixture of the profile {self.mixture}, which has this name alone; "
                 f"found profile={self.profile}. Give this one another name"
             )
+        if ":" in self.seed:
+            raise UsageError(f"mix.sequences.seed={self.seed}: expected a seed without `:`, which separates it from keys")
         found = recipe(self.recipe)
         found = replace(found, packing=self.packing or found.packing, window=self.window or found.window)
         found = replace(found, total_tokens=self.total_tokens or found.total_tokens)
@@ -102,20 +106,24 @@ def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     check_assembled(tables, params.profile, params.layouts)
     tables.account.read_rows, _ = check_documents(tables, documents)
     version, order = tokens_version(tokenizer_sha256), Order(params.hash_groups, params.seed)
-    runs = token_runs(tables, documents, mixture, tokenizer_json, kind, version)
     with Staging(tables.lake, tables.run) as staging:
+
+        def runs(then: Then) -> DataFrame:
+            return token_runs(tables, documents, mixture, tokenizer_json, kind, version, then)
+
         if phase.is_whole:
             taken = once(phase)
+            packets = runs(Packets(order, taken))
         else:
-            runs = staging.keep(tables.spark, runs, "runs")
-            taken = drawn(runs, kind.itemsize, phase, params.leave_out_empty)
+            aside = staging.keep(tables.spark, runs(Aside(staging.folder("tokens"), kind)), "runs")
+            taken = drawn(aside, phase, params.leave_out_empty)
+            packets = packets_of(aside, Packets(order, taken))
         wanted = expected(documents, taken.copies())
         size = sum(one.size_bytes for one in wanted.values())
         tasks = min(2 * params.hash_groups, task_count(size, tables.cores))
-        in_document = ["kind", "candidate", "epoch", "token_offset"]
-        placed = order.placed(taken.repeated(runs)).repartition(tasks, *GROUP).sortWithinPartitions(*GROUP, "place", *in_document)
         pack = Pack(tokenizer_json, kind, version, mixture, phase, tables.lake.path(SEQUENCES.name))
-        written = placed.mapInArrow(pack, from_arrow_schema(WRITTEN)).collect()
+        grouped = packets.repartition(tasks, *GROUP).sortWithinPartitions(*GROUP)
+        written = grouped.mapInArrow(pack, from_arrow_schema(WRITTEN)).collect()
     counted = totals(written)
     check_counts(wanted, counted)
     ways = [mixture, repr(phase), str(params.hash_groups), params.seed, str(params.leave_out_empty), version]

@@ -7,6 +7,7 @@ however many mixtures it is.
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -36,14 +37,22 @@ RUNS = pa.schema(
         ("lot", pa.int32()),  # the part of the recipe that its document belongs to
         ("language", pa.string()),
         ("token_offset", pa.int64()),  # of the run inside its document
-        ("tokens", pa.binary()),  # numbers of `token_type`: Spark moves bytes as they lie, but lists element by element
+        ("tokens", pa.binary()),  # numbers of `token_type`
     ]
 )
 # What tells whether tokens of an earlier run are those that are wanted now.
 KEY = ["kind", "candidate", "text_hash", "is_fim"]
 PLACED = ("split", "lot", "language")
-_OF_PIECES = [field for field in RUNS if field.name not in PLACED]
-_UNPLACED = pa.schema([*_OF_PIECES, ("source", pa.string())])  # the mixture in whose sequences a run was found
+# Where the tokens of a known document lie: all in one group of one mixture, which is one file.
+SOURCE = ["source", "source_split", "source_group"]
+
+
+class Then(Protocol):
+    """What is done with rows of RUNS in the task that has them; rows of `schema` come of it."""
+
+    schema: pa.Schema
+
+    def __call__(self, batches: Iterable[pa.RecordBatch], /) -> Iterator[pa.RecordBatch]: ...
 
 
 def tokens_version(tokenizer_sha256: str) -> str:
@@ -56,39 +65,52 @@ def token_type(vocabulary_size: int) -> np.dtype:
     return np.dtype("<u2" if vocabulary_size <= 1 << 16 else "<i4")
 
 
-def token_runs(tables: Tables, documents: DataFrame, mixture: str, tokenizer_json: str, kind: np.dtype, version: str) -> DataFrame:
-    """Rows of RUNS that together are all `documents`, with tokens of the type `kind`. The account is told what was tokenized.
+def token_runs(
+    tables: Tables, documents: DataFrame, mixture: str, tokenizer_json: str, kind: np.dtype, version: str, then: Then
+) -> DataFrame:
+    """What `then` makes of rows of RUNS that together are all `documents`, with tokens of the type `kind`. It gets them in the task that
+    has them: Spark is not given tokens as rows. The account is told what was tokenized.
 
     `documents` are those of `kept_documents`, persisted, with `lot`, and `is_fim`: whether the document is to be filled in the middle.
     Where it has no room its run says false.
     """
     # One version, or a write that is tried again would find documents in the table that it brings itself.
     table_version = tables.lake.version(SEQUENCES)
-    packed = tables[SEQUENCES] if table_version is None else tables.at(SEQUENCES, table_version)
-    found = documents.join(sources(packed.where(F.col("tokens_version") == version), mixture), KEY, "left").persist()
-    new, known = found.where("source is null").drop("source"), found.where("source is not null")
+    new, known = (documents, None) if table_version is None else new_and_known(tables, documents, mixture, version, table_version)
     tables.account.read_bytes = new.agg(F.coalesce(F.sum("size_bytes"), F.lit(0))).first()[0]  # type: ignore[index]
-    tokenized = map_documents(tables, new, Tokenize(tokenizer_json, kind), from_arrow_schema(RUNS))
+    tokenize, unpack, schema = Tokenize(tokenizer_json, kind), Unpack(version, kind), from_arrow_schema(then.schema)
+    tokenized = map_documents(tables, new, lambda batches: then(tokenize(batches)), schema)
+    if known is None:
+        return tokenized
     mixtures = sorted(row.source for row in known.select("source").distinct().collect())
     files = [
-        (one, tables.lake.path(f"{SEQUENCES.name}/{file.name}"))
+        (one, file.partition["split"], int(file.partition["hash_group"]), tables.lake.path(f"{SEQUENCES.name}/{file.name}"))
         for one in mixtures
         for file in data_files(tables.lake, SEQUENCES, table_version, mixture=one)
     ]
     if not files:
         return tokenized
-    addresses = tables.spark.createDataFrame(files, "mixture string, file string").repartition(len(files))
-    unpacked = addresses.mapInArrow(Unpack(version, kind), from_arrow_schema(_UNPLACED))
-    kept = unpacked.join(known.select(*KEY, "source", *PLACED), [*KEY, "source"])
-    return tokenized.unionByName(kept.select(*RUNS.names))
+    addresses = tables.spark.createDataFrame(files, "source string, source_split string, source_group int, file string")
+    wanted = known.select(*KEY, *PLACED, *SOURCE).join(F.broadcast(addresses), SOURCE).drop(*SOURCE)
+    wanted = wanted.repartition(len(files), "file").sortWithinPartitions("file")
+    return tokenized.unionByName(wanted.mapInArrow(lambda batches: then(unpack(batches)), schema))
+
+
+def new_and_known(tables: Tables, documents: DataFrame, mixture: str, version: str, table_version: int) -> tuple[DataFrame, DataFrame]:
+    """Documents that are to be tokenized, and with SOURCE those whose tokens are in the sequences."""
+    packed = tables.at(SEQUENCES, table_version).where(F.col("tokens_version") == version)
+    found = documents.join(sources(packed, mixture), KEY, "left").persist()
+    return found.where("source is null").drop(*SOURCE), found.where("source is not null")
 
 
 def sources(packed: DataFrame, mixture: str) -> DataFrame:
-    """KEY and `source`, the mixture whose sequences give a document's tokens: this one where it has them, else the first by name."""
-    pieces = packed.select("mixture", F.explode("pieces").alias("piece")).where("piece.token_offset = 0 and piece.epoch = 0")
-    order = F.struct(F.col("mixture") != mixture, "mixture").alias("order")
+    """KEY and SOURCE: the mixture whose sequences give a document's tokens, which is this one where it has them, else the first by name."""
+    pieces = packed.select("mixture", "split", "hash_group", F.explode("pieces").alias("piece"))
+    pieces = pieces.where("piece.token_offset = 0 and piece.epoch = 0")
+    order = F.struct(F.col("mixture") != mixture, "mixture", "split", "hash_group").alias("order")
     found = pieces.select(*(f"piece.{name}" for name in KEY), order).groupBy(*KEY).agg(F.min("order").alias("order"))
-    return found.select(*KEY, F.col("order.mixture").alias("source"))
+    where = ("mixture", "split", "hash_group")
+    return found.select(*KEY, *(F.col(f"order.{name}").alias(source) for name, source in zip(where, SOURCE, strict=True)))
 
 
 @dataclass
@@ -98,7 +120,10 @@ class Tokenize:
     tokenizer_json: str
     kind: np.dtype
 
-    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return map(self.runs, batches)
+
+    def runs(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         wanted = np.asarray(batch.column("is_fim").to_numpy(zero_copy_only=False), dtype=bool)
         tokens, offsets, is_fim = fim.encode_documents(loaded(self.tokenizer_json), batch.column("candidate"), batch.column("text"), wanted)
         columns = {name: batch.column(name) for name in ("kind", "candidate", "text_hash", *PLACED)} | {"is_fim": pa.array(is_fim)}
@@ -108,44 +133,46 @@ class Tokenize:
 
 @dataclass
 class Unpack:
-    """Files of packed sequences to the runs that they were made of: the pieces of a sequence follow each other without gap."""
+    """Known documents, with the file of packed sequences in which each lies, to their runs: pieces follow each other without gap."""
 
     tokens_version: str
     kind: np.dtype
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for row in (row for batch in batches for row in batch.to_pylist()):
-            for sequences in read_group(row["file"], ["tokens", "pieces", "tokens_version"]):
-                wanted = sequences.filter(pc.equal(sequences.column("tokens_version"), self.tokens_version))
-                yield self.runs(wanted, row["mixture"])
+        # Rows of all documents of a task, without any token.
+        rows = list(batches)
+        if not rows:
+            return
+        wanted = pa.Table.from_batches(rows)
+        for file in wanted.column("file").unique().to_pylist():
+            documents = wanted.filter(pc.equal(wanted.column("file"), file)).combine_chunks()
+            for sequences in read_group(file, ["tokens", "pieces", "tokens_version"]):
+                found = sequences.filter(pc.equal(sequences.column("tokens_version"), self.tokens_version))
+                yield self.runs(found, documents)
 
-    def runs(self, sequences: pa.RecordBatch, mixture: str) -> pa.RecordBatch:
-        """Each document once, however often it is repeated."""
+    def runs(self, sequences: pa.RecordBatch, documents: pa.Table) -> pa.RecordBatch:
+        """Those of the documents, each once, however often it is repeated."""
         pieces = pa.RecordBatch.from_struct_array(sequences.column("pieces").flatten())
         ends = np.concatenate([[0], np.cumsum(np.asarray(pieces.column("token_count")))])
         tokens = as_bytes(np.asarray(sequences.column("tokens").flatten()), ends, self.kind)
-        columns = {field.name: pieces.column(field.name) for field in _OF_PIECES if field.name != "tokens"}
-        columns |= {"tokens": tokens, "source": pa.repeat(mixture, len(pieces))}
-        found = pa.RecordBatch.from_arrays([columns[name] for name in _UNPLACED.names], schema=_UNPLACED)
-        return found.filter(pc.equal(pieces.column("epoch"), 0))
+        position = pc.index_in(_key(pieces), value_set=_key(documents).combine_chunks())
+        is_wanted = pc.and_(pc.is_valid(position), pc.equal(pieces.column("epoch"), 0))
+        found = pieces.append_column("tokens", tokens).append_column("row", position).filter(is_wanted)
+        columns = {name: found.column(name) for name in (*KEY, "token_offset", "tokens")}
+        columns |= {name: documents.column(name).combine_chunks().take(found.column("row")) for name in PLACED}
+        return pa.RecordBatch.from_arrays([columns[name] for name in RUNS.names], schema=RUNS)
+
+
+def _key(rows: pa.RecordBatch | pa.Table) -> pa.Array | pa.ChunkedArray:
+    """KEY as one text; no column but the last can hold a line end."""
+    columns = [rows.column(name).cast(pa.string()) for name in ("kind", "text_hash", "is_fim", "candidate")]
+    return pc.binary_join_element_wise(*columns, "\n")
 
 
 def as_bytes(tokens: np.ndarray, offsets: np.ndarray, kind: np.dtype) -> pa.Array:
     """Runs of tokens as binary values."""
     ends = pa.py_buffer((offsets * kind.itemsize).astype(np.int32))
     return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, [None, ends, pa.py_buffer(tokens.astype(kind, copy=False))])
-
-
-def with_lists(batch: pa.RecordBatch, kind: np.dtype) -> pa.RecordBatch:
-    """The batch with its tokens as lists: the inverse of `as_bytes`."""
-    column = batch.column("tokens")
-    ends = np.concatenate([[0], np.cumsum(np.asarray(pc.binary_length(column), dtype=np.int64))])
-    flat = np.frombuffer(column.buffers()[2] or b"", kind)
-    start = np.frombuffer(column.buffers()[1], np.int32)[column.offset] // kind.itemsize
-    counts = (ends // kind.itemsize).astype(np.int32)
-    tokens = flat[start : start + counts[-1]].astype(np.int32, copy=False)
-    lists = pa.ListArray.from_arrays(pa.array(counts), pa.array(tokens, pa.int32()))
-    return batch.set_column(batch.schema.get_field_index("tokens"), "tokens", lists)
 
 
 _TOKENIZERS: dict[str, Tokenizer] = {}

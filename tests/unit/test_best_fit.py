@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from udfs import best_fit
 from udfs.best_fit import pack_best_fit
-from udfs.packing import PACKED, pack, pack_groups
+from udfs.packing import PACKED, pack
 
 TOKEN_BYTES = np.array([0, 1, 2, 3, 5, 8, 13, 4, 7, 6], dtype=np.int64)
 DOCUMENTS = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=30), max_size=20)
@@ -121,15 +121,6 @@ def test_chunks_are_placed_as_a_search_of_all_sequences_places_them(sizes: list[
     for chunk, number in enumerate(sequence.tolist()):
         held.setdefault(number, []).append(chunk)
     assert [held[number] for number in range(len(held))] == oracle(sizes, 12)
-
-
-def test_groups_follow_each_other_as_if_alone() -> None:
-    documents = [[1, 9], [2, 3, 9], [4, 9], [5, 6, 7, 9]]
-    groups = [0, 0, 1, 1]
-    (batch,) = rows(documents, 40, [])
-    batch = batch.append_column("group", pa.array(groups, pa.int32()))
-    found = [row for out in pack_groups([batch], ("group",), 5, TOKEN_BYTES, pack_best_fit) for row in out.to_pylist()]
-    assert [(row["group"], row["tokens"]) for row in found] == [(0, [1, 9, 2, 3, 9]), (1, [4, 9]), (1, [5, 6, 7, 9])]
 
 
 def test_fewer_documents_are_cut_than_by_concatenation_and_little_is_padded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.mix import PIECE as DECLARED_PIECE
 from schemas.mix import SEQUENCES
-from udfs.packing import PACKED, PIECE, pack, pack_groups
+from udfs.packing import PACKED, PIECE, pack
 
 TOKEN_BYTES = np.array([0, 1, 2, 3, 5, 8, 13, 4, 7, 6], dtype=np.int64)
 DOCUMENTS = st.lists(st.lists(st.integers(0, 9), max_size=30), max_size=20)
@@ -26,7 +26,7 @@ def of_documents(rows: range) -> dict[str, pa.Array]:
     }
 
 
-def rows(documents: list[list[int]], cuts: list[int], groups: list[int] | None = None) -> Iterator[pa.RecordBatch]:
+def rows(documents: list[list[int]], cuts: list[int]) -> Iterator[pa.RecordBatch]:
     """The documents as batches that end at `cuts`."""
     bounds = sorted({0, len(documents), *(cut % (len(documents) + 1) for cut in cuts)})
     for start, end in pairwise(bounds):
@@ -36,8 +36,6 @@ def rows(documents: list[list[int]], cuts: list[int], groups: list[int] | None =
             "token_offset": pa.array([0] * (end - start), pa.int64()),
             "tokens": pa.array(documents[start:end], pa.list_(pa.int32())),
         } | of_documents(range(start, end))
-        if groups is not None:
-            columns = {"group": pa.array(groups[start:end], pa.int32()), **columns}
         yield pa.RecordBatch.from_pydict(columns)
 
 
@@ -122,21 +120,6 @@ def test_how_documents_are_cut_into_runs_changes_nothing(documents: list[list[in
     batches = (pa.RecordBatch.from_pylist(runs[start:end], schema=whole) for start, end in pairwise(bounds))
     found = pa.Table.from_batches(pack(batches, window, TOKEN_BYTES), schema=PACKED).to_pylist()
     assert found == packed(documents, window, [])
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 9), max_size=9)), max_size=20), WINDOWS, st.lists(st.integers(0, 100)))
-def test_groups_that_follow_each_other_are_packed_as_if_alone(rows_in: list[tuple[int, list[int]]], window: int, cuts: list[int]) -> None:
-    ordered = sorted(rows_in, key=lambda row: row[0])
-    groups, documents = [group for group, _ in ordered], [tokens for _, tokens in ordered]
-    found: dict[int, list[dict[str, Any]]] = {}
-    for batch in pack_groups(rows(documents, cuts, groups), ("group",), window, TOKEN_BYTES):
-        for sequence in batch.to_pylist():
-            found.setdefault(sequence.pop("group"), []).append(sequence)
-    for group in set(groups):
-        alone = packed([tokens for number, tokens in ordered if number == group], window, [])
-        assert [(s["position"], s["tokens"], s["text_bytes"]) for s in found.get(group, [])] == [
-            (s["position"], s["tokens"], s["text_bytes"]) for s in alone
-        ]
 
 
 def test_memory_stays_at_one_batch() -> None:

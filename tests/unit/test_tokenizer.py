@@ -215,3 +215,14 @@ def test_the_compiled_tokenizer_has_the_ids_of_the_library(trained: Tokenizer, t
     plain = dataclasses.replace(trained, compiled=None)
     for one, other in zip(encode(trained, pa.array(texts)), encode(plain, pa.array(texts)), strict=True):
         assert one.tolist() == other.tolist()
+
+
+@given(st.text(alphabet=" \nab", max_size=40), st.integers(0, 3), st.sampled_from(["a", " ", "\n"]))
+@settings(max_examples=200, deadline=None)
+def test_a_long_text_is_cut_at_the_last_safe_place_of_a_half_piece_however_far_back(text: str, filled: int, filling: str) -> None:
+    text = (text + filling * (127, 1023, 9000, 27_000)[filled]) * 4
+    size = subject.PIECE_CHARS
+    for number, found in enumerate(list(pieces(text))[:-1]):
+        start = sum(len(piece) for piece in list(pieces(text))[:number])
+        cuts = [cut.start() for cut in SAFE_CUT.finditer(text, start + size // 2, start + size)]
+        assert len(found) == (cuts[-1] - start if cuts else size)
