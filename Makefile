@@ -22,7 +22,7 @@ setup: .venv/.stamp
 	@touch $@
 
 .venv/.stamp: .venv/.uv requirements.lock pyproject.toml jobs/runtime/jars.sha256 jobs/runtime/setup_classes.py
-	@echo "setting up .venv (a minute or two the first time; most of it is torch)"
+	@echo "setting up .venv (some minutes the first time: torch, and the kernels of pages, which are compiled)"
 	$(UV) pip sync -q --require-hashes requirements.lock requirements-uv.lock
 	$(UV) pip install -q --no-deps --no-build-isolation -e .
 	$(BIN)/python -m jobs.runtime.setup_java
