@@ -8,12 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.page_corpus import code_texts, other_texts
+from tests.page_corpus import other_texts
 from udfs.page_categories import CATEGORIES
 from udfs.page_rubric import ASPECTS, RELEVANCE_REASONS, ZERO_REASONS, label
 from udfs.page_signs import Page, Signs
 
-CODE = code_texts()[0][1]
+# Written here: the standard library's functions are others in every version of Python.
+CODE = """Reads the whole input into a buffer and returns its lines without their ends. An empty input gives an empty list, and a last line
+without an end counts. Where the bytes are not valid UTF-8 a ValueError says at which offset; nothing is read twice.
+
+```python
+def read_lines(stream, size=65536):
+    parts = []
+    while part := stream.read(size):
+        parts.append(part)
+    data = b"".join(parts)
+    return data.decode("utf-8").splitlines()
+```"""
 _, PROSE = next(other_texts())
 
 
