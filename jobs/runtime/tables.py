@@ -67,13 +67,16 @@ class Tables:
         Of a few files delta-rs says in milliseconds which they are, and Spark reads these; Delta would plan and run jobs of Spark's to find
         them, a quarter of the JVM's time in a small run (docs/decisions/0024).
         """
-        names = self.lake.file_names(table, version)
-        if not names:
+        if self.lake.is_local and not table.partitions:
+            names = self.lake.file_names(table, version)
+            if 0 < len(names) <= FEW_FILES:
+                folder = self.lake.spark_path(table.name)
+                return read_parquet(self.spark, spark_schema(table), (f"{folder}/{name}" for name in names))
+        if not self.exists(table):
             return self.spark.createDataFrame([], spark_schema(table))
-        if self.lake.is_local and not table.partitions and len(names) <= FEW_FILES:
-            folder = self.lake.spark_path(table.name)
-            return read_parquet(self.spark, spark_schema(table), (f"{folder}/{name}" for name in names))
-        return self._of_delta(table, version)
+        found = self._of_delta(table, version)  # without files too: `_metadata` is there
+        check_spark_schema(table, found.schema, self.lake.spark_path(table.name))
+        return found
 
     def _of_delta(self, table: Table, version: int | None = None) -> DataFrame:
         """A table that is there, by Delta's reader: a transaction of the table's own knows what was read of it."""

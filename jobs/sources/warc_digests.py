@@ -9,7 +9,7 @@ import re
 
 from fastwarc.warc import WarcRecord
 
-_KNOWN = re.compile(r"sha1:[A-Z2-7]{32}", re.I)
+_KNOWN = re.compile(r"(?i:sha1):[A-Z2-7]{32}")
 
 
 def is_wrong(record: WarcRecord, most_bytes: int) -> bool:

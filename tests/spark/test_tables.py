@@ -8,6 +8,9 @@ import pytest
 from pyspark.sql import functions as F
 
 from jobs.runtime.job import Change, Insert, Replace, Snapshot
+from jobs.runtime.texts import located
+from schemas.delta_files import make
+from schemas.ingest import CONTENTS
 from schemas.spark import spark_schema
 from schemas.table import Check, Column, ContractError, Table
 
@@ -183,6 +186,11 @@ def test_files_that_are_named_and_delta_itself_give_the_same_rows_of_every_versi
     assert named == found()
     assert named[:2] == [[("a", 1, "x"), ("b", 2, None)], [("a", 1, "x"), ("a", 3, "z"), ("b", 2, None)]]
     assert named[2:] == [[("a", 1, "new"), ("b", 2, None)], [("b", 2, None)], [("b", 2, None)]]
+
+
+def test_a_table_without_files_has_places_like_any_other(tables):
+    make(tables.lake, CONTENTS)
+    assert located(tables[CONTENTS]).count() == 0
 
 
 def test_a_write_of_another_shape_names_every_difference_and_writes_nothing(tables):
