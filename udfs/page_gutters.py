@@ -16,6 +16,7 @@ from udfs.page_tree import BITS, END, KIND, LAST, PARENT, SIZE, START
 
 LABEL_BYTES = 20  # a prompt, and a gutter's cell, may have so many bytes of words: `In&nbsp;[12]:`, `Line`
 _MOST_NUMBER = 10**9
+_HEADING_NODES = 1_000  # of a table, among which its heading is looked for: every row that has numbers asks
 
 
 @compiled
@@ -130,10 +131,10 @@ def _has_named_columns(nodes: Any, cell: Any) -> Any:
     table = nodes[row, PARENT]
     while table >= 0 and (nodes[table, KIND] == TAG.TBODY or nodes[table, KIND] == TAG.THEAD):
         table = nodes[table, PARENT]
-    k = table + 1
-    while k < row and nodes[k, KIND] != TAG.TH:
+    k, end = table + 1, min(row, table + 1 + _HEADING_NODES)
+    while k < end and nodes[k, KIND] != TAG.TH:
         k += 1
-    return k < row and nodes[k, BITS] & HAS_WORDS != 0
+    return k < end and nodes[k, BITS] & HAS_WORDS != 0
 
 
 @compiled
