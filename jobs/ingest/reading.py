@@ -57,7 +57,8 @@ class EntryFile:
         self._schema = schema
         self.name = f"{uuid.uuid4().hex}.parquet"
         filesystem, path = filesystem_of(folder)
-        self._writer = pq.ParquetWriter(f"{path}/{self.name}", schema, filesystem=filesystem, compression="lz4")
+        # Not LZ4: of what Arrow's library writes, that of Java takes some for malformed ("last 5 bytes must be literals").
+        self._writer = pq.ParquetWriter(f"{path}/{self.name}", schema, filesystem=filesystem, compression="zstd", compression_level=1)
         self._rows: list[Row] = []
 
     def add(self, row: Row) -> None:
