@@ -15,6 +15,7 @@ from udfs.page_tags import TAG, TEXT
 from udfs.page_tree import BITS, END, KIND, LAST, START
 
 _LONGEST_NUMBER = 9
+_MOST_NODES = 8  # of the element that a number is: its link, and what a page puts around it
 
 
 @compiled
@@ -28,6 +29,8 @@ def _next_element(nodes: Any, i: Any, last: Any) -> Any:
 @compiled
 def _number(data: Any, nodes: Any, i: Any) -> Any:
     """The number that is all the text of an element, which is one run of it; -1 where it is something else."""
+    if nodes[i, LAST] - i > _MOST_NODES:
+        return np.int64(-1)
     k = i + 1
     while k < nodes[i, LAST] and nodes[k, KIND] != TEXT:
         k += 1
@@ -74,13 +77,15 @@ def _are_numbered_rows(data: Any, nodes: Any, i: Any) -> Any:
             end = nodes[part, LAST]
             row = _next_element(nodes, part + 1, end)
             while row < end:
+                if nodes[row, KIND] != TAG.TR:
+                    return False
                 head = _next_element(nodes, row + 1, nodes[row, LAST])
                 if head + 1 >= nodes[row, LAST] or nodes[head, KIND] != TAG.TH or nodes[head + 1, KIND] != TAG.A:
                     return False
                 code = _next_element(nodes, np.int64(nodes[head, LAST]), nodes[row, LAST])
                 number = _number(data, nodes, head)
                 is_one = code < nodes[row, LAST] and _next_element(nodes, np.int64(nodes[code, LAST]), nodes[row, LAST]) == nodes[row, LAST]
-                if not is_one or number < 0 or (count and number != before + 1):
+                if not is_one or nodes[code, KIND] != TAG.TD or number < 0 or (count and number != before + 1):
                     return False
                 count, before = count + 1, number
                 row = _next_element(nodes, np.int64(nodes[row, LAST]), end)

@@ -1,10 +1,11 @@
 """Runs of tokens as packets: how documents come to their group, and to their place in it, without passing through Spark as rows.
 
 A packet is a record batch of RUNS, all of one group, as bytes in one value. Spark moves and sorts few large rows where it copied each
-document several times. Whoever gets all packets of a group reads them in any order, and `in_place` puts their runs in order within bounded
-memory.
+document several times. Whoever gets all packets of a group reads them in any order, and `in_place` puts their runs in order. Tokens are
+held within bounds; keys of runs are held for a whole group, so more documents want more hash groups.
 """
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -58,7 +59,12 @@ def _packets(held: list[pa.RecordBatch]) -> pa.RecordBatch:
     runs = rows.select(RUNS.names).cast(RUNS).combine_chunks().to_batches()[0]
     packets = [runs.take(numbers.values).serialize() for numbers in groups.column("row_list").combine_chunks()]
     columns = [groups.column(name).combine_chunks() for name in GROUP]
-    ends = np.cumsum([0, *(packet.size for packet in packets)]).astype(np.int32)
+    ends = np.cumsum([0, *(packet.size for packet in packets)])
+    if ends[-1] > np.iinfo(np.int32).max:
+        raise OverflowError(
+            f"{ends[-1]:,} bytes of tokens in one batch, which holds 2 GiB at most: a text of that size, or repeated as often"
+        )
+    ends = ends.astype(np.int32)
     values = pa.Array.from_buffers(pa.binary(), len(packets), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(packets))])
     return pa.RecordBatch.from_arrays([*columns, values], schema=PACKETS)
 
@@ -125,7 +131,9 @@ class Held:
 
     def _spill(self) -> None:
         if self._file is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115
+            # Spark tells its workers where it spills to itself.
+            folder = os.environ.get("SPARK_LOCAL_DIRS", "").split(",")[0] or None
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         for packet in self._held:
             self._file.write(packet)
             self._file.write(bytes(-packet.size % 8))  # Arrow wants its buffers to begin at multiples of eight

@@ -1,4 +1,5 @@
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,14 @@ def test_all_runs_of_a_group_come_in_order_however_they_were_packed(
     for row in sorted(rows, key=lambda row: tuple(row[name] for name in ORDER)):
         expected.setdefault(tuple(row[name] for name in GROUP), []).append({name: row[name] for name in RUNS.names})
     assert found == expected
+
+
+def test_what_is_too_much_for_memory_goes_where_spark_spills_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(token_packets, "GROUP_BYTES", 1)
+    monkeypatch.setenv("SPARK_LOCAL_DIRS", f"{tmp_path / 'full'},{tmp_path}")
+    (packets,) = packed(batches_of(runs_of([(0, 1, 0, [7])]), [], KINDS[0]))
+    with pytest.raises(FileNotFoundError, match="full"):
+        list(in_place([packets.column("packet")[0].as_buffer()], KINDS[0]))
 
 
 def test_memory_stays_bounded_by_a_file_where_a_group_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
