@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import threading
 import time
 from collections import Counter
@@ -106,12 +107,14 @@ def judge_server(behave: Behaviour) -> Iterator[Server]:
 
 
 def cut_connection(request: Request) -> None:
-    request.handler.connection.close()
+    # `close` alone tells the client nothing: the handler's files hold the socket, and a client would wait for its timeout.
+    request.handler.connection.shutdown(socket.SHUT_RDWR)
+    request.handler.close_connection = True
 
 
 def half_an_answer(request: Request) -> None:
     request.send(200, b'{"choices": [{"mess', length=5000)
-    request.handler.connection.close()
+    cut_connection(request)
 
 
 def trickle(request: Request) -> None:

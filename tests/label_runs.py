@@ -31,7 +31,7 @@ def command(lake: Lake, *more: str) -> list[str]:
 
 
 def judged_by(server: Server, *more: str) -> list[str]:
-    return ["--judge", server.url, "--model", "m", "--budget-tokens", "10000000", "--timeout", "2", *more]
+    return ["--judge", server.url, "--model", "m", "--budget-tokens", "10000000", "--timeout", "60", *more]
 
 
 def started(arguments: list[str]) -> subprocess.Popen[str]:
