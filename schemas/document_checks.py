@@ -31,7 +31,8 @@ DOCUMENT_LOOKS = Table(
 
 DOCUMENT_CHECKS = Table(
     name="assemble/document_checks",
-    meaning="of every kept document with a text of its own (commit, notebook, part of a repository) whether training may read it",
+    meaning="of kept documents with a text of their own (commit, notebook, part of a repository) whether training may read them; "
+    "files and pages are here where they are like a held-out document",
     columns=(
         Column("kind", pa.string(), "as in assemble/documents"),
         Column("candidate", pa.string(), "as in assemble/documents"),
@@ -42,7 +43,12 @@ DOCUMENT_CHECKS = Table(
         Column("reasons", pa.list_(pa.string()), "contaminated, near_duplicate_of_held_out; sorted, empty where training may read it"),
         Column("matches", pa.list_(MATCH), "as in annotate/contamination, of the whole document"),
         Column("match_count", pa.int64(), "words where an n-gram of a benchmark begins; null where no benchmark is named", True),
-        Column("section", pa.string(), "the part of the document that is most like something held out; null where none is", True),
+        Column(
+            "section",
+            pa.string(),
+            "the part of the document that is most like something held out (of a file or page: text); null where none is",
+            True,
+        ),
         Column(
             "held_out", pa.string(), "what it is like: a content's key, a document's section, or a repository; null where nothing is", True
         ),

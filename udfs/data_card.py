@@ -166,7 +166,8 @@ def held_out(facts: Facts) -> Iterator[str]:
     count = sum(row["candidates"] for row in facts["dropped"] if row["reason"] == "near_duplicate_of_held_out")
     yield f"{number(count)} candidates were dropped because they are near-duplicates of what is held out."
     if facts["checked"]:
-        yield "Of documents with a text of their own these were compared with it, part by part:"
+        yield "Of documents with a text of their own these were compared with it, part by part. Files and pages were compared with held-out"
+        yield "commits and notebooks as well; of them the table counts notebooks and what is left out."
     yield from checked(facts, "near_duplicate_of_held_out")
 
 

@@ -8,7 +8,8 @@ A commit shows old versions of files, its message and its changes; a notebook is
 benchmarks that the lake remembers, and section by section against every text of what is held out: contents by the signatures there are,
 held-out documents by their own sections. A commit whose repository is itself like one that is held out goes with it. `mix.sequences` takes
 nothing that has a reason here, and nothing that was not looked at. The files of a repository's documents were judged one by one; of them
-only notebooks, and likeness to held-out documents, are new.
+only notebooks, and likeness to held-out documents, are new. So it is with files and pages that are documents themselves: those that are
+like a held-out document, an old version that only a commit shows, have a row too.
 """
 
 from collections.abc import Iterator
@@ -22,8 +23,8 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.annotate import contamination, signatures
 from jobs.annotate.duplicates import DuplicatesParams
-from jobs.assemble.documents import is_made_for
-from jobs.assemble.held_out_likeness import likeness
+from jobs.assemble.documents import is_made_for, is_notebook, layout_of
+from jobs.assemble.held_out_likeness import likeness, likeness_of_many
 from jobs.assemble.looked_documents import LEAST_SHINGLES, LOOKED, looked
 from jobs.decide.profiles import PolicyParams
 from jobs.decide.survivors import OF_HELD_OUT
@@ -71,23 +72,31 @@ def transform(tables: Tables, params: DocumentChecksParams) -> Iterator[Write]:
     look = partial(looked, wanted=wanted_of(benchmarks)[0] if benchmarks else None, params=params.duplicates.signatures)
     with Staging(tables.lake, tables.run) as staging:
         kept = staging.keep(tables.spark, own_texts(tables, params.profile, looks_version(params, benchmarks)), "kept")
-        tables.account.read_rows = kept.count()
+        is_held_out_document = (F.col("split") == "held_out") & (F.col("kind") != "repository")
+        own, held_out_documents = kept.agg(F.count("*"), F.count_if(is_held_out_document)).first()  # type: ignore[misc]
         new = kept if tables.is_forced else kept.join(tables[DOCUMENT_LOOKS].select(*LOOK), LOOK, "left_anti")
         new = staging.keep(tables.spark, new.select(*LOOK), "new")
         texts = new.join(tables[DOCUMENTS].select(*KEY, "text"), KEY)
         gone = tables[DOCUMENT_LOOKS].select(*KEY).join(tables[DOCUMENTS].select(*KEY), KEY, "left_anti")
         yield Change(DOCUMENT_LOOKS, texts.mapInArrow(look, from_arrow_schema(LOOKED)), new.select(*KEY), gone)
         seen = kept.join(tables[DOCUMENT_LOOKS], LOOK)
-        documents = seen.drop("sections", "version")
+        documents, files = seen.drop("sections", "version"), 0
         found = seen.select(*DOCUMENT, F.explode("sections").alias("one")).select(*DOCUMENT, "one.*")
         alike = sections_like(tables, found, params).unionByName(repositories_like(tables, documents, params.profile))
         most = F.max_by(F.struct("section", "held_out", "similarity"), F.struct("similarity", "section", "held_out")).alias("most")
+        if held_out_documents:
+            alike_files = staging.keep(tables.spark, files_like(tables, staging, found, params), "alike_files")
+            files = alike_files.count()
+            documents = documents.unionByName(alike_files.select(*DOCUMENT), allowMissingColumns=True)
+            documents = documents.withColumn("matches", F.coalesce("matches", F.array()))
+            alike = alike.unionByName(alike_files.drop("split", "text_hash"))
+        tables.account.read_rows = own + files
         alike = alike.groupBy(*KEY).agg(most).select(*KEY, "most.*")
         judged = documents.join(alike, KEY, "left")
         judged = judged.withColumns({"policy": F.lit(params.profile), "reasons": reasons(params.resolved().drop_contaminated)})
         judged = staging.keep(tables.spark, judged.select(*DOCUMENT_CHECKS.names), "judged")
         if (count := judged.count()) != tables.account.read_rows:
-            raise CountsError(f"{tables.account.read_rows:,} documents have a text of their own, but {count:,} were looked at")
+            raise CountsError(f"{tables.account.read_rows:,} documents were looked at, but {count:,} were judged")
         for row in judged.select("kind", F.explode("reasons").alias("reason")).groupBy("kind", "reason").count().collect():
             tables.account.dropped[f"{row.kind} {row.reason}"] = row["count"]
         yield Replace(DOCUMENT_CHECKS, judged, "policy", params.profile)
@@ -109,8 +118,7 @@ def own_texts(tables: Tables, profile: str, version: str) -> DataFrame:
 
 def sections_like(tables: Tables, found: DataFrame, params: DocumentChecksParams) -> DataFrame:
     """Rows (kind, candidate, layout, section, held_out, similarity) of sections of training that are like a held-out text."""
-    training, held_out = found.where("split = 'train'"), found.where("split = 'held_out' and kind != 'repository'")
-    names = held_out.select("node", "signature", F.concat_ws(" ", "kind", "candidate", "section").alias("held_out"))
+    training, names = found.where("split = 'train'"), held_out_sections(found)
     contents, target = held_out_contents(tables, params), params.duplicates.target
     is_judged = (F.col("kind") == "repository") & ~F.lower("section").endswith(SUFFIX)  # file by file, before it was put together
     columns = ["kind", "candidate", "layout", "section", "node", "signature"]
@@ -121,18 +129,45 @@ def sections_like(tables: Tables, found: DataFrame, params: DocumentChecksParams
     return alike.drop("node", "signature")
 
 
+def held_out_sections(found: DataFrame) -> DataFrame:
+    """Rows (node, signature, held_out) of the sections of held-out documents, files of repositories apart: they are held-out contents."""
+    sections = found.where("split = 'held_out' and kind != 'repository'")
+    return sections.select("node", "signature", F.concat_ws(" ", "kind", "candidate", "section").alias("held_out"))
+
+
+def files_like(tables: Tables, staging: Staging, found: DataFrame, params: DocumentChecksParams) -> DataFrame:
+    """Rows (kind, candidate, layout, split, text_hash, section, held_out, similarity) of kept files and pages that are documents themselves
+    and like a section of a held-out document."""
+    kept = tables[KEPT].where((F.col("policy") == params.profile) & (F.col("split") == "train"))
+    kept = kept.where(F.col("kind").isin("file", "page") & ~is_notebook()).select("kind", "candidate", layout_of().alias("layout"))
+    signed = long_signatures(tables, params).select(F.col("content_sha256").alias("candidate"), "node", "signature")
+    training = kept.join(signed, "candidate")
+    alike = likeness_of_many(tables, staging, training, held_out_sections(found), params.duplicates.target)
+    documents = tables[DOCUMENTS].select(*KEY, "text_hash")
+    rows = training.drop("signature").join(alike, "node").join(documents, KEY)
+    return rows.select(*KEY, F.lit("train").alias("split"), "text_hash", F.lit("text").alias("section"), "held_out", "similarity")
+
+
 def held_out_contents(tables: Tables, params: DocumentChecksParams) -> DataFrame:
     """Rows (node, signature, held_out) of the contents that occur in what is held out, whether kept or not."""
     keys = tables[FEATURES].where("is_held_out and kind in ('file', 'page')").select(F.col("candidate").alias("content_sha256")).distinct()
-    signed = tables[SIGNATURES].where(F.col("version") == signatures.version(params.duplicates.signatures))
+    signed = of_version(tables, params)
     unsigned = keys.join(signed, "content_sha256", "left_anti").count()
     if unsigned:
         raise CodemillError(
             f"{unsigned:,} held-out texts have no signature of {params.shingle_tokens} tokens and {params.hashes} hashes, so nothing can "
             "be compared with them. `codemill annotate.signatures` makes them."
         )
-    long = signed.where(F.col("shingle_count") >= LEAST_SHINGLES).join(keys, "content_sha256", "left_semi")
+    long = long_signatures(tables, params).join(keys, "content_sha256", "left_semi")
     return long.select("node", "signature", F.col("content_sha256").alias("held_out"))
+
+
+def of_version(tables: Tables, params: DocumentChecksParams) -> DataFrame:
+    return tables[SIGNATURES].where(F.col("version") == signatures.version(params.duplicates.signatures))
+
+
+def long_signatures(tables: Tables, params: DocumentChecksParams) -> DataFrame:
+    return of_version(tables, params).where(F.col("shingle_count") >= LEAST_SHINGLES)
 
 
 def repositories_like(tables: Tables, documents: DataFrame, profile: str) -> DataFrame:
@@ -175,7 +210,7 @@ JOB = Job(
     writes=(DOCUMENT_LOOKS, DOCUMENT_CHECKS),
     transform=transform,
     params=DocumentChecksParams,
-    version=2 + words.VERSION + ngrams.VERSION,
+    version=3 + words.VERSION + ngrams.VERSION,
     check=DocumentChecksParams.checked,
     idle=idle,
     identity=lambda params: params.resolved().hash,

@@ -11,7 +11,9 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.annotate.candidates import Target, bucket_rows
+from jobs.annotate.candidates import Target, bucket_rows, in_buckets
+from jobs.runtime.staging import Staging
+from jobs.runtime.tables import Tables
 from udfs.minhash import matrix, similarity
 
 MOST_OF_BUCKET = 16
@@ -22,12 +24,32 @@ def likeness(training: DataFrame, held_out: DataFrame, target: Target) -> DataFr
 
     training: rows (node, signature); held_out: rows (node, signature, held_out), where the last is the name. Both may repeat.
     """
+    ours, theirs = training.dropDuplicates(["node"]), named_once(held_out)
+    return _most_alike(ours, bucket_rows(ours, target.banding), theirs, first_of_buckets(theirs, target), target)
+
+
+def likeness_of_many(tables: Tables, staging: Staging, training: DataFrame, held_out: DataFrame, target: Target) -> DataFrame:
+    """As `likeness`, of much training and few held-out texts: what shares no bucket with these is left where its signature is read."""
+    theirs = staging.keep(tables.spark, named_once(held_out), "held_out")
+    buckets = staging.keep(tables.spark, first_of_buckets(theirs, target), "held_out_buckets")
     ours = training.dropDuplicates(["node"])
-    theirs = held_out.groupBy("node").agg(F.min(F.struct("held_out", "signature")).alias("first")).select("node", "first.*")
+    return _most_alike(ours, in_buckets(ours, target.banding, buckets.select("bucket").distinct()), theirs, buckets, target)
+
+
+def named_once(held_out: DataFrame) -> DataFrame:
+    """Rows (node, held_out, signature), a node once, by the first of its names."""
+    return held_out.groupBy("node").agg(F.min(F.struct("held_out", "signature")).alias("first")).select("node", "first.*")
+
+
+def first_of_buckets(theirs: DataFrame, target: Target) -> DataFrame:
+    """Rows (bucket, other): the nodes that are looked at in each bucket."""
     first = Window.partitionBy("bucket").orderBy("other")
     buckets = bucket_rows(theirs, target.banding).select("bucket", F.col("node").alias("other")).distinct()
-    buckets = buckets.withColumn("place", F.row_number().over(first)).where(F.col("place") <= MOST_OF_BUCKET).drop("place")
-    met = bucket_rows(ours, target.banding).join(buckets, "bucket").select("node", "other").distinct()
+    return buckets.withColumn("place", F.row_number().over(first)).where(F.col("place") <= MOST_OF_BUCKET).drop("place")
+
+
+def _most_alike(ours: DataFrame, rows: DataFrame, theirs: DataFrame, buckets: DataFrame, target: Target) -> DataFrame:
+    met = rows.join(buckets, "bucket").select("node", "other").distinct()
     named = theirs.select(F.col("node").alias("other"), F.col("signature").alias("other_signature"), "held_out")
     compared = met.join(ours.select("node", "signature"), "node").join(named, "other")
     found = compared.select("node", "held_out", "signature", "other_signature").mapInArrow(

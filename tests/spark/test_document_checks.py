@@ -92,12 +92,14 @@ OF_HELD_OUT = {
     ("commit", "held@1"): commit(f"Wrap\n{SOLUTION}", [("wrap.py", OLD)]),
     ("file", "held"): read_notebook(notebook("E" * 9000, *sources("model"))).text,
 }
+PLAIN = {hashlib.sha256(text.encode()).hexdigest(): text for text in (OTHER, OLD.replace("    ", "  "))}
+CLEAN_FILE, OLD_FILE = PLAIN
 CONTAMINATED, NEAR = ["contaminated"], ["near_duplicate_of_held_out"]
 EXPECTED = {
     "r@clean": [], "r@message": CONTAMINATED, "r@context": CONTAMINATED, "r@changes": CONTAMINATED, "r@notebook": CONTAMINATED,
     "r@vendored": NEAR, "r@created": NEAR, "r@near": NEAR,
     "fork@fixed": NEAR, "r#0": [], "r#1": CONTAMINATED, "r#2": NEAR, "r#3": NEAR, "like": NEAR,
-    "own": [], "held@1": [], "held": [],
+    "own": [], "held@1": [], "held": [], OLD_FILE: NEAR,
 }  # fmt: skip
 
 
@@ -112,12 +114,14 @@ def run(tables, job, params):
 @pytest.fixture
 def lake(tables):
     key = hashlib.sha256(HELD_OUT.encode()).hexdigest()
-    put(tables, CONTENTS, [{"content_sha256": key, "text": HELD_OUT, "size_bytes": len(HELD_OUT)}])
+    texts = {key: HELD_OUT} | PLAIN
+    put(tables, CONTENTS, [{"content_sha256": key, "text": text, "size_bytes": len(text)} for key, text in texts.items()])
     put(tables, FEATURES, [{"kind": "file", "candidate": key, "size_bytes": 1, "token_estimate": 1, "has_text_facts": True,
                             "is_held_out": True, "benchmark_count": 1, "occurrence_count": 1, "occurrences": []}])  # fmt: skip
     verdict = {"policy": "demo", "policy_hash": "h", "path": "a.ipynb", "size_bytes": 1, "token_estimate": 1}
     names = {("commit", "r@clean")} | {(kind, name.partition("#")[0]) for kind, name in [*TRAINING, *OF_HELD_OUT]}
     kept = [verdict | {"kind": kind, "candidate": name, "repository": "r"} for kind, name in sorted(names)]
+    kept += [verdict | {"kind": "file", "candidate": name, "repository": "r", "path": "a.py"} for name in PLAIN]
     put(tables, KEPT, [row | {"split": "held_out" if row["candidate"].startswith("held") else "train"} for row in kept])
     put(tables, DROPPED, [verdict | {"kind": "repository", "candidate": "fork", "repository": "fork", "survivor": "held", "reasons": NEAR}])
     texts = TRAINING | OF_HELD_OUT
@@ -126,6 +130,9 @@ def lake(tables):
         {"kind": kind, "candidate": name, "layout": layouts[kind], "contents": [], "size_bytes": len(text.encode()), "text": text,
          "text_hash": hashlib.sha256(text.encode()).hexdigest()[:16]}
         for (kind, name), text in texts.items()
+    ] + [
+        {"kind": "file", "candidate": name, "layout": "file/1", "contents": [name], "size_bytes": len(text), "text_hash": name[:16]}
+        for name, text in PLAIN.items()
     ])  # fmt: skip
     return tables
 
@@ -145,7 +152,7 @@ def test_what_is_planted_is_found_where_it_lies_and_left_out_of_training(lake):
     found = checks(lake)
     assert {name: row.reasons for name, row in found.items()} == EXPECTED
     assert lake.account.dropped == {
-        "commit contaminated": 4, "commit near_duplicate_of_held_out": 4, "file near_duplicate_of_held_out": 1,
+        "commit contaminated": 4, "commit near_duplicate_of_held_out": 4, "file near_duplicate_of_held_out": 2,
         "repository contaminated": 1, "repository near_duplicate_of_held_out": 2,
     }  # fmt: skip
 
@@ -159,9 +166,12 @@ def test_what_is_planted_is_found_where_it_lies_and_left_out_of_training(lake):
     assert found["r@created"].similarity == 1 and found["fork@fixed"].held_out == "held"
     assert (found["r#2"].section, found["r#2"].held_out) == ("file train.ipynb", "file held document")
 
+    assert (found[OLD_FILE].section, found[OLD_FILE].held_out) == ("text", "commit held@1 file wrap.py")
+
     documents = kept_documents(lake, "demo")
-    assert {row.candidate for row in documents.collect()} == {name for name, reasons in EXPECTED.items() if not reasons}
-    assert check_documents(lake, documents)[0] == 5
+    left = {CLEAN_FILE} | {name for name, reasons in EXPECTED.items() if not reasons}
+    assert {row.candidate for row in documents.collect()} == left
+    assert check_documents(lake, documents)[0] == 6
 
     version = lake.lake.version(DOCUMENT_LOOKS)
     where = f"delta.`{lake.lake.spark_path(DOCUMENTS.name)}`"
