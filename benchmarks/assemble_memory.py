@@ -8,13 +8,16 @@ the largest worker fits into 2 GB.
 import argparse
 import contextlib
 import hashlib
+import itertools
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import psutil
 import pyarrow as pa
+from deltalake import WriterProperties, write_deltalake
 
 from benchmarks.code import distinct_texts
 from benchmarks.measure import report, result
@@ -28,10 +31,11 @@ from jobs.runtime.tables import Tables
 from schemas.decide import KEPT
 from schemas.ingest import CONTENTS, FILES
 from schemas.lake import Lake
-from schemas.spark import spark_schema
+from schemas.table import Table
 
 FILE_BYTES = 90_000
 EXECUTOR_MB = 2_000
+FILES_AT_ONCE = 700  # 63 MB
 
 
 def main() -> None:
@@ -43,7 +47,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             tables = Tables(spark, Lake.at(f"{folder}/lake"))
             tables.lake.create()
-            write_lake(tables, megabytes << 20)
+            write_lake(tables.lake, megabytes << 20)
             for name, job, params in (
                 ("imports", imports, NoParams()),
                 ("repositories", repositories, RepositoriesParams()),
@@ -60,21 +64,30 @@ def main() -> None:
     report(result("assemble_memory", "of 2 GB a worker", EXECUTOR_MB / most_mb, same, same, f"{4 * arguments.megabytes} MB"))
 
 
-def write_lake(tables: Tables, size: int) -> None:
-    """One repository of kept Python files."""
+def write_lake(lake: Lake, size: int) -> None:
+    """One repository of kept Python files, in pieces: no process holds the whole."""
     common = {"policy": "demo", "policy_hash": "x", "repository": "r", "path": "", "token_estimate": 1, "split": "train"}
-    contents, files, kept = [], [], [common | {"kind": "repository", "candidate": "r", "size_bytes": size}]
-    for number, text in zip(range(size // FILE_BYTES), long_texts(), strict=False):
-        raw = text.encode()
-        key = hashlib.sha256(raw).hexdigest()
-        contents.append({"content_sha256": key, "text": text, "size_bytes": len(raw)})
-        one = {"repository": "r", "path": f"m{number}.py", "content_sha256": key, "raw_sha256": key, "encoding": "utf-8"}
-        files.append(one | {"size_bytes": len(raw), "language": "Python", "origin": "r"})
-        kept.append(common | {"kind": "file", "candidate": key, "size_bytes": len(raw)})
-    for table, rows in ((CONTENTS, contents), (FILES, files), (KEPT, kept)):
-        arrow = pa.Table.from_pylist([{name: row.get(name) for name in table.names} for row in rows], table.arrow_schema)
-        made = tables.spark.createDataFrame(arrow, spark_schema(table)).repartition(4)
-        made.write.format("delta").save(tables.lake.spark_path(table.name))
+    put(lake, KEPT, [common | {"kind": "repository", "candidate": "r", "size_bytes": size}])
+    texts = enumerate(itertools.islice(long_texts(), size // FILE_BYTES))
+    while numbered := list(itertools.islice(texts, FILES_AT_ONCE)):
+        contents, files, kept = [], [], []
+        for number, text in numbered:
+            raw = text.encode()
+            key = hashlib.sha256(raw).hexdigest()
+            contents.append({"content_sha256": key, "text": text, "size_bytes": len(raw)})
+            one = {"repository": "r", "path": f"m{number}.py", "content_sha256": key, "raw_sha256": key, "encoding": "utf-8"}
+            files.append(one | {"size_bytes": len(raw), "language": "Python", "origin": "r"})
+            kept.append(common | {"kind": "file", "candidate": key, "size_bytes": len(raw)})
+        put(lake, CONTENTS, contents)
+        put(lake, FILES, files)
+        put(lake, KEPT, kept)
+
+
+def put(lake: Lake, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Row groups as Spark writes them here: some 16 MB."""
+    properties = WriterProperties(compression="ZSTD", max_row_group_size=(16 << 20) // FILE_BYTES)
+    arrow = pa.Table.from_pylist(rows, table.arrow_schema)
+    write_deltalake(lake.path(table.name), arrow, mode="append", writer_properties=properties)
 
 
 def long_texts() -> Iterator[str]:
