@@ -41,7 +41,7 @@ from schemas.spark import spark_schema
 from udfs.tokenizer import Tokenizer, load, train
 
 ROOT = Path(__file__).parents[1]
-PARAMS = SequencesParams(hash_groups=8)
+PARAMS = SequencesParams(hash_groups=8, window=8192)
 CALL_BYTES = 1 << 20
 PEER_MEGABYTES = 24  # what others are given: they are slow, and have no fixed cost to speak of
 TOKENS_OF_THE_REPORT = 6e12

@@ -67,7 +67,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "decide.features": {"held_out_rate": 0.15},
         "decide.high_quality": {"sets": ("general",), "rounds": 2, "rated_files": 500, "seeds": 2_000},
         "mix.tokenizer": {"vocabulary_size": 8192, "sample_bytes": 12 << 20},
-        "mix.sequences": {"window": 1024, "hash_groups": 16},
+        "mix.sequences": {"hash_groups": 16},
         "mix.shards": {"groups_per_shard": 8},
     },
 }

@@ -6,7 +6,7 @@ change no old draw.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,13 @@ PACKINGS = ("concatenate", "best_fit")
 BY = ("language", "repository", "set")
 LONG_FILE_BYTES = 28_672  # longer than the first phase's window of 8,192 tokens, at 3.5 bytes each: what a long file is
 TOLERANCE = 0.001  # of a lot's tokens: beyond it the plan says why
+Types = Mapping[str, tuple[str, tuple[type, ...]]]
+_NUMBER, _TEXT, _WHOLE, _TUPLE = ("a number", (int, float)), ("a text", (str,)), ("a whole number", (int,)), ("a tuple", (tuple,))
+_PHASE_TYPES: Types = {"name": _TEXT, "window": _WHOLE, "fim_rate": _NUMBER, "packing": _TEXT, "shares": _TUPLE}
+_SHARE_TYPES: Types = {
+    "kind": _TEXT, "share": _NUMBER, "name": _TEXT, "max_epochs": _NUMBER, "by": _TEXT, "within": _TUPLE, "least_bytes": _WHOLE,
+    "least_score_percent": _WHOLE, "sets": _TUPLE,
+}  # fmt: skip
 
 
 class MixtureError(Exception):
@@ -115,12 +122,41 @@ def lot_number(phase: Phase) -> str:
 
 def check_phase(phase: Phase) -> None:
     """Raises `MixtureError` with everything that is wrong with a recipe before it meets any data."""
-    faults = list(_faults(phase))
+    faults = list(_type_faults(phase)) or list(_faults(phase))  # the second calculate with what the first look at
     if faults:
         raise MixtureError(f"the recipe {phase.name!r} cannot be used:\n  " + "\n  ".join(faults))
 
 
+def _type_faults(phase: Phase) -> Iterator[str]:
+    yield from _of_other_types(phase, _PHASE_TYPES)
+    if phase.total_tokens is not None and not isinstance(phase.total_tokens, int):
+        yield f"its total_tokens is {phase.total_tokens!r}; expected a whole number, or None"
+    for share in phase.shares if isinstance(phase.shares, tuple) else ():
+        if not isinstance(share, Share):
+            yield f"among its shares is {share!r}; expected a Share"
+            continue
+        yield from (f"share {share.label!r}: {fault}" for fault in _of_other_types(share, _SHARE_TYPES))
+        if isinstance(share.within, tuple) and not all(map(_is_named_part, share.within)):
+            yield f"share {share.label!r}: its within is {share.within!r}; expected names with numbers, such as (('C', 0.5), ('Go', 0.2))"
+        if isinstance(share.sets, tuple) and not all(isinstance(name, str) for name in share.sets):
+            yield f"share {share.label!r}: its sets are {share.sets!r}; expected names"
+
+
+def _of_other_types(found: Phase | Share, expected: Types) -> Iterator[str]:
+    for name, (told, types) in expected.items():
+        value = getattr(found, name)
+        if not isinstance(value, types):
+            comma = ", also of one: (ONE,) with a comma" if types == (tuple,) else ""
+            yield f"its {name} is {value!r}; expected {told}{comma}"
+
+
+def _is_named_part(part: object) -> bool:
+    return isinstance(part, tuple) and len(part) == 2 and isinstance(part[0], str) and isinstance(part[1], (int, float))
+
+
 def _faults(phase: Phase) -> Iterator[str]:
+    if not phase.shares:
+        yield "it has no shares"
     if phase.window < 1:
         yield f"its window is {phase.window} tokens; at least 1 is needed"
     if not phase.is_whole and not all(share.share for share in phase.shares):
@@ -144,6 +180,10 @@ def _faults(phase: Phase) -> Iterator[str]:
 def _share_faults(share: Share) -> Iterator[str]:
     if share.kind not in KINDS:
         yield f"there is no kind {share.kind!r}; there are {', '.join(KINDS)}"
+    if share.least_bytes < 0:
+        yield f"its least_bytes is {share.least_bytes}; expected 0 or more"
+    if not 0 <= share.least_score_percent <= 100:
+        yield f"its least_score_percent is {share.least_score_percent}; expected 0 to 100"
     if not share.share >= 0:
         yield f"it is {share.share}; expected 0 or more"
     if not 0 < share.max_epochs < math.inf:

@@ -9,6 +9,7 @@ from rich.table import Table as RichTable
 
 from schemas.lake import Lake
 from schemas.mix import LOTS
+from udfs.mixture import TOLERANCE
 
 Row = dict[str, Any]
 
@@ -20,14 +21,26 @@ def lots_of(lake: Lake, mixture: str) -> list[Row]:
 
 
 def lots_told(mixture: str, rows: list[Row]) -> Iterator[str]:
-    """A line for the whole, and one for each share that is missed."""
+    """A line for the whole, and one for each share that is missed, by its own tokens or because those of others are other than asked."""
     if not rows:
         return
-    taken, missed = sum(row["taken_token_count"] for row in rows), [row for row in rows if row["note"]]
-    met = f"{len(rows) - len(missed)} of {len(rows)} shares are met within 0.1 %"
-    yield f"Recipe {rows[0]['recipe']}, mixture {mixture}: {taken:,} training tokens; {met}{':' if missed else '.'}"
-    for row in missed:
-        yield f"  {row['lot']}: {row['note']}"
+    taken, wanted = (sum(row[name] for row in rows) for name in ("taken_token_count", "wanted_token_count"))
+    missed = [(row["lot"], told) for row in rows if (told := row["note"] or _shifted(row, taken, wanted))]
+    met = f"{len(rows) - len(missed)} of {len(rows)} shares are met within {TOLERANCE:.1%}"
+    total = f"{taken:,} training tokens" + (f" of {wanted:,} asked ({taken / wanted - 1:+.1%})" if _is_off(taken, wanted) else "")
+    yield f"Recipe {rows[0]['recipe']}, mixture {mixture}: {total}; {met}{':' if missed else '.'}"
+    for lot, told in missed:
+        yield f"  {lot}: {told}"
+
+
+def _is_off(found: float, wanted: float) -> bool:
+    return wanted > 0 and abs(found / wanted - 1) > TOLERANCE
+
+
+def _shifted(row: Row, taken: int, wanted: int) -> str:
+    """Why the share of a lot that got its tokens is another than asked; empty where it is not."""
+    share, asked = row["taken_token_count"] / (taken or 1), row["wanted_token_count"] / (wanted or 1)
+    return f"it has its tokens, which are {share:.2%} of what was taken: others missed theirs" if _is_off(share, asked) else ""
 
 
 def lots_table(rows: list[Row]) -> RichTable:

@@ -8,10 +8,11 @@ are ours (docs/decisions/0018). A recipe of one's own is a `Phase` in this list,
 """
 
 import runpy
+from pathlib import Path
 
 from jobs.decide.high_quality_sets import SETS
 from jobs.runtime.errors import UsageError
-from udfs.mixture import KINDS, LONG_FILE_BYTES, Phase, Share
+from udfs.mixture import KINDS, LONG_FILE_BYTES, MixtureError, Phase, Share, check_phase
 
 # A document in several sets belongs to the first that is named: the narrow ones stand before the wide ones.
 HIGH_QUALITY = (("notebooks", 0.1), ("algorithms", 0.2), ("applications", 0.2), ("major_languages", 0.3), ("general", 0.2))
@@ -19,7 +20,7 @@ HIGH_QUALITY = (("notebooks", 0.1), ("algorithms", 0.2), ("applications", 0.2), 
 RECIPES = {
     phase.name: phase
     for phase in (
-        Phase("demo", 8192, 0.5, tuple(Share(kind) for kind in KINDS)),
+        Phase("demo", 1024, 0.5, tuple(Share(kind) for kind in KINDS)),
         Phase("regular", 8192, 0.5, (Share("file", 0.8, max_epochs=4), Share("page", 0.2, max_epochs=1))),
         Phase(
             "continued",
@@ -51,10 +52,16 @@ def of_file(name: str) -> Phase:
         raise UsageError(
             f"there is no recipe {name!r}. There are: {', '.join(sorted(RECIPES))} (jobs/mix/recipes.py), or a Python file that sets RECIPE"
         )
+    if not Path(name).is_file():
+        raise UsageError(f"the recipe {name}: there is no such file")
     try:
         found = runpy.run_path(name).get("RECIPE")
     except Exception as error:  # whatever the user's own code raises
         raise UsageError(f"the recipe {name} cannot be run: {type(error).__name__}: {error}") from error
     if not isinstance(found, Phase):
         raise UsageError(f"{name} sets RECIPE to {type(found).__name__}; expected a udfs.mixture.Phase")
+    try:
+        check_phase(found)
+    except MixtureError as error:
+        raise UsageError(f"{name}: {error}") from error
     return found

@@ -44,7 +44,8 @@ def lake(rows: LakeRows, tmp_path: Path) -> Lake:
 def test_a_mixture_is_shown_with_the_shares_that_it_misses(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mixture", "--lake", lake.root, "--mixture", "second"]) == 0
     said = capsys.readouterr().out
-    assert "Recipe continued, mixture second: 1,002 training tokens; 1 of 2 shares are met within 0.1 %:" in said
+    assert "mixture second: 1,002 training tokens of 1,000 asked (+0.2%); 0 of 2 shares are met within 0.1%:" in said
+    assert "files: it has its tokens, which are 79.84% of what was taken: others missed theirs" in said
     assert f"pages: {NOTE}" in said and "79.84%" in said and "sets the total" in said
     assert main(["mixture", "--lake", lake.root, "--mixture", "second", "--json"]) == 0
     assert [row["lot"] for row in json.loads(capsys.readouterr().out)["lots"]] == ["files", "pages"]

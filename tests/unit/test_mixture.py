@@ -7,8 +7,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from jobs.decide.high_quality_sets import SETS
+from jobs.decide.profiles import PROFILES
 from jobs.mix.recipes import RECIPES, recipe
+from jobs.mix.sequences import JOB as SEQUENCES_JOB
 from jobs.mix.sequences import SequencesParams
+from jobs.pipeline import parameters
 from jobs.runtime.errors import UsageError
 from udfs.mixture import (
     KINDS,
@@ -183,8 +186,40 @@ def test_a_recipe_of_ones_own_is_a_python_file(text: str, told: str, tmp_path: P
     mine.write_text(text)
     with pytest.raises(UsageError, match=told):
         recipe(str(mine))
-    with pytest.raises(UsageError, match="cannot be run: FileNotFoundError"):
+    with pytest.raises(UsageError, match="there is no such file"):
         recipe(str(tmp_path / "none.py"))
+
+
+@pytest.mark.parametrize(
+    ("phase", "told"),
+    [
+        ('Phase("p", 64, 0.5, (Share("file", 1.0)))', r"its shares is Share\(.*\); expected a tuple, also of one: \(ONE,\) with a comma"),
+        ('Phase("p", 64, 0.5, ())', "it has no shares"),
+        ('Phase("p", "64", 0.5, (Share("file", 1.0),))', "its window is '64'; expected a whole number"),
+        ('Phase("p", 64, 0.5, (Share("file", 1.0),), "9")', "its total_tokens is '9'; expected a whole number, or None"),
+        ('Phase("p", 64, 0.5, ("file",))', "among its shares is 'file'; expected a Share"),
+        ('Phase("p", 64, 0.5, (Share("file", "1"),))', "share 'file': its share is '1'; expected a number"),
+        (
+            'Phase("p", 64, 0.5, (Share("file", 1.0, by="language", within=(("C", .5))),))',
+            r"its within is \('C', 0.5\); expected names",
+        ),
+        ('Phase("p", 64, 0.5, (Share("file", 1.0, sets=("general")),))', "its sets is 'general'; expected a tuple"),
+        ('Phase("p", 64, 0.5, (Share("file", 1.0, least_bytes=-5),))', "its least_bytes is -5; expected 0 or more"),
+        ('Phase("p", 64, 0.5, (Share("file", 1.0, least_score_percent=500),))', "its least_score_percent is 500; expected 0 to 100"),
+    ],
+)
+def test_what_a_recipe_of_ones_own_has_wrong_is_told(phase: str, told: str, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text(f"from udfs.mixture import Phase, Share\nRECIPE = {phase}\n")
+    with pytest.raises(UsageError, match=told):
+        SequencesParams(recipe=str(mine)).phase()
+
+
+def test_the_window_of_a_recipe_is_that_of_every_profile_that_uses_it(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text('from udfs.mixture import Phase, Share\nRECIPE = Phase("mine", 64, 0.25, (Share("file"),))\n')
+    for profile in PROFILES:
+        assert parameters(SEQUENCES_JOB, profile, {"recipe": str(mine)}).phase().window == 64
 
 
 DRAWS = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 1000)), min_size=1, max_size=40)

@@ -34,7 +34,7 @@ def test_a_number_out_of_range_is_a_wrong_command(tmp_path: Path, capsys: pytest
 def test_help_tells_the_default_of_the_profile_that_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["mix.sequences", "--help"])
-    assert "tokens of a sequence; 0: the recipe's (default: 0, 1024 in profile demo)" in " ".join(capsys.readouterr().out.split())
+    assert "never change it in a lake that was trained on (default: 64, 16 in profile demo)" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_report_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
