@@ -14,7 +14,7 @@ from transformers import LlamaForCausalLM
 
 from training.loader import Source, pools
 from training.losses import token_losses
-from training.pools import IGNORED, KINDS, Windows, stacked
+from training.pools import IGNORED, KINDS, Windows, one_pool
 from training.processes import Processes
 from training.record import Bits, HeldOutBits
 from udfs.draws import uniform
@@ -41,23 +41,21 @@ class HeldOut:
 
 
 def held_out(source: Source, token_bytes: np.ndarray, tokens_asked: int) -> HeldOut | None:
-    """About `tokens_asked` tokens, in windows drawn one by one over the whole split: a repository counts as much as it has tokens.
+    """About `tokens_asked` tokens of whole documents, drawn by their keys over the whole split: the same text whatever the window and the
+    packing, so that phases can be compared. A sample of fewer tokens is part of a larger one.
 
-    All windows where the split has no more tokens than asked; None where nothing is held out. Reads the split, one row group at a time.
+    All documents where the split has no more tokens than asked; None where nothing is held out. Reads the split, one row group at a time.
     """
     split = source.manifest.splits.get(source.split)
     if split is None or not split.totals["text_bytes"] or not tokens_asked:
         return None
     rate = tokens_asked / split.totals["tokens"]
-    parts, languages = [], []
-    for number, pool in enumerate(pools(source)):
-        ids = pa.array([f"{number}/{window}" for window in range(len(pool.starts))], pa.string())
-        chosen = np.flatnonzero(uniform(ids, f"{source.seed}.windows") < rate)
-        parts.append(pool.windows(chosen, source.context, source.end_id))
-        languages.append(pool.languages[parts[-1].documents])  # padding gets some language, and is not counted
-    drawn = stacked(parts)
-    target_bytes = np.where(drawn.targets == IGNORED, 0, token_bytes[np.maximum(drawn.targets, 0)])
-    return HeldOut(drawn, target_bytes, np.concatenate(languages)) if target_bytes.any() else None
+    drawn = [pool.of_documents(uniform(pool.candidates, f"{source.seed}.held_out") < rate, source.context) for pool in pools(source)]
+    pool = one_pool(drawn, source.context)
+    windows = pool.windows(np.arange(len(pool.starts)), source.context, source.end_id)
+    target_bytes = np.where(windows.targets == IGNORED, 0, token_bytes[np.maximum(windows.targets, 0)])
+    languages = pool.languages[windows.documents] if len(pool.languages) else windows.documents  # padding gets some, and is not counted
+    return HeldOut(windows, target_bytes, languages) if target_bytes.any() else None
 
 
 def model_nats(model: LlamaForCausalLM, windows: Windows, batch_size: int, attention: str | None, processes: Processes) -> np.ndarray:

@@ -49,7 +49,7 @@ def stacked(parts: Sequence[Windows]) -> Windows:
 
 @dataclass(frozen=True)
 class Pool:
-    """`documents[i]` is the document of token i; `kinds` and `languages` have an entry for each document.
+    """`documents[i]` is the document of token i; `kinds`, `languages` and `candidates` have an entry for each document.
 
     Window w is `tokens[starts[w]:starts[w] + lengths[w]]`; `is_first[w]` says that a sequence begins there.
     """
@@ -58,6 +58,7 @@ class Pool:
     documents: np.ndarray
     kinds: np.ndarray
     languages: np.ndarray
+    candidates: pa.Array
     starts: np.ndarray
     lengths: np.ndarray
     is_first: np.ndarray
@@ -77,6 +78,23 @@ class Pool:
         is_token = documents >= 0
         kinds[is_token] = self.kinds[documents[is_token]]
         return Windows(inputs, targets, documents, kinds)
+
+    def of_documents(self, is_chosen: np.ndarray, context: int) -> "Pool":
+        """The documents that are chosen (bool, an entry for each), one after another."""
+        is_taken = is_chosen[self.documents]
+        tokens, places = self.tokens[is_taken], (np.cumsum(is_chosen) - 1).astype(np.int32)
+        labels = (self.kinds[is_chosen], self.languages[is_chosen], self.candidates.filter(pa.array(is_chosen)))
+        return Pool(tokens, places[self.documents[is_taken]], *labels, *_cut(np.array([len(tokens)]), context))
+
+
+def one_pool(parts: Sequence[Pool], context: int) -> Pool:
+    """All that the pools hold as one sequence, in their order."""
+    counts = [len(part.kinds) for part in parts]
+    documents = [part.documents + before for part, before in zip(parts, np.cumsum([0, *counts[:-1]]), strict=True)]
+    tokens, kinds, languages = (np.concatenate([getattr(part, name) for part in parts]) for name in ("tokens", "kinds", "languages"))
+    candidates = pa.concat_arrays([part.candidates for part in parts])
+    joined = np.concatenate(documents).astype(np.int32)
+    return Pool(tokens, joined, kinds, languages, candidates, *_cut(np.array([len(tokens)]), context))
 
 
 def pool_of(tables: Sequence[pa.Table], context: int, joined: int = 1, vocabulary_size: int | None = None) -> Pool:
@@ -142,13 +160,13 @@ def _documents(pieces: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
     return (np.cumsum(is_new) - 1).astype(np.int32), np.flatnonzero(is_new)
 
 
-def _labels(pieces: pa.StructArray, first_pieces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each document its kind, as a place in `KINDS`, and its language, where the shards say it."""
+def _labels(pieces: pa.StructArray, first_pieces: np.ndarray) -> tuple[np.ndarray, np.ndarray, pa.Array]:
+    """Of each document its kind, as a place in `KINDS`, its language, where the shards say it, and its candidate."""
     first = pieces.take(pa.array(first_pieces))
     kinds = pc.fill_null(pc.index_in(first.field("kind"), value_set=pa.array(KINDS)), KINDS.index("other"))
     has_languages = pieces.type.get_field_index("language") >= 0
     languages = pc.fill_null(first.field("language"), UNKNOWN_LANGUAGE) if has_languages else pa.repeat(UNKNOWN_LANGUAGE, len(first))
-    return kinds.to_numpy(zero_copy_only=False).astype(np.int8), languages.to_numpy(zero_copy_only=False)
+    return kinds.to_numpy(zero_copy_only=False).astype(np.int8), languages.to_numpy(zero_copy_only=False), first.field("candidate")
 
 
 def _cut(lengths: np.ndarray, context: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -91,6 +91,41 @@ def test_a_smaller_sample_is_part_of_a_larger_one_and_depends_on_the_seed_alone(
     assert targets(sample(source, 500)) == targets(sample(source, 500)) != targets(sample(source, 500, seed=1))
 
 
+def cut_into(folder: Path, window: int, context: int) -> Source:
+    """Documents of 1 to 30 different tokens, one after another in sequences of `window`."""
+    pieces_of: list[list[dict[str, object]]] = [[]]
+    room, at = window, 1
+    for number in range(300):
+        offset, left = 0, 1 + number * 7 % 30
+        while left:
+            count = min(left, room)
+            text_bytes = int((np.arange(at, at + count) % 7).sum())
+            one = {"kind": "file", "candidate": f"d{number}", "token_offset": offset, "token_count": count, "text_bytes": text_bytes}
+            pieces_of[-1].append(one)
+            offset, left, room, at = offset + count, left - count, room - count, at + count
+            if not room:
+                pieces_of.append([])
+                room = window
+    rows, at = [], 1
+    for number, pieces in enumerate(found for found in pieces_of if found):
+        count = sum(piece["token_count"] for piece in pieces)  # type: ignore[misc]
+        text_bytes = sum(piece["text_bytes"] for piece in pieces)  # type: ignore[misc]
+        tokens = list(range(at, at + count))
+        rows.append({"sequence": f"m/held_out/0/{number}", "tokens": tokens, "pieces": pieces, "text_bytes": text_bytes})
+        at += count
+    table = pa.Table.from_pylist(rows, schema(PIECE))
+    shard = write_shard(str(folder), "held_out-00000.parquet", table.to_batches(), schema(PIECE))
+    split = Split((shard,), {"C": LanguageCounts(1, shard.tokens, shard.text_bytes)})
+    return Source(str(folder), Manifest("demo", "p", window, TOKENS + 1, "<|endoftext|>", "t", {"held_out": split}), "held_out", context, 0)
+
+
+def test_the_sample_is_the_same_text_whatever_the_window(tmp_path: Path) -> None:
+    short, long = sample(cut_into(tmp_path / "short", 11, 11), 900), sample(cut_into(tmp_path / "long", 64, 32), 900)
+    assert targets(short) == targets(long) and short.text_bytes == long.text_bytes
+    assert short.tokens == pytest.approx(900, rel=0.3)
+    assert (short.windows.targets != IGNORED).sum(1)[:-1].min() == 11  # padding is at the end alone
+
+
 def test_bits_by_kind_and_language_add_up_to_the_whole(tmp_path: Path) -> None:
     found = sample(source_of(tmp_path, LANGUAGE_PIECE), 2000)
     nats = np.where(found.windows.targets == IGNORED, 0.0, found.windows.targets % 11)

@@ -62,18 +62,17 @@ def test_held_out_bits_per_byte_are_what_a_plain_computation_gives(shards: Path,
     model = AutoModelForCausalLM.from_pretrained(done.checkpoint)
     nats = {"file": 0.0, "commit": 0.0}
     text_bytes = Counter[str]()
-    for row in pq.read_table(shards / "held_out-00000.parquet").to_pylist():
-        before = [0, *row["tokens"]]
-        kinds = [piece["kind"] for piece in row["pieces"] for _ in range(piece["token_count"])]
-        text_bytes.update({piece["kind"]: 0 for piece in row["pieces"]})
-        for piece in row["pieces"]:
-            text_bytes[piece["kind"]] += piece["text_bytes"]
-        for start in range(0, len(row["tokens"]), 64):
-            end = min(start + 64, len(row["tokens"]))
-            with torch.inference_mode():
-                odds = torch.log_softmax(model(torch.tensor([before[start:end]])).logits[0].double(), dim=-1)
-            for place, token in enumerate(row["tokens"][start:end]):
-                nats[kinds[start + place]] -= odds[place, token].item()
+    rows = pq.read_table(shards / "held_out-00000.parquet").to_pylist()
+    tokens, pieces = ([one for row in rows for one in row[name]] for name in ("tokens", "pieces"))
+    before, kinds = [0, *tokens], [piece["kind"] for piece in pieces for _ in range(piece["token_count"])]
+    for piece in pieces:
+        text_bytes[piece["kind"]] += piece["text_bytes"]
+    for start in range(0, len(tokens), 64):
+        end = min(start + 64, len(tokens))
+        with torch.inference_mode():
+            odds = torch.log_softmax(model(torch.tensor([before[start:end]])).logits[0].double(), dim=-1)
+        for place, token in enumerate(tokens[start:end]):
+            nats[kinds[start + place]] -= odds[place, token].item()
     held_out = done.phases[-1].held_out
     assert held_out is not None and done.held_out_text_bytes == sum(len(text.encode()) for text in TEXTS["held_out"])
     assert done.held_out_bits_per_byte == pytest.approx(sum(nats.values()) / math.log(2) / done.held_out_text_bytes, rel=1e-5)

@@ -153,6 +153,6 @@ def test_the_last_line_of_the_command_is_the_result(shards: Path, tmp_path: Path
     assert main(options) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["steps"] == 6
     checkpoint = str(tmp_path / "out/checkpoint")
-    assert main(["evaluate", "--checkpoint", checkpoint, "--shards", str(shards), "--tokens", "2000", "--json"]) == 0
+    assert main(["evaluate", "--checkpoint", checkpoint, "--shards", str(shards), "--tokens", "1000000", "--json"]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert set(found["held_out"]["by_kind"]) == {"file", "commit"}
