@@ -2,8 +2,8 @@
 
     http://mlcommons.org/croissant/1.0
 
-Addresses are relative: the card lies beside the files. What Croissant asks for and a lake does not know is left out: its publisher adds
-`url`, `citeAs`, `datePublished`, and `license` where the licences of the sources are not all known.
+Addresses are relative: the card lies beside the files. What Croissant asks for and a lake does not know is what its publisher says
+(`codemill card --license ...`), and is left out otherwise.
 """
 
 import json
@@ -75,7 +75,13 @@ def dataset(facts: Facts, distribution: Iterable[Facts], form: str = "") -> Fact
         "distribution": list(distribution),
     }
     licences = sorted({row["licence"] for row in facts["kept"]})
-    return found | ({"license": licences} if licences and "unknown" not in licences else {})
+    return found | ({"license": licences} if licences and "unknown" not in licences else {}) | said(facts.get("publication", {}))
+
+
+def said(publication: Facts) -> Facts:
+    """What the publisher says, by Croissant's names."""
+    publisher = publication.get("publisher")
+    return publication | ({"publisher": {"@type": "sc:Organization", "name": publisher}} if publisher else {})
 
 
 def file_object(file: str, sha256: str, form: str, size_bytes: int | None = None) -> Facts:

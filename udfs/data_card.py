@@ -6,6 +6,9 @@ from typing import Any
 
 Facts = dict[str, Any]
 MOST_ROWS = 40
+COUNTS = {
+    "document_count": "documents", "distinct_document_count": "of them different", "token_count": "tokens", "text_bytes": "bytes of text",
+}  # fmt: skip
 
 
 def markdown(facts: Facts) -> str:
@@ -18,21 +21,34 @@ def markdown(facts: Facts) -> str:
             *(f"- {cell(one)}" for one in facts["differences"]),
             "",
         ]
+    lines += [PURPOSE, ""]
     for heading, section in SECTIONS.items():
         lines += [f"## {heading}", "", *section(facts), ""]
     return "\n".join(lines)
 
 
+PURPOSE = (
+    "Token sequences for training language models of code. The texts are other people's: files, repositories, commits and web pages, as "
+    "their sources had them when they were read."
+)
+
+
+def publication(facts: Facts) -> Iterator[str]:
+    """What the publisher says of it."""
+    said = {name: value for name, value in facts.get("publication", {}).items() if value}
+    yield from (f"- {name}: {cell(value)}" for name, value in said.items()) if said else ("Its publisher has said nothing of it.",)
+
+
 def inside(facts: Facts) -> Iterator[str]:
     counts = ("documents", "rows", "tokens", "text_bytes", "shards")
     totals = [(name, *(row[count] for count in counts)) for name, row in facts["splits"].items()]
+    yield "A document counts as often as it is repeated."
+    yield ""
     yield from table(("split", "documents", "sequences", "tokens", "bytes of text", "shards"), totals)
     names = ("split", *(("kind",) if any("kind" in row for row in facts["mixed"]) else ()), "language")
     yield ""
-    yield from table(
-        (*names, "documents", "tokens", "bytes of text"),
-        [(*(row[name] for name in names), row["document_count"], row["token_count"], row["text_bytes"]) for row in facts["mixed"]],
-    )
+    told = {name: heading for name, heading in COUNTS.items() if all(name in row for row in facts["mixed"])}
+    yield from table((*names, *told.values()), [tuple(row[name] for name in (*names, *told)) for row in facts["mixed"]])
 
 
 def recipe(facts: Facts) -> Iterator[str]:
@@ -56,15 +72,24 @@ def recipe(facts: Facts) -> Iterator[str]:
     ]  # fmt: skip
     yield "Shares are of training tokens. A document may be taken several times, at most as often as its limit says."
     yield ""
-    yield from table(("share", "documents", "tokens there", "asked", "taken", "tokens taken", "epochs", "limit", "why it is missed"), rows)
+    yield from table(
+        ("share", "documents there", "tokens there", "asked", "taken", "tokens taken", "epochs", "limit", "why it is missed"), rows
+    )
 
 
 def kept(facts: Facts) -> Iterator[str]:
     yield "The mixture is taken from these. A licence is that of the occurrence that was picked, as its source gives it."
+    yield "Bytes of a commit are those of its message and patch, of a repository those of its files: documents have others."
     yield ""
-    yield from table(("kind", "split", "candidates", "bytes of text"), summed(facts["kept"], ("kind", "split")))
+    yield from table(("kind", "split", "candidates", "bytes"), summed(facts["kept"], ("kind", "split")))
     yield ""
-    yield from table(("kind", "licence", "candidates", "bytes of text"), summed(facts["kept"], ("kind", "licence")))
+    yield from table(("kind", "licence", "candidates", "bytes"), summed(facts["kept"], ("kind", "licence")))
+    if facts["without_documents"]:
+        yield ""
+        yield "Of these there is no document, so that no mixture takes them:"
+        yield ""
+        rows = [tuple(row[name] for name in ("kind", "reason", "candidates")) for row in facts["without_documents"]]
+        yield from table(("kind", "reason", "candidates"), rows)
 
 
 def sources(facts: Facts) -> Iterator[str]:
@@ -92,7 +117,7 @@ def rules(facts: Facts) -> Iterator[str]:
     else:
         yield "A candidate counts once for each of its reasons."
         yield ""
-        yield from table(("kind", "reason", "meaning", "candidates", "bytes of text"), dropped)
+        yield from table(("kind", "reason", "meaning", "candidates", "bytes"), dropped)
 
 
 def duplicates(facts: Facts) -> Iterator[str]:
@@ -183,12 +208,14 @@ def limits(facts: Facts) -> Iterator[str]:
         if licence == "unknown":
             yield f"- Of {number(count)} candidates of kind {kind} that were kept the licence is not known."
     for row in facts["rejects"]:
-        yield f"- {number(row['entries'])} entries of the sources could not be read or were refused: {row['reason']}."
+        count = "1 entry" if row["entries"] == 1 else f"{number(row['entries'])} entries"
+        yield f"- Of the sources {count} could not be read or refused: {row['reason']}."
     if not facts["scorers"]:
         yield "- Quality was not judged by a model."
     if facts["policy_values"] is None:
         yield "- The values of the policy are known by their hash alone."
     yield "- Licences are those that the sources name; codemill does not check them."
+    yield "- Nothing looks for personal data. Keys and passwords are looked for in commits alone."
 
 
 def job_lines(facts: Facts, *names: str) -> Iterator[str]:
@@ -244,6 +271,7 @@ def number(value: int) -> str:
 
 
 SECTIONS = {
+    "Publication": publication,
     "What is inside": inside,
     "Recipe": recipe,
     "What the policy kept, by kind and licence": kept,

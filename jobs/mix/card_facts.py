@@ -16,6 +16,7 @@ from jobs.decide.profiles import PROFILES, PolicyParams
 from jobs.decide.rules import REASONS
 from jobs.mix.card_differences import differences, digest_kept
 from jobs.mix.left_out import checked_documents
+from jobs.mix.without_documents import without_documents
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.ledger import runs
 from schemas.contamination import BENCHMARKS
@@ -56,6 +57,7 @@ def card_facts(lake: Lake, shards: str = SHARDS) -> tuple[Facts, Manifest]:
         "splits": {name: split.totals | {"shards": len(split.shards)} for name, split in sorted(manifest.splits.items())},
         "mixed": sorted(counted, key=lambda row: (row["split"], -row["token_count"], row.get("kind", ""), row["language"])),
         "kept": kept,
+        "without_documents": without_documents(lake, policy),
         "repositories": with_sources(lake, repositories),
         "repository_count": len(repositories),
         "policy_values": policy_values(policy, manifest.policy_hash, ledger),

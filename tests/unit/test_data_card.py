@@ -16,12 +16,16 @@ from jobs.cli import main
 from jobs.mix.card_differences import differences, digest_kept
 from jobs.mix.card_facts import card_facts, oracle, policy_values, without_folders
 from jobs.mix.shards import COLUMNS
+from jobs.mix.without_documents import without_documents
+from schemas.assemble import COMMIT_CONTEXTS
+from schemas.decide import KEPT
 from schemas.lake import SCORERS, Lake
 from schemas.mix import SEQUENCES
 from tests.export_cases import export, sequences_of
 from tests.export_readers import Reader, reader
 from tests.lake_builder import POLICY, POLICY_HASH, SCORER, WINDOW, LakeRows, lake_rows
 from tests.source_files import standard_library
+from tests.table_rows import empty_row, put_rows
 from udfs.data_card import markdown, quality
 from udfs.manifest import LanguageCounts, Manifest, Split
 from udfs.shards import read_manifest, write_manifest, write_shard
@@ -99,6 +103,32 @@ def test_the_card_counts_documents_that_were_left_out_for_what_is_in_their_texts
     assert "| commit | 10 | 2 |" in section(text, "Decontamination")
     assert "| commit | 10 | 1 |" in section(text, "Held out of training")
     assert "were not" not in section(text, "Decontamination")
+
+
+def test_the_card_counts_what_was_kept_and_became_no_document(lake: Path, tmp_path: Path) -> None:
+    other, no_text = Lake.at(str(tmp_path / "lake")), {"kind": "commit", "repository": "r", "policy": POLICY}
+    context = empty_row(COMMIT_CONTEXTS) | {"repository": "r", "layout": "commit/2"}
+    put_rows(other, KEPT, [empty_row(KEPT) | no_text | {"candidate": f"r@{number}"} for number in range(4)])
+    reasons = {"0": "too_long", "1": "too_long", "2": None, "never kept": "too_long"}
+    put_rows(other, COMMIT_CONTEXTS, [context | {"commit": commit, "reason": reason} for commit, reason in reasons.items()])
+    facts, _ = card_facts(Lake.at(str(lake)))
+    assert facts["without_documents"] == []
+    facts["without_documents"] = without_documents(other, POLICY)
+    assert facts["without_documents"] == [{"kind": "commit", "reason": "too_long", "candidates": 2}]
+    assert without_documents(other, "another") == []
+    assert "| commit | too_long | 2 |" in section(markdown(facts), "What the policy kept, by kind and licence")
+
+
+def test_the_card_says_what_its_publisher_says(lake: Path, tmp_path: Path, croissant: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+    said = ["--license", "CC0-1.0", "--cite", "A | title", "--version", "1.0.0", "--published", "2026-01-31", "--publisher", "Somebody"]
+    assert main(["card", "--lake", str(lake), "--out", str(tmp_path), *said]) == 0
+    assert "To publish it, say also: --url" in capsys.readouterr().out
+    text = section((tmp_path / "data_card.md").read_text(), "Publication")
+    assert "- license: CC0-1.0\n" in text and r"- citeAs: A \| title" in text
+    for name in ("tokenizer.json", "train-00000.parquet", "held_out-00000.parquet"):
+        shutil.copy(lake / "mix" / "shards" / name, tmp_path)
+    found = croissant.read(tmp_path / "croissant.json")
+    assert found["errors"] == [] and found["warnings"] == []
 
 
 def test_the_card_says_what_the_recipe_asked_for_and_what_was_taken(lake: Path) -> None:
