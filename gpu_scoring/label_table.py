@@ -17,7 +17,6 @@ from schemas.lake import Lake, filesystem_of, storage_options
 
 _KEY = list(LABELS.key)
 _READ = [*_KEY, "status"]
-_IS_RATED = pc.field("status") == "rated"
 
 
 class LabelTable:
@@ -47,7 +46,7 @@ class LabelTable:
         files = data_files(self._lake, LABELS, version)
         self._held = {file.name: self._held[file.name] if file.name in self._held else self._read(file, _READ) for file in files}
         held = pa.concat_tables([LABELS.arrow_schema.empty_table().select(_READ), *self._held.values()])
-        new = _without(rows, held.filter(_IS_RATED))
+        new = _without(rows, held.filter(pc.equal(held.column("status"), "rated")))
         if not new.num_rows:
             return
         replaced = [file for file in files if _common(self._held[file.name], new)]

@@ -1,10 +1,12 @@
 """Compiles a kernel with Numba, keeping the machine code where the disk allows it.
 
 Kernels are compiled at their first call (about a second each, 30 s for those of pages) and read from a cache later, by every process that
-finds the same folder. It lies beside the modules; where these came in a zip, in the user's cache folder; and where an executor's user has
-no home, in a folder of that user's for temporary files.
+finds the same folder. Numba, which takes a second to import, is loaded with the first kernel that is called: who asks for help or counts
+waits for nothing. The folder lies beside the modules; where these came in a zip, in the user's cache folder; and where an executor's
+user has no home, in a folder of that user's for temporary files.
 """
 
+import functools
 import hashlib
 import importlib.resources
 import os
@@ -16,41 +18,57 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numba
-from numba.core.caching import ZipCacheLocator
-
 SOURCES: Traversable = importlib.resources.files(__package__)
 USER_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "numba"
 TEMPORARY = Path(tempfile.gettempdir()) / f"codemill-{os.getuid()}"
-LOCATORS = ("UserProvidedCacheLocator", "InTreeCacheLocator", "UserWideCacheLocator")  # Numba's own, for modules that are files
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+NUMBAS_LOCATORS = ("UserProvidedCacheLocator", "InTreeCacheLocator", "UserWideCacheLocator")  # Numba's own, for modules that are files
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def compiled(kernel: Kernel) -> Kernel:
+def compiled(function: Function) -> Function:
     """The kernel in machine code. Integers wrap around; the interpreter's lock is released while it runs."""
-    found: Kernel = numba.njit(kernel, cache=_CAN_CACHE, nogil=True, error_model="numpy")
-    return found
+    return Kernel(function)  # type: ignore[return-value]
+
+
+class Kernel:
+    """Calls the machine code of a function, which is made, or read, at the first call."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.dispatcher(*arguments)
+
+    def __reduce__(self) -> str:  # what holds a kernel names it
+        return str(self._function.__qualname__)
+
+    @functools.cached_property
+    def dispatcher(self) -> Any:
+        """Numba's own object."""
+        import numba
+
+        return numba.njit(self._function, cache=can_cache(), nogil=True, error_model="numpy")
+
+    @property
+    def _numba_type_(self) -> Any:
+        """How Numba sees a kernel that another one calls."""
+        return self.dispatcher._numba_type_
 
 
 def is_kept(kernel: Any) -> bool:
     """Whether machine code of a kernel, be it another processor's, lies where the next process looks for it, or is in this one."""
+    import numba
+
     name = f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}-*.nbc"
-    return bool(kernel.signatures) or (_CAN_CACHE and any(Path(numba.config.CACHE_DIR).rglob(name)))
+    return bool(kernel.dispatcher.signatures) or (can_cache() and any(Path(numba.config.CACHE_DIR).rglob(name)))
 
 
-class InZip(ZipCacheLocator):  # type: ignore[misc]
-    """Where Numba keeps machine code of a module in a zip. Its own locator knows no folder but the user's, and looks at one module."""
-
-    def __init__(self, py_func: Any, py_file: str) -> None:
-        super().__init__(py_func, py_file)
-        self._cache_path = str(Path(numba.config.CACHE_DIR) / Path(py_file).stem)
-
-    def get_source_stamp(self) -> str:
-        return Path(numba.config.CACHE_DIR).name
-
-
-def _can_cache() -> bool:
+@functools.cache
+def can_cache() -> bool:
     """Whether Numba will find a place for its cache: it raises where it does not."""
+    import numba
+
     beside = [SOURCES / "__pycache__"] if isinstance(SOURCES, Path) else []
     place = next((place for place in (*beside, USER_CACHE, TEMPORARY) if _is_ours(place)), None)
     if place is None:
@@ -62,7 +80,7 @@ def _can_cache() -> bool:
             shutil.rmtree(old, ignore_errors=True)
     numba.config.CACHE_DIR = str(folder)
     if not beside:
-        numba.config.CACHE_LOCATOR_CLASSES = ",".join((f"{__name__}.{InZip.__name__}", *LOCATORS))
+        numba.config.CACHE_LOCATOR_CLASSES = ",".join((f"{__package__}.kernels_in_zip.InZip", *NUMBAS_LOCATORS))
     return True
 
 
@@ -88,6 +106,3 @@ def _is_ours(folder: Path) -> bool:
             return True
     except OSError:
         return False
-
-
-_CAN_CACHE = _can_cache()

@@ -1,8 +1,6 @@
 """Connected components of a graph that fits into memory."""
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 
 def components(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -10,6 +8,9 @@ def components(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     nodes, place = np.unique(np.concatenate([a, b]), return_inverse=True)
     if not len(nodes):
         return nodes, nodes
+    from scipy.sparse import coo_array  # half a second to import
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(a), np.int8), (place[: len(a)], place[len(a) :])), shape=(len(nodes), len(nodes)))
     _, label = connected_components(graph, directed=False)
     _, first = np.unique(label, return_index=True)  # nodes ascend, so the first of a label is its least

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib import metadata
+from importlib.util import find_spec
 from itertools import chain
 from typing import Any
 
@@ -22,12 +23,7 @@ from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 from udfs.text_pieces import calls, pieces
 from udfs.token_kernels import joined
 
-try:
-    import awkward
-    import gigatoken
-except ImportError:  # the ids are the same without it
-    gigatoken = None
-
+HAS_GIGATOKEN = find_spec("gigatoken") is not None  # the ids are the same without it; a second to import, with Awkward
 VERSION = 1  # of `encode`: raise it when the same text and tokenizer give other tokens
 
 END_OF_DOCUMENT = "<|endoftext|>"
@@ -75,7 +71,7 @@ class Tokenizer:
 
 def library_versions() -> str:
     """Of all that makes ids here: another library, or another version of one, is another way to make them."""
-    return f"tokenizers {tokenizers.__version__}, gigatoken {metadata.version('gigatoken') if gigatoken is not None else 'none'}"
+    return f"tokenizers {tokenizers.__version__}, gigatoken {metadata.version('gigatoken') if HAS_GIGATOKEN else 'none'}"
 
 
 def train(texts: Iterator[str], vocabulary_size: int) -> str:
@@ -179,6 +175,8 @@ def _flat_ids(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, np.nd
 
 def _ids_of_call(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     if tokenizer.compiled is not None:
+        import awkward
+
         found = tokenizer.compiled.encode_batch(texts, parallel=False)
         return np.asarray(awkward.flatten(found)), np.asarray(awkward.num(found))
     ids = [one.ids for one in tokenizer.model.encode_batch_fast(texts, add_special_tokens=False)]
@@ -231,8 +229,10 @@ def _token_bytes(declared: dict[str, Any], model: tokenizers.Tokenizer, size: in
 
 def _compiled(declared: dict[str, Any]) -> Any:
     """The tokenizer without its special tokens, which gigatoken would find in text; None where text can become an added token."""
-    if gigatoken is None or not all(_is_special(token["content"]) for token in declared["added_tokens"]):
+    if not HAS_GIGATOKEN or not all(_is_special(token["content"]) for token in declared["added_tokens"]):
         return None
+    import gigatoken
+
     try:
         return gigatoken.Tokenizer.from_json(json.dumps(declared | {"added_tokens": [], "post_processor": None}))
     except Exception:  # a kind that it does not know

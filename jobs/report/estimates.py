@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.special import bdtrc, betainc
 
 from udfs.buckets import similarity
 
@@ -51,6 +50,8 @@ def agreement(jaccard: float) -> float:
 
 def chance_of_agreeing(jaccard: float, hashes: int, least: int) -> float:
     """Chance that at least so many of the hashes of two texts agree."""
+    from scipy.special import bdtrc  # a quarter of a second to import
+
     return 1.0 if least <= 0 else float(bdtrc(least - 1, hashes, agreement(jaccard)))
 
 
@@ -61,6 +62,8 @@ def chance_below(agreeing: int, hashes: int, threshold: float, denser: float) ->
     below it: with I = P(Beta(agreeing + 1, hashes - agreeing + 1) < agreement(threshold)) it is denser I / (denser I + 1 - I)
     (BayesLSH, Satuluri and Parthasarathy, PVLDB 5(5), 2012, with their Beta prior cut at the threshold).
     """
+    from scipy.special import betainc
+
     below = denser * float(betainc(agreeing + 1, hashes - agreeing + 1, agreement(threshold)))
     above = float(betainc(hashes - agreeing + 1, agreeing + 1, 1 - agreement(threshold)))
     return below / (below + above)

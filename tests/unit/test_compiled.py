@@ -6,33 +6,35 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numba
 import pytest
 
 from udfs import compiled
 
 KERNEL = "from udfs.constants import WIDTH\nfrom udfs.compiled import compiled\n@compiled\ndef width(x):\n    return x + WIDTH\n"
-ASK = "from udfs.kernel import width; print(width(0), sum(width.stats.cache_hits.values()))"
+ASK = "from udfs.kernel import width; print(width(0), sum(width.dispatcher.stats.cache_hits.values()))"
 
 
 def test_the_cache_of_kernels_is_another_one_when_any_module_beside_them_changes(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(compiled, "SOURCES", tmp_path)
-    monkeypatch.setattr(compiled.numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
     (tmp_path / "kernel.py").write_text("from constants import WIDTH")
     (tmp_path / "constants.py").write_text("WIDTH = 1")
-    assert compiled._can_cache()
-    first = Path(compiled.numba.config.CACHE_DIR)
+    assert compiled.can_cache.__wrapped__()
+    first = Path(numba.config.CACHE_DIR)
     first.mkdir()
     (tmp_path / "constants.py").write_text("WIDTH = 2")
-    assert compiled._can_cache()
-    assert Path(compiled.numba.config.CACHE_DIR) != first and not first.exists()
+    assert compiled.can_cache.__wrapped__()
+    assert Path(numba.config.CACHE_DIR) != first and not first.exists()
     (tmp_path / "constants.py").write_text("WIDTH = 1")
-    assert compiled._can_cache() and Path(compiled.numba.config.CACHE_DIR) == first
+    assert compiled.can_cache.__wrapped__() and Path(numba.config.CACHE_DIR) == first
 
 
 def asked(folder: Path, width: int, home: str) -> list[str]:
     """What a process says whose kernels come in a zip: the kernel's result, and how often it was read from a cache."""
     with zipfile.ZipFile(folder / "kernels.zip", "w") as archive:
-        modules = {"__init__": "", "compiled": Path(compiled.__file__).read_text(), "kernel": KERNEL, "constants": f"WIDTH = {width}\n"}
+        modules = {"__init__": "", "kernel": KERNEL, "constants": f"WIDTH = {width}\n"}
+        modules |= {name: Path(compiled.__file__).with_name(f"{name}.py").read_text() for name in ("compiled", "kernels_in_zip")}
         for name, text in modules.items():
             archive.writestr(zipfile.ZipInfo(f"udfs/{name}.py", (1980, 1, 1, 0, 0, 0)), text)
     own = {"PYTHONPATH": str(folder / "kernels.zip"), "XDG_CACHE_HOME": home, "HOME": home, "TMPDIR": str(folder)}
