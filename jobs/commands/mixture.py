@@ -17,7 +17,8 @@ from jobs.commands.options import add_json, add_lake, add_mixture, add_parser, c
 from jobs.decide.features import BYTES_PER_TOKEN
 from jobs.decide.profiles import PROFILES
 from jobs.mix.recipes import RECIPES
-from jobs.mix.sequences import SequencesParams
+from jobs.mix.sequences import JOB
+from jobs.pipeline import parameters
 from jobs.report.tables import LakeTables, literal
 from jobs.runtime.errors import CodemillError
 from schemas.assemble import DOCUMENTS
@@ -31,8 +32,8 @@ from udfs.mixture import MixtureError, Phase, Stock, Wish, lot_number, solve
 def add(commands: Any) -> None:
     found = add_parser(commands, "mixture", mixture, "say what a recipe would take of each kind and how often, writing nothing")
     add_lake(found)
-    help = f"{', '.join(sorted(RECIPES))}, or a Python file that sets RECIPE; default: demo (jobs/mix/recipes.py)"
-    found.add_argument("--recipe", default="demo", metavar="NAME|FILE.py", help=help)
+    help = f"{', '.join(sorted(RECIPES))}, or a Python file that sets RECIPE; default: the profile's (jobs/mix/recipes.py)"
+    found.add_argument("--recipe", metavar="NAME|FILE.py", help=help)
     found.add_argument("--profile", default="demo", choices=sorted(PROFILES), help="whose kept documents are mixed (default: demo)")
     found.add_argument("--total-tokens", type=int, default=0, metavar="N", help="default: the recipe's, or as much as its shares leave")
     found.add_argument("--leave-out-empty", action="store_true", help="give shares of which there is nothing to the others")
@@ -43,12 +44,14 @@ def add(commands: Any) -> None:
 def mixture(arguments: argparse.Namespace) -> int:
     if arguments.mixture:
         return mixed(Lake.at(arguments.lake), arguments.mixture, arguments.json)
-    phase = SequencesParams(profile=arguments.profile, recipe=arguments.recipe, total_tokens=arguments.total_tokens).phase()
+    asked = {"recipe": arguments.recipe, "total_tokens": arguments.total_tokens, "leave_out_empty": arguments.leave_out_empty}
+    params = parameters(JOB, arguments.profile, {name: value for name, value in asked.items() if value})
+    phase = params.phase()
     tables = LakeTables(Lake.at(arguments.lake))
     missing = tables.missing(KEPT, DOCUMENTS)
     if missing:
         raise CodemillError(f"the lake has no {' and no '.join(missing.names)} yet; `codemill run --until assemble` makes them")
-    found = wishes(phase, stocks(tables, arguments.profile, phase), arguments.leave_out_empty)
+    found = wishes(phase, stocks(tables, arguments.profile, phase), params.leave_out_empty)
     if arguments.json:
         lots = [{**asdict(wish), "lot": wish.lot.label, "kind": wish.lot.kind, "max_epochs": wish.lot.max_epochs} for wish in found]
         print(

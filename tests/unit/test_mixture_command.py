@@ -1,9 +1,11 @@
 """What `codemill mixture` counts: members of sets, and no document that is left out, by the tables alone."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from jobs.cli import main
 from jobs.commands.mixture import stocks
 from jobs.report.tables import LakeTables
 from schemas.lake import Lake
@@ -47,3 +49,13 @@ def test_members_are_counted_in_the_first_set_and_what_is_left_out_is_not(lake: 
 def test_without_these_tables_there_are_no_members_and_nothing_is_left_out(lake: LakeRows, tmp_path: Path) -> None:
     root = lake.write(tmp_path / "part", leave_out=("decide/high_quality", "assemble/document_checks"))
     assert counted(root) == {"good: algorithms": 0, "good: general": 0, "changes": 2}
+
+
+def test_what_a_run_of_the_profile_would_take_is_told(lake: LakeRows, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = str(lake.write(tmp_path / "lake"))
+    for more, recipe, window in (([], "demo", 1024), (["--recipe", "continued", "--leave-out-empty"], "continued", 32_768)):
+        assert main(["mixture", "--lake", root, "--json", *more]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["recipe"], told["window"]) == (recipe, window)
+    assert main(["mixture", "--lake", root, "--profile", "paper"]) == 1  # of which this lake has nothing
+    assert "the recipe 'regular' asks for file, page" in capsys.readouterr().err
