@@ -197,7 +197,7 @@ def test_a_limit_holds_at_the_endpoint_and_is_used_up(limited: str) -> None:
     assert all(answer.failure is None for answer in answers)
     after = [at - begun for at in sorted(server.times_s)]
     assert all(at >= place / 20 - 0.01 for place, at in enumerate(after))
-    assert after[-1] < 3
+    assert after[-1] < 10
 
 
 def test_an_endpoint_that_asks_to_be_left_alone_is() -> None:

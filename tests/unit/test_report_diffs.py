@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jobs.report.diffs import CHARACTERS, CONTEXT, LINE_CHARACTERS, ROWS, Diff, Piece, side_by_side
 
-LONGEST_S = 5.0
+LONGEST_S = 15.0
 MIB = 1 << 20
 
 
