@@ -1,6 +1,6 @@
 """Trains the tokenizer, once: on a capped sample of kept training documents, drawn by key. Or takes the user's own.
 
-Reads   decide/kept, assemble/documents, ingest/contents
+Reads   decide/kept, assemble/documents, assemble/document_checks (nothing that is like a held-out document), ingest/contents
 Writes  mix/tokenizers; a tokenizer that is there is never trained again, so that new data does not change the tokens of old data
 """
 
@@ -23,6 +23,7 @@ from jobs.runtime.tables import Tables
 from jobs.runtime.texts import map_texts, task_count
 from schemas.assemble import DOCUMENTS
 from schemas.decide import KEPT
+from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from schemas.mix import TOKENIZERS
@@ -133,4 +134,11 @@ def text_of(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.select(["content_sha256", "text"])
 
 
-JOB = Job("mix.tokenizer", "trains a tokenizer on a sample, once", (KEPT, DOCUMENTS, CONTENTS), (TOKENIZERS,), transform, TokenizerParams)
+JOB = Job(
+    "mix.tokenizer",
+    "trains a tokenizer on a sample, once",
+    (KEPT, DOCUMENTS, DOCUMENT_CHECKS, CONTENTS),
+    (TOKENIZERS,),
+    transform,
+    TokenizerParams,
+)
