@@ -31,8 +31,9 @@ from jobs.ingest.page_reading import Limits, page_row
 from jobs.ingest.pages import PagesParams
 from jobs.runtime.session import start_session
 from jobs.runtime.tables import Tables
-from jobs.sources.warc import Fetched, ranges, read_range
+from jobs.sources.warc import ranges, read_range
 from jobs.sources.warc_names import Archive
+from jobs.sources.warc_records import Fetched
 from schemas.ingest import PAGES
 from schemas.lake import Lake
 from udfs.isolated import IsolationLimits

@@ -19,8 +19,9 @@ from jobs.ingest.listing import UNREADABLE
 from jobs.ingest.reading import READ, EntryFile, task_number
 from jobs.ingest.staged_texts import StagedTexts
 from jobs.sources.source import SourceError, printable
-from jobs.sources.warc import Damaged, Fetched, Range, read_range
+from jobs.sources.warc import Range, read_range
 from jobs.sources.warc_names import Archive
+from jobs.sources.warc_records import Damaged, Fetched
 from schemas.ingest import PAGES
 from udfs import http_body, page_charset, page_text
 from udfs.isolated import IsolationLimits, RowStatus
@@ -36,7 +37,7 @@ REASONS = {
     "too_large": "the body, or its text, is larger than the limit",
     "wrong_digest": "the record's bytes are not those that its digest was made of",
     "binary": "the body is no text in any encoding",
-    "damaged": "no record can be read at this place of the archive",
+    "damaged": "at this place of the archive no record can be read, or the archive ends inside of one",
     "duplicate_record": "another record has this id already",
     UNREADABLE: "the archive cannot be read",
     "too_slow": "reading the body took more processor time than the limit",
@@ -142,7 +143,8 @@ def page_row(archive: Archive, item: Fetched, limits: Limits) -> tuple[Row, byte
     most_html, most_text = limits.max_html_bytes, limits.max_content_bytes
 
     def refused(reason: str, detail: str) -> tuple[Row, None]:
-        return reject(archive, record, reason, f"{detail} ({item.url[:200]})" if item.url else detail, len(item.body)), None
+        said = f"{detail}; the archive lacks {item.missing_bytes} bytes of this record" if item.missing_bytes else detail
+        return reject(archive, record, reason, f"{said} ({item.url[:200]})" if item.url else said, len(item.body)), None
 
     host = host_of(item.url)
     media_type = item.media_type.partition(";")[0].strip().lower()

@@ -38,7 +38,7 @@ from schemas.lake import Lake
 from udfs import page_text
 from udfs.isolated import IsolationLimits
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True)
