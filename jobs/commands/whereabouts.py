@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from jobs.commands.named_candidates import named_candidates
 from jobs.commands.options import add_json, add_lake, add_mixture, add_parser, plain
 from jobs.mix.group_files import read_group
-from jobs.mix.mixtures import export_status, mixtures_there, shards_of
+from jobs.mix.mixtures import anew, check_whole, export_status, mixtures_there, shards_of
 from jobs.runtime.errors import CodemillError
 from schemas.decide import DROPPED, KEPT
 from schemas.lake import SHARDS, Lake
@@ -80,6 +80,7 @@ def in_sequences(lake: Lake, wanted: set[Candidate], mixture: str = "") -> Itera
 def in_shards(lake: Lake, wanted: set[Candidate], mixture: str, folder: str = SHARDS) -> Iterator[dict[str, Any]]:
     """Pieces as they lie in the shards of a mixture, each with its place in every export of these shards."""
     manifest = read_manifest(lake.path(folder))
+    check_whole(lake, folder, manifest)
     exports = {format: export for format in FORMATS if (export := export_status(lake, format, folder)[1])}
     for shard in (shard for split in manifest.splits.values() for shard in split.shards):
         for place in places(read_group(f"{lake.path(folder)}/{shard.file}", ["sequence", "pieces"]), wanted):
@@ -118,11 +119,11 @@ def told(lake: Lake, found: dict[str, Any]) -> Iterator[str]:
     if len(found["shards"]) > MOST_LINES:
         yield f"  ... and {len(found['shards']) - MOST_LINES:,} more places; --json has them all"
     if found["sequences"] and not found["shards"]:
-        yield f"in no shard: `codemill mix.shards --lake {lake.root}` writes them anew"
+        yield f"in no shard: {anew(found['sequences'][0].partition('/')[0], lake.root)} writes them anew"
     for mixture, exports in found["exports"].items():
         for format in (format for format, status in exports.items() if status == "stale"):
-            command = f"codemill mix.exports --formats {format} --mixture {mixture} --lake {lake.root}"
-            yield f"the {format} export of {mixture} is of other shards: `{command}` writes it anew"
+            command = anew(mixture, lake.root, "mix.exports", f"--formats {format}")
+            yield f"the {format} export of {mixture} is of other shards: {command} writes it anew"
 
 
 def verdict_told(row: dict[str, Any]) -> str:
