@@ -141,9 +141,9 @@ def byte_alphabet() -> dict[str, int]:
     return {chr(byte): byte for byte in plain} | {chr(256 + number): byte for number, byte in enumerate(others)}
 
 
-def write_mixed_lake(root: Path) -> Path:
+def write_mixed_lake(root: Path, rows: LakeRows | None = None) -> Path:
     """The lake with the shards of both mixtures."""
-    rows, known = mixed_rows(), tokenizer()
+    rows, known = rows or mixed_rows(), tokenizer()
     rows.write(root)
     schema = pa.schema([SEQUENCES.arrow_schema.field(name) for name in COLUMNS])
     for mixture in MIXTURES:

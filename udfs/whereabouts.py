@@ -32,6 +32,11 @@ class Place:
     document: int
 
 
+def whole_candidate(kind: str, candidate: str) -> str:
+    """What the policy kept: of a part of a repository, the repository."""
+    return candidate.rpartition("#")[0] or candidate if kind == "repository" else candidate
+
+
 def places(batches: Iterable[pa.RecordBatch], wanted: Collection[Candidate]) -> Iterator[Place]:
     """Reads the columns `sequence` and `pieces` of a shard from its start, one batch in memory."""
     keys = pa.array(sorted({candidate for _, candidate in wanted}), pa.string())
