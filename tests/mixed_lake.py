@@ -75,6 +75,9 @@ def mixed_rows() -> LakeRows:
         part = next(number for number, names in PARTS.items() if name in names)
         position = {"layout": "repository/1", "part": part, "position": PARTS[part].index(name), "piece": 1, "pieces": 1}
         rows.add("assemble/repository_parts", **place, **position, **size, needs=[], island=part)
+    counts = ("resolved_imports", "unresolved_imports", "ambiguous_imports", "edge_count", "island_count", "cycle_count", "cycle_files")
+    context = dict.fromkeys((*counts, "largest_cycle", "cut_files", "crossing_edges", "size_bytes"), 0)
+    rows.add("assemble/repository_contexts", repository=REPOSITORY, layout="repository/1", file_count=4, part_count=2, **context)
     rows.add("decide/kept", kind="repository", candidate=REPOSITORY, path="", **kept)
     rows.add("decide/kept", kind="commit", candidate=f"{REPOSITORY}@{COMMIT}", path="", **kept)
     flags = {"is_bot": False, "parents": [], "change_count": 3, "author_hash": "0", "author_time": 17, "message": "Return more\n"}

@@ -46,7 +46,7 @@ def sections(text: str) -> list[Section]:
     return found
 
 
-class PiecePlaces:
+class TokenPlaces:
     """Where the tokens of one document lie in its text. With other tokens than those that a piece counts it knows nothing of the piece."""
 
     def __init__(self, tokenizer: Tokenizer, candidate: str, text: str, is_fim: bool) -> None:

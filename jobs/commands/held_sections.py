@@ -12,7 +12,7 @@ from schemas.assemble import DOCUMENTS
 from schemas.lake import Lake
 from schemas.mix import MANIFEST, TOKENIZERS
 from udfs.commit_layout import LayoutError
-from udfs.piece_sections import PiecePlaces, Section, sections
+from udfs.piece_sections import Section, TokenPlaces, sections
 from udfs.tokenizer import Tokenizer, TokenizerError, load
 
 KINDS = ("commit", "repository")
@@ -58,7 +58,7 @@ def _held(tokenizer: Tokenizer | None, row: Row, pieces: list[tuple[int, Row]]) 
         found = sections(row["text"]) if pieces else []
     except LayoutError:
         return
-    places: dict[bool, PiecePlaces | None] = {}
+    places: dict[bool, TokenPlaces | None] = {}
     for number, piece in pieces:
         is_fim = piece["is_fim"]
         if is_fim not in places:
@@ -68,10 +68,10 @@ def _held(tokenizer: Tokenizer | None, row: Row, pieces: list[tuple[int, Row]]) 
         yield number, Held(row["layout"], found, numbers)
 
 
-def _places(tokenizer: Tokenizer | None, row: Row, is_fim: bool) -> PiecePlaces | None:
+def _places(tokenizer: Tokenizer | None, row: Row, is_fim: bool) -> TokenPlaces | None:
     """None where this tokenizer cannot have made the tokens."""
     try:
-        return PiecePlaces(tokenizer, row["candidate"], row["text"], is_fim) if tokenizer else None
+        return TokenPlaces(tokenizer, row["candidate"], row["text"], is_fim) if tokenizer else None
     except TokenizerError:
         return None
 

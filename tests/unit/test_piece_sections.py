@@ -5,7 +5,7 @@ from bisect import bisect_right
 import pytest
 
 from tests.mixed_lake import COMMIT, PARTS, REPOSITORY, commit_text, mixed_rows, part_text, text_of, tokenizer
-from udfs.piece_sections import PiecePlaces, sections
+from udfs.piece_sections import TokenPlaces, sections
 from udfs.repository_layout import FileText, written
 
 KNOWN, ROWS = tokenizer(), mixed_rows()
@@ -21,7 +21,7 @@ def test_a_piece_holds_the_sections_of_the_bytes_that_its_tokens_say(mixture: st
     data, turned = text.encode(), b"".join(said for _, said in pieces)
     (turn,) = [place for place in range(len(data)) if turned[place:] + turned[:place] == data]
     assert (turn > 0) == (mixture == "good")
-    found, places, seen = sections(text), PiecePlaces(KNOWN, candidate, text, mixture == "good"), 0
+    found, places, seen = sections(text), TokenPlaces(KNOWN, candidate, text, mixture == "good"), 0
     starts = [section.start for section in found]
     for piece, said in pieces:
         wanted = {bisect_right(starts, (seen + byte - turn) % len(data)) - 1 for byte in range(len(said))}
@@ -30,7 +30,7 @@ def test_a_piece_holds_the_sections_of_the_bytes_that_its_tokens_say(mixture: st
 
 
 def test_tokens_of_another_text_are_not_known() -> None:
-    places, found = PiecePlaces(KNOWN, "r#0", part_text(0), False), sections(part_text(0))
+    places, found = TokenPlaces(KNOWN, "r#0", part_text(0), False), sections(part_text(0))
     assert places.held(found, 0, 5, 1000) is None and places.held(found, 10_000, 5, 10) is None
 
 
