@@ -18,7 +18,7 @@ import numpy as np
 from pyarrow import fs
 
 from udfs.manifest import ShardError
-from udfs.shards import MANIFEST_NAME, TOKENIZER_NAME, new_file, open_folder, sha256_of
+from udfs.shards import MANIFEST_NAME, TOKENIZER_NAME, new_file, open_folder, resized, sha256_of
 
 FORMAT_VERSION = 1
 SPLITS = ("train", "held_out")
@@ -165,6 +165,12 @@ def is_export(folder: str) -> bool:
         raise ShardError(f"{folder} has no {MANIFEST_NAME}: neither shards nor an export, or its writing was not finished") from error
 
 
+def export_damage(folder: str, export: Export) -> list[str]:
+    """As `udfs.shards.damage`."""
+    promised = {file.file: file.size_bytes for split in export.splits.values() for file in split.all_files()}
+    return resized(folder, promised | {TOKENIZER_NAME: None})
+
+
 def verify_export(folder: str) -> Export:
     """Reads every file and returns the manifest; raises `ShardError` with every file that is missing, altered or not listed."""
     export = read_export(folder)
@@ -181,7 +187,7 @@ def verify_export(folder: str) -> Export:
             faults.append(f"{file} is altered: its SHA-256 is {actual}, the manifest says {promised[file]}")
     faults += [f"{file} is not listed" for file in sorted(found - set(promised))]
     if faults:
-        raise ShardError(f"{folder} is not what its {MANIFEST_NAME} says; export it again:\n  " + "\n  ".join(faults))
+        raise ShardError(f"{folder} is not what its {MANIFEST_NAME} says:\n  " + "\n  ".join(faults))
     return export
 
 

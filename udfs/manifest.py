@@ -13,13 +13,14 @@ class ShardError(Exception):
 
 @dataclass(frozen=True)
 class Shard:
-    """One Parquet file. `text_bytes` are the UTF-8 bytes that its tokens stand for."""
+    """One Parquet file. `text_bytes` are the UTF-8 bytes that its tokens stand for; earlier versions did not write `size_bytes`."""
 
     file: str
     sha256: str
     rows: int
     tokens: int
     text_bytes: int
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True)

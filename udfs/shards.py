@@ -56,7 +56,7 @@ def write_shard(
             rows += group.num_rows
             tokens += pc.sum(pc.list_value_length(group.column("tokens")), min_count=0).as_py()
             text_bytes += pc.sum(group.column("text_bytes"), min_count=0).as_py()
-    return Shard(file, sink.sha256, rows, tokens, text_bytes)
+    return Shard(file, sink.sha256, rows, tokens, text_bytes, sink.size_bytes)
 
 
 def write_manifest(folder: str, manifest: Manifest, tokenizer_json: str, filesystem: fs.FileSystem | None = None) -> None:
@@ -83,6 +83,24 @@ def read_manifest(folder: str, filesystem: fs.FileSystem | None = None) -> Manif
         raise ShardError(f"{folder} has no {MANIFEST_NAME}: it is no folder of shards, or its writing was not finished") from error
 
 
+def damage(folder: str, manifest: Manifest, filesystem: fs.FileSystem | None = None) -> list[str]:
+    """What a listing tells of files that are missing or cut off. None is read: `verify` does, and finds what has its old size too."""
+    promised = {shard.file: shard.size_bytes for split in manifest.splits.values() for shard in split.shards}
+    return resized(folder, promised | {TOKENIZER_NAME: None}, filesystem)
+
+
+def resized(folder: str, promised: dict[str, int | None], filesystem: fs.FileSystem | None = None) -> list[str]:
+    """Of files by their paths in the folder, and their sizes where these are known: those that are missing or of another size."""
+    filesystem, root = open_folder(folder, filesystem)
+    infos = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True, recursive=True))
+    found = {info.path.removeprefix(f"{root}/"): info.size for info in infos if info.type == fs.FileType.File}
+    faults = [f"{file} is missing" for file in sorted(set(promised) - set(found))]
+    for file, size in sorted((file, size) for file, size in promised.items() if size is not None and file in found):
+        if found[file] != size:
+            faults.append(f"{file} is altered: it has {found[file]:,} bytes, the manifest says {size:,}")
+    return faults
+
+
 def verify(folder: str, filesystem: fs.FileSystem | None = None) -> Manifest:
     """Reads every file and returns the manifest; raises `ShardError` with every file that is missing, altered or not listed."""
     manifest = read_manifest(folder, filesystem)
@@ -97,7 +115,7 @@ def verify(folder: str, filesystem: fs.FileSystem | None = None) -> Manifest:
             faults.append(f"{file} is altered: its SHA-256 is {actual}, the manifest says {promised[file]}")
     faults += [f"{file} is not listed" for file in sorted(found - set(promised)) if file.endswith(".parquet")]
     if faults:
-        raise ShardError(f"{folder} is not what its {MANIFEST_NAME} says; write the shards again:\n  " + "\n  ".join(faults))
+        raise ShardError(f"{folder} is not what its {MANIFEST_NAME} says:\n  " + "\n  ".join(faults))
     return manifest
 
 
@@ -107,6 +125,7 @@ class _HashedFile(io.RawIOBase):
     def __init__(self, stream: pa.NativeFile) -> None:
         self._stream = stream
         self._digest = hashlib.sha256()
+        self.size_bytes = 0
 
     def writable(self) -> bool:
         return True
@@ -114,6 +133,7 @@ class _HashedFile(io.RawIOBase):
     def write(self, data: Any) -> int:
         self._digest.update(data)
         self._stream.write(data)
+        self.size_bytes += len(data)
         return len(data)
 
     @property

@@ -11,6 +11,8 @@ from udfs.export_documents import PiecePlaces
 from udfs.exports import ShardExport
 
 Candidate = tuple[str, str]
+_OF_PIECE = ("kind", "candidate", "token_offset", "token_count", "text_bytes", "is_fim", "text_hash")
+_OF_SHARD = ("sequence", "row", "sequence_token", "shard_token", "document")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,9 @@ class Place:
     candidate: str
     token_offset: int
     token_count: int
+    text_bytes: int
+    is_fim: bool
+    text_hash: str
     sequence: str
     row: int
     sequence_token: int
@@ -32,9 +37,13 @@ class Place:
     document: int
 
 
+def whole_candidate(kind: str, candidate: str) -> str:
+    """What the policy kept: of a part of a repository, the repository."""
+    return candidate.rpartition("#")[0] or candidate if kind == "repository" else candidate
+
+
 def places(batches: Iterable[pa.RecordBatch], wanted: Collection[Candidate]) -> Iterator[Place]:
-    """Reads the columns `sequence` and `pieces` of a shard from its start, one batch in memory."""
-    keys = pa.array(sorted({candidate for _, candidate in wanted}), pa.string())
+    """Reads the columns `sequence` and `pieces` of a shard from its start, one batch in memory. A repository means all of its parts."""
     starts = PiecePlaces()
     row = token = document = 0
     for batch in batches:
@@ -44,17 +53,29 @@ def places(batches: Iterable[pa.RecordBatch], wanted: Collection[Candidate]) -> 
         counts = np.asarray(pieces.field("token_count"))
         begins = np.cumsum(counts) - counts
         documents = document - 1 + np.cumsum(starts.starts(pieces))
-        hits = np.flatnonzero(pc.is_in(pieces.field("candidate"), value_set=keys).to_numpy(zero_copy_only=False))
-        for hit in hits.tolist():
+        for hit in _hits(pieces, wanted):
             found = pieces[hit].as_py()
-            if (found["kind"], found["candidate"]) in wanted:
-                first = begins[np.searchsorted(rows, rows[hit])]
-                name = batch.column("sequence")[int(rows[hit])].as_py()
-                at = (name, row + int(rows[hit]), int(begins[hit] - first), token + int(begins[hit]), int(documents[hit]))
-                yield Place(found["kind"], found["candidate"], found["token_offset"], found["token_count"], *at)
+            first = begins[np.searchsorted(rows, rows[hit])]
+            name = batch.column("sequence")[int(rows[hit])].as_py()
+            at = (name, row + int(rows[hit]), int(begins[hit] - first), token + int(begins[hit]), int(documents[hit]))
+            yield Place(**{column: found[column] for column in _OF_PIECE}, **dict(zip(_OF_SHARD, at, strict=True)))
         row += batch.num_rows
         token += int(counts.sum())
         document = int(documents[-1]) + 1 if len(documents) else document
+
+
+def _hits(pieces: pa.StructArray, wanted: Collection[Candidate]) -> list[int]:
+    kinds, candidates = pieces.field("kind"), pieces.field("candidate")
+    found = [np.zeros(0, np.int64)]
+    for kind in sorted({kind for kind, _ in wanted}):
+        keys = pa.array(sorted(candidate for other, candidate in wanted if other == kind), pa.string())
+        of_kind = np.flatnonzero(pc.equal(kinds, kind).to_numpy(zero_copy_only=False))
+        names = candidates.take(pa.array(of_kind))
+        is_hit = pc.is_in(names, value_set=keys)
+        if kind == "repository":
+            is_hit = pc.or_(is_hit, pc.is_in(pc.replace_substring_regex(names, "#[^#]*$", ""), value_set=keys))
+        found.append(of_kind[is_hit.to_numpy(zero_copy_only=False)])
+    return list(np.sort(np.concatenate(found)).tolist())
 
 
 def exported_place(format: str, shard: ShardExport, place: Place) -> dict[str, str | int]:

@@ -13,7 +13,8 @@ from jobs.commands.document_lines import checks_of, checks_told, places_of, plac
 from jobs.commands.near_duplicates import group_of, group_told, survivor_of, survivor_told
 from jobs.commands.options import add_json, add_lake, add_parser, plain
 from jobs.commands.page_story import page_stories, page_told
-from jobs.commands.repository_story import repository_story, repository_told
+from jobs.commands.repository_story import names_like, repository_story, repository_told
+from jobs.commands.sequence_places import sequences_told, sequences_with
 from jobs.decide.quality import oracle_of, oracle_told
 from jobs.decide.rules import REASONS
 from jobs.runtime.errors import CodemillError
@@ -22,7 +23,6 @@ from schemas.assemble import DOCUMENTS
 from schemas.decide import CUTS, DROPPED, KEPT
 from schemas.ingest import CONTENTS, FILES, REJECTS
 from schemas.lake import Lake
-from schemas.mix import SEQUENCES
 
 MOST_STORIES = 10
 MOST_LINES = 10
@@ -55,7 +55,7 @@ def explain(arguments: argparse.Namespace) -> int:
         raise CodemillError(
             f"{arguments.what} is not in {lake.root}: no content key and no commit starts so, no path is or ends so, no repository and no "
             "page is called so, and no reject has it.\n"
-            "Was it in a source that was ingested? `codemill counts --all` shows what was."
+            "Was it in a source that was ingested? `codemill counts --all` shows what was." + names_like(lake, arguments.what)
         )
     stories = [story(lake, key) for key in keys[:MOST_STORIES]]
     stories = [found for found in stories if found["occurrences"] or not pages]
@@ -124,7 +124,7 @@ def story(lake: Lake, key: str) -> dict[str, Any]:
         "documents": lake.read(DOCUMENTS, None, is_candidate).to_pylist(),
         "checks": checks_of(lake, "file", key),
         "repository_places": places_of(lake, key),
-        "sequences": sequences_with(lake, key),
+        "sequences": sequences_with(lake, "file", key),
     }
 
 
@@ -140,17 +140,6 @@ def cut_of(lake: Lake, verdict: dict[str, Any]) -> dict[str, Any] | None:
     rows = lake.read(CUTS, None, is_it).to_pylist() if verdict["scorer"] else []
     rows = [row for row in rows if row["min_score_percent"] == verdict["least_score_percent"]]
     return max(rows, key=lambda row: (row["language"], row["drop_worst"]), default=None)
-
-
-def sequences_with(lake: Lake, candidate: str) -> list[str]:
-    """Names of the sequences that hold a piece of the candidate, in order."""
-    found: list[str] = []
-    for batch in lake.scan(SEQUENCES, ["sequence", "pieces"]):
-        pieces = batch.column("pieces")
-        hits = pc.equal(pc.struct_field(pieces.flatten(), "candidate"), candidate)
-        rows = pc.unique(pc.list_parent_indices(pieces).filter(hits))
-        found += batch.column("sequence").take(rows).to_pylist()
-    return sorted(found)
 
 
 def told(found: dict[str, Any]) -> list[str]:
@@ -182,10 +171,7 @@ def told(found: dict[str, Any]) -> list[str]:
         lines.append("  no policy has judged it yet: `codemill decide`")
     lines += [f"  document {row['layout']} of {len(row['contents'])} texts" for row in found["documents"]]
     lines += checks_told(found["checks"]) + places_told(found["repository_places"])
-    if found["sequences"]:
-        shown = ", ".join(found["sequences"][:MOST_LINES])
-        lines.append(f"  in {len(found['sequences'])} training sequences: {shown}{' ...' if len(found['sequences']) > MOST_LINES else ''}")
-    return lines
+    return lines + sequences_told(found["sequences"])
 
 
 def score_told(row: dict[str, Any]) -> list[str]:

@@ -15,13 +15,16 @@ from udfs.whereabouts import Candidate
 def named_candidates(lake: Lake, what: str) -> set[Candidate]:
     """The candidates that a path, content key, commit, repository or a candidate's own key means, and those whose text holds them.
 
-    A repository means itself, what was kept or dropped as a part of it, and its commits. A file is also in documents of other kinds that
-    are made of it.
+    A repository means itself with its documents, what was kept or dropped as a part of it, and its commits; `repository#part` one of its
+    documents. A file is also in documents of other kinds that are made of it; those of repositories `shown_parts` knows.
     """
     keys, _ = find(lake, what)
     found = {("file", key) for key in keys}
     found |= {("commit", f"{row['repository']}@{row['commit']}") for row in commit_stories(lake, what)}
-    if lake.read(REPOSITORIES, ["repository"], pc.field("repository") == what).num_rows:
+    repository, _, part = what.rpartition("#")
+    if part.isdecimal() and lake.has_rows(REPOSITORIES, pc.field("repository") == repository):
+        found.add(("repository", what))
+    if lake.has_rows(REPOSITORIES, pc.field("repository") == what):
         found.add(("repository", what))
     judged = (pc.field("candidate") == what) | (pc.field("repository") == what)
     for table in (KEPT, DROPPED):

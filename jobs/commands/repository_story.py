@@ -4,27 +4,33 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from jobs.commands.sequence_places import sequences_told, sequences_with
 from jobs.commands.verdict_lines import verdicts_told
 from schemas.annotate import REPOSITORY_DUPLICATES, REPOSITORY_PAIRS
+from schemas.assemble import REPOSITORY_CONTEXTS
 from schemas.decide import DROPPED, KEPT
 from schemas.ingest import REPOSITORIES
 from schemas.lake import Lake
+from udfs.whereabouts import whole_candidate
 
 MOST_PAIRS = 10
 
 
 def repository_story(lake: Lake, name: str) -> dict[str, Any] | None:
-    """Every row of every table about one repository; None where there is none of that name."""
-    found = lake.read(REPOSITORIES, None, pc.field("repository") == name).to_pylist()
+    """Every row of every table about one repository, or that of one of its documents; None where there is none of that name."""
+    found = lake.read(REPOSITORIES, None, pc.field("repository").isin([name, whole_candidate("repository", name)])).to_pylist()
     if not found:
         return None
+    name = max((row["repository"] for row in found), key=len)
     is_candidate = (pc.field("kind") == "repository") & (pc.field("candidate") == name)
     duplicates = lake.read(REPOSITORY_DUPLICATES, None, pc.field("repository") == name).to_pylist()
-    return found[0] | {
+    return next(row for row in found if row["repository"] == name) | {
         "duplicates": duplicates[0] if duplicates else None,
         "pairs": lake.read(REPOSITORY_PAIRS, None, (pc.field("smaller") == name) | (pc.field("larger") == name)).to_pylist(),
         "kept": lake.read(KEPT, None, is_candidate).to_pylist(),
         "dropped": lake.read(DROPPED, None, is_candidate).to_pylist(),
+        "contexts": lake.read(REPOSITORY_CONTEXTS, None, pc.field("repository") == name).to_pylist(),
+        "sequences": sequences_with(lake, "repository", name),
     }
 
 
@@ -35,7 +41,19 @@ def repository_told(found: dict[str, Any]) -> list[str]:
     for pair in sorted(found["pairs"], key=lambda pair: (-pair["similarity"], pair["smaller"], pair["larger"]))[:MOST_PAIRS]:
         other = pair["larger"] if pair["smaller"] == found["repository"] else pair["smaller"]
         lines.append(f"    {other}: {pair['shared_count']:,} groups of files in common, similarity {pair['similarity']:.2f}")
-    return lines + verdicts_told(found["kept"], found["dropped"])
+    lines += verdicts_told(found["kept"], found["dropped"])
+    for row in sorted(found["contexts"], key=lambda row: str(row["layout"])):
+        documents = f"documents of {row['file_count']:,} files in {row['part_count']:,} parts"
+        lines.append(f"  {'no document: ' + row['reason'] if row['reason'] else documents} ({row['layout']})")
+    return lines + sequences_told(found["sequences"])
+
+
+def names_like(lake: Lake, what: str) -> str:
+    """A line for an error, which names repositories whose names hold what was asked for; empty where none does."""
+    holds_it = pc.match_substring(pc.field("repository"), what, ignore_case=True)
+    names = lake.read(REPOSITORIES, ["repository"], holds_it).column(0).to_pylist()
+    names = sorted(names, key=lambda name: (len(name), name))[:MOST_PAIRS]
+    return f"\nRepositories whose names hold it: {', '.join(names)}" if names else ""
 
 
 def _duplicates_told(row: dict[str, Any] | None) -> list[str]:

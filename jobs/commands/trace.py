@@ -8,10 +8,12 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow.compute as pc
 
+from jobs.commands.held_sections import tokenizer_by, tokenizer_of
 from jobs.commands.options import add_json, add_lake, add_parser, plain
 from jobs.commands.options import named as named_folder
 from jobs.commands.piece_sources import policy_of, sourced
@@ -38,15 +40,15 @@ def trace(arguments: argparse.Namespace) -> int:
     lake.check_format()
     if arguments.shards:
         manifest, row = sequence_in_shards(arguments.shards, arguments.sequence)
-        policy = manifest.policy or policy_of(lake, manifest.mixture)
+        policy, tokenizer = manifest.policy or policy_of(lake, manifest.mixture), partial(tokenizer_by, lake, manifest.tokenizer_sha256)
     else:
         row = in_lake(lake, arguments.sequence)
-        policy = policy_of(lake, row["mixture"])
+        policy, tokenizer = policy_of(lake, row["mixture"]), partial(tokenizer_of, lake, row["mixture"])
         for folder in other_shards(lake, row["mixture"]):
             sys.stderr.write(
                 f"codemill: {folder} has other sequences under these names. What a trainer read is told by --shards {folder}\n"
             )
-    pieces = sourced(lake, policy, row["pieces"])
+    pieces = sourced(lake, policy, row["pieces"], tokenizer)
     if arguments.json:
         print(json.dumps({"sequence": arguments.sequence, "text_bytes": row["text_bytes"], "pieces": pieces}))
         return 0
@@ -82,15 +84,19 @@ def place_of(sequence: str) -> pc.Expression:
 
 
 def told(piece: dict[str, Any]) -> Iterator[str]:
-    """A line for the piece, and one for each file of a part of a repository."""
+    """A line for the piece, and one for each file of a part of a repository, or that a commit shows or changes."""
     how = ["filled in the middle"] * piece["is_fim"] + [f"epoch {piece['epoch'] + 1}"] * (piece["epoch"] > 0)
     facts = [piece["language"] or "language unknown"] if piece["kind"] == "file" else []
     facts += [f"licence {piece['licence'] or 'unknown'}", *how]
     facts += [] if piece["verdict"] == "kept" else [f"{piece['verdict']} today" if piece["verdict"] else "no longer in the lake"]
     place = f"{piece['token_count']:>6,} tokens from {piece['token_offset']:>7,}"
     yield f"  {place}  {named(piece)}  ({', '.join(facts)})  {piece['text_hash']}"
-    for file in piece.get("files", []):
-        yield f"           {file['path']}  {file['language'] or 'language unknown'}  {file['content_sha256'][:16]}"
+    files = piece.get("files", [])
+    if files and piece["files_of"] == "document":
+        yield f"           files of the whole {'part' if piece['kind'] == 'repository' else 'commit'}, of which this may be some:"
+    for file in files:
+        known = ", ".join(file["as"]) if "as" in file else f"{file['language'] or 'language unknown'}  {file['content_sha256'][:16]}"
+        yield f"           {file['path']}  {known}"
 
 
 def named(piece: dict[str, Any]) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from jobs.commands.options import add_json, add_mixture, add_parser, named
-from jobs.mix.mixtures import export_folder, export_status, mixtures_there, shards_of
+from jobs.mix.mixtures import UNKNOWN_LAKE, anew, export_folder, export_status, mixtures_there, shards_of
 from jobs.runtime.errors import CodemillError, UsageError
 from schemas.lake import Lake
 from udfs.export_formats import FORMATS
-from udfs.exports import is_export, verify_export
+from udfs.exports import is_export, read_export, verify_export
 from udfs.manifest import ShardError
+from udfs.shards import read_manifest
 from udfs.shards import verify as verify_shards
 
 
@@ -63,7 +64,8 @@ def folders_of(lake: Lake, shards: str) -> Iterator[str]:
 def stale_exports(lake: Lake, shards: str) -> Iterator[str]:
     for format in FORMATS:
         if export_status(lake, format, shards)[0] == "stale":
-            yield f"{export_folder(lake, format, shards)} is of other shards than {shards}: `codemill mix.exports` writes it anew"
+            remedy = anew(read_manifest(lake.path(shards)).mixture, lake.root, "mix.exports", f"--formats {format}")
+            yield f"{export_folder(lake, format, shards)} is of other shards than {shards}: {remedy} writes it anew"
 
 
 def whole(folder: str) -> dict[str, Any]:
@@ -71,10 +73,29 @@ def whole(folder: str) -> dict[str, Any]:
     try:
         manifest = verify_export(folder) if is_export(folder) else verify_shards(folder)
     except ShardError as error:
-        raise CodemillError(str(error)) from error
+        raise CodemillError(f"{error}{remedy(folder)}") from error
     parts = [shard for split in manifest.splits.values() for shard in split.shards]
     counts = {"sequences": sum(shard.rows for shard in parts), "tokens": sum(shard.tokens for shard in parts)}
     return {"folder": folder, "mixture": manifest.mixture, **counts}
+
+
+def remedy(folder: str) -> str:
+    """A line with the command that writes a folder again; none where it has no manifest that says whose it is."""
+    try:
+        export = read_export(folder) if is_export(folder) else None
+        mixture = export.mixture if export else read_manifest(folder).mixture
+    except ShardError:
+        return ""
+    root = lake_of(folder)
+    command = anew(mixture, root, "mix.exports", f"--force --formats {export.format}") if export else anew(mixture, root)
+    return f"\n{command} writes it again" + (" where it was made" if root == UNKNOWN_LAKE else "")
+
+
+def lake_of(folder: str) -> str:
+    """The root of the lake in which the folder lies."""
+    root, _, rest = folder.rstrip("/").rpartition("/mix/")
+    is_lake = rest.startswith(("shards", "exports")) and Lake.at(root).is_there()
+    return Lake.at(root).root if is_lake else UNKNOWN_LAKE
 
 
 def told(found: dict[str, Any]) -> str:

@@ -3,24 +3,29 @@
 import argparse
 import dataclasses
 import json
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache, partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.commands.held_sections import tokenizer_by, tokenizer_of
 from jobs.commands.named_candidates import named_candidates
 from jobs.commands.options import add_json, add_lake, add_mixture, add_parser, plain
+from jobs.commands.repository_story import names_like
+from jobs.commands.sequence_places import in_sequences
+from jobs.commands.shown_parts import ShownParts, candidates_told
 from jobs.mix.group_files import read_group
-from jobs.mix.mixtures import export_status, mixtures_there, shards_of
+from jobs.mix.mixtures import anew, check_whole, export_status, mixtures_there, shards_of
 from jobs.runtime.errors import CodemillError
 from schemas.decide import DROPPED, KEPT
 from schemas.lake import SHARDS, Lake
-from schemas.mix import SEQUENCES
 from udfs.export_formats import FORMATS
 from udfs.exports import Export
 from udfs.shards import read_manifest
-from udfs.whereabouts import Candidate, Place, exported_place, places
+from udfs.whereabouts import Candidate, Place, exported_place, places, whole_candidate
 
 MOST_LINES = 10
 
@@ -31,7 +36,8 @@ def add(commands: Any) -> None:
         "what",
         metavar="CANDIDATE",
         help="REPOSITORY/PATH, a path or its end, a content key or a commit's id or its first digits, REPOSITORY@ID, a repository's name, "
-        "or a candidate's key as in decide/kept",
+        "REPOSITORY#PART as `trace` names documents of repositories, or a candidate's key as in decide/kept. Which commits show a file as "
+        "context is in no table: their documents are found by commit or repository",
     )
     add_lake(found)
     add_mixture(found, "all that there are")
@@ -46,45 +52,58 @@ def where(arguments: argparse.Namespace) -> int:
         raise CodemillError(
             f"{arguments.what} is not in {lake.root}: it is no path, content key, commit, repository or candidate there.\n"
             "`codemill explain` also knows what ingest rejected; `codemill counts --all` shows what was read."
+            + names_like(lake, arguments.what)
         )
-    name = arguments.mixture
+    name, shown = arguments.mixture, ShownParts(lake, wanted)
     mixtures = {name: shards_of(lake, name)} if name else mixtures_there(lake)
     found = {
-        "candidates": verdicts(lake, wanted),
-        "sequences": sorted({place["sequence"] for place in in_sequences(lake, wanted, name)}),
-        "shards": [place for mixture, folder in mixtures.items() for place in in_shards(lake, wanted, mixture, folder)],
+        "candidates": verdicts(lake, candidates_told(wanted, shown, arguments.what), shown),
+        "sequences": sequences_of(lake, wanted, shown, name),
+        "shards": [place for mixture, folder in mixtures.items() for place in in_shards(lake, wanted, shown, mixture, folder)],
         "exports": {mixture: exports_of(lake, folder) for mixture, folder in mixtures.items()},
     }
     print(json.dumps(found) if arguments.json else "\n".join(map(plain, told(lake, found))))
     return 0
 
 
-def verdicts(lake: Lake, wanted: set[Candidate]) -> list[dict[str, Any]]:
-    """The candidates in order, each with what policies said of it."""
-    is_wanted = pc.field("candidate").isin(pa.array(sorted({candidate for _, candidate in wanted}), pa.string()))
+def verdicts(lake: Lake, wanted: list[Candidate], shown: ShownParts) -> list[dict[str, Any]]:
+    """The candidates in order, each with what policies said of it, or of its repository; `shows` are paths of the files
+    that were asked for."""
+    is_wanted = pc.field("candidate").isin(pa.array(sorted({whole_candidate(*one) for one in wanted}), pa.string()))
     columns = ["kind", "candidate", "policy", "repository", "path"]
-    by_candidate: dict[Candidate, list[dict[str, Any]]] = {one: [] for one in sorted(wanted)}
+    by_candidate: dict[Candidate, list[dict[str, Any]]] = defaultdict(list)
     for table, more in ((KEPT, ["split"]), (DROPPED, ["reasons", "survivor"])):
         for row in lake.read(table, [*columns, *more], is_wanted).to_pylist():
-            by_candidate.get((row["kind"], row["candidate"]), []).append(row)
-    return [{"kind": kind, "candidate": candidate, "verdicts": rows} for (kind, candidate), rows in by_candidate.items()]
+            by_candidate[row["kind"], row["candidate"]].append(row)
+    return [
+        {"kind": kind, "candidate": candidate, "verdicts": by_candidate[kind, whole_candidate(kind, candidate)]}
+        | ({"shows": shown.paths[kind, candidate]} if (kind, candidate) in shown.paths else {})
+        for kind, candidate in wanted
+    ]
 
 
-def in_sequences(lake: Lake, wanted: set[Candidate], mixture: str = "") -> Iterator[dict[str, Any]]:
-    """Pieces in mix/sequences, which may be newer than the shards."""
-    for batch in lake.scan(SEQUENCES, ["sequence", "pieces"], pc.field("mixture") == mixture if mixture else None):
-        for place in places([batch], wanted):
-            yield {name: getattr(place, name) for name in ("sequence", "kind", "candidate", "token_offset", "token_count")}
+def sequences_of(lake: Lake, wanted: set[Candidate], shown: ShownParts, mixture: str = "") -> list[str]:
+    """Names of the sequences in mix/sequences with places of the candidates, in order."""
+    by_mixture: dict[str, list[Place]] = defaultdict(list)
+    for place in in_sequences(lake, wanted | set(shown.paths), mixture):
+        by_mixture[place.sequence.partition("/")[0]].append(place)
+    return sorted(
+        {place.sequence for mixture, found in by_mixture.items() for place, _ in shown.holding(found, partial(tokenizer_of, lake, mixture))}
+    )
 
 
-def in_shards(lake: Lake, wanted: set[Candidate], mixture: str, folder: str = SHARDS) -> Iterator[dict[str, Any]]:
-    """Pieces as they lie in the shards of a mixture, each with its place in every export of these shards."""
+def in_shards(lake: Lake, wanted: set[Candidate], shown: ShownParts, mixture: str, folder: str = SHARDS) -> Iterator[dict[str, Any]]:
+    """Pieces as they lie in the shards of a mixture, each with its place in every export of these shards, and `is_certain`, which is false
+    where a piece of a document of a repository is perhaps of its other files."""
     manifest = read_manifest(lake.path(folder))
+    check_whole(lake, folder, manifest)
+    tokenizer = cache(partial(tokenizer_by, lake, manifest.tokenizer_sha256))
     exports = {format: export for format in FORMATS if (export := export_status(lake, format, folder)[1])}
     for shard in (shard for split in manifest.splits.values() for shard in split.shards):
-        for place in places(read_group(f"{lake.path(folder)}/{shard.file}", ["sequence", "pieces"]), wanted):
+        found = places(read_group(f"{lake.path(folder)}/{shard.file}", ["sequence", "pieces"]), wanted | set(shown.paths))
+        for place, is_certain in shown.holding(found, tokenizer):
             at = {"mixture": mixture, "folder": folder, "shard": shard.file, "exports": exported(exports, shard.file, place)}
-            yield dataclasses.asdict(place) | at
+            yield dataclasses.asdict(place) | at | {"is_certain": is_certain}
 
 
 def exported(exports: dict[str, Export], shard: str, place: Place) -> dict[str, Any]:
@@ -106,23 +125,25 @@ def exports_of(lake: Lake, folder: str) -> dict[str, str]:
 
 def told(lake: Lake, found: dict[str, Any]) -> Iterator[str]:
     for row in found["candidates"][:MOST_LINES]:
-        yield f"{row['kind']} {row['candidate']}"
+        yield f"{row['kind']} {row['candidate']}" + (f", which shows {', '.join(row['shows'])}" if "shows" in row else "")
         yield from map(verdict_told, row["verdicts"])
         if not row["verdicts"]:
             yield "  no policy has judged it"
     if len(found["candidates"]) > MOST_LINES:
         yield f"... and {len(found['candidates']) - MOST_LINES:,} more candidates; --json has them all"
     yield f"in {len(found['sequences']):,} sequences" + (f", from {found['sequences'][0]} on" if found["sequences"] else "")
-    for place in found["shards"][:MOST_LINES]:
-        yield from place_told(place)
-    if len(found["shards"]) > MOST_LINES:
-        yield f"  ... and {len(found['shards']) - MOST_LINES:,} more places; --json has them all"
+    for kind in sorted({place["kind"] for place in found["shards"]}):
+        there = [place for place in found["shards"] if place["kind"] == kind]
+        for place in there[:MOST_LINES]:
+            yield from place_told(place)
+        if len(there) > MOST_LINES:
+            yield f"  ... and {len(there) - MOST_LINES:,} more places of kind {kind}; --json has them all"
     if found["sequences"] and not found["shards"]:
-        yield f"in no shard: `codemill mix.shards --lake {lake.root}` writes them anew"
+        yield f"in no shard: {anew(found['sequences'][0].partition('/')[0], lake.root)} writes them anew"
     for mixture, exports in found["exports"].items():
         for format in (format for format, status in exports.items() if status == "stale"):
-            command = f"codemill mix.exports --formats {format} --mixture {mixture} --lake {lake.root}"
-            yield f"the {format} export of {mixture} is of other shards: `{command}` writes it anew"
+            command = anew(mixture, lake.root, "mix.exports", f"--formats {format}")
+            yield f"the {format} export of {mixture} is of other shards: {command} writes it anew"
 
 
 def verdict_told(row: dict[str, Any]) -> str:
@@ -135,7 +156,9 @@ def verdict_told(row: dict[str, Any]) -> str:
 
 def place_told(place: dict[str, Any]) -> Iterator[str]:
     end = place["token_offset"] + place["token_count"]
-    yield f"  {place['kind']} {place['candidate'][:24]}  tokens {place['token_offset']:,} to {end:,}"
+    name = place["candidate"] if place["kind"] in ("commit", "repository") else place["candidate"][:24]
+    perhaps = "" if place["is_certain"] else "  (perhaps: its text is not the one of now, or its tokens cannot be made again)"
+    yield f"  {place['kind']} {name}  tokens {place['token_offset']:,} to {end:,}{perhaps}"
     row = f"{place['folder']}/{place['shard']} row {place['row']:,}"
     yield f"    sequence {place['sequence']} from its token {place['sequence_token']:,}; {row}"
     for format, at in place["exports"].items():

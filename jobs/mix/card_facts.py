@@ -16,6 +16,7 @@ from jobs.decide.profiles import PROFILES, PolicyParams
 from jobs.decide.rules import REASONS
 from jobs.mix.card_differences import differences, digest_kept
 from jobs.mix.left_out import checked_documents
+from jobs.mix.mixtures import check_whole
 from jobs.mix.without_documents import without_documents
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.ledger import runs
@@ -33,7 +34,8 @@ Facts = dict[str, Any]
 
 
 def card_facts(lake: Lake, shards: str = SHARDS) -> tuple[Facts, Manifest]:
-    """The facts, as JSON can hold them, in a fixed order; and the manifest of the shards that they are about. Raises `CodemillError`.
+    """The facts, as JSON can hold them, in a fixed order; and the manifest of the shards that they are about. Raises `CodemillError`
+    where there are none, or not all that the manifest names.
 
     `differences` say which of the tables, as they are today, are not those that the shards were made of.
     """
@@ -41,6 +43,7 @@ def card_facts(lake: Lake, shards: str = SHARDS) -> tuple[Facts, Manifest]:
         manifest = read_manifest(lake.path(shards))
     except ShardError as error:
         raise CodemillError(f"{error}\n`codemill mix.shards --lake {lake.root}` writes it.") from error
+    check_whole(lake, shards, manifest)
     counted = lake.read(MANIFEST, None, pc.field("mixture") == manifest.mixture).to_pylist()
     policy = str(counted[0].get("policy", manifest.mixture)) if counted else manifest.policy or manifest.mixture
     ledger = last_runs(lake, manifest.mixture)

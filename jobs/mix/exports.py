@@ -17,7 +17,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jobs.mix.card import write_card
 from jobs.mix.card_facts import Facts, card_facts
 from jobs.mix.group_files import read_group
-from jobs.mix.mixtures import export_folder, export_status, mixture_of, shards_folder
+from jobs.mix.mixtures import anew, export_folder, export_status, mixture_of, shards_folder
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
@@ -26,7 +26,7 @@ from schemas.lake import Lake
 from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
 from udfs.croissant import of_export
 from udfs.export_formats import FORMATS, export_shard
-from udfs.exports import SPLITS, Export, ShardExport, SplitExport, Target, begin, finish, shard_export_of
+from udfs.exports import SPLITS, Export, ShardExport, SplitExport, Target, begin, export_damage, finish, shard_export_of
 from udfs.manifest import Manifest
 from udfs.shards import MANIFEST_NAME, TOKENIZER_NAME, open_folder, sha256_of
 from udfs.tokenizer import load
@@ -70,7 +70,7 @@ def export_format(tables: Tables, format: str, shards_in: str, manifest: Manifes
     shards = shards_to_export(manifest)
     rows = tables.spark.createDataFrame(shards, TO_EXPORT).repartition(max(1, len(shards)))
     written = rows.mapInArrow(ExportShards(format, source, target), from_arrow_schema(WRITTEN)).collect()
-    found = exported([row.asDict() for row in written])
+    found = exported([row.asDict() for row in written], anew(manifest.mixture, tables.lake.root))
     splits = {name: described(format, target.of(name), found[name]) for name in SPLITS}
     tables.account.read_rows += sum(shard.rows for split in splits.values() for shard in split.shards)
     tables.account.read_bytes += sum(shard.text_bytes for split in manifest.splits.values() for shard in split.shards)
@@ -88,11 +88,12 @@ def shards_to_export(manifest: Manifest) -> list[dict[str, str]]:
     return [{"split": name, "shard": shard.file, "sha256": shard.sha256} for name, shard in parts]
 
 
-def exported(written: list[dict[str, Any]]) -> dict[str, tuple[ShardExport, ...]]:
-    """What the tasks wrote, by split, in order. Raises `CodemillError` where a shard is not the one that the manifest names."""
+def exported(written: list[dict[str, Any]], remedy: str) -> dict[str, tuple[ShardExport, ...]]:
+    """What the tasks wrote, by split, in order. Raises `CodemillError` where a shard is not the one that the manifest names; `remedy` is
+    the command that writes the shards again."""
     faults = sorted(row["fault"] for row in written if row["fault"])
     if faults:
-        raise CodemillError(f"{'; '.join(faults)}. Nothing is exported of such shards: `codemill mix.shards --force` writes them anew")
+        raise CodemillError(f"{'; '.join(faults)}. Nothing is exported of such shards: {remedy} writes them anew")
     ordered = sorted(written, key=lambda row: str(row["shard"]))
     return {name: tuple(shard_export_of(json.loads(row["shard_export"])) for row in ordered if row["split"] == name) for name in SPLITS}
 
@@ -134,8 +135,9 @@ def described(format: str, target: Target, shards: tuple[ShardExport, ...]) -> S
 
 
 def is_changed(lake: Lake, params: ExportsParams) -> bool:
-    """Whether an export is missing, or is not of the shards that are there."""
-    return any(export_status(lake, format, params.shards)[0] != "current" for format in params.formats)
+    """Whether an export is missing, is not of the shards that are there, or lacks a file or a part of one."""
+    found = [(export_folder(lake, format, params.shards), export_status(lake, format, params.shards)[1]) for format in params.formats]
+    return any(export is None or export_damage(folder, export) for folder, export in found)
 
 
 def idle(lake: Lake, params: ExportsParams) -> str | None:

@@ -35,9 +35,9 @@ def write_group(folder: str, split: str, group: int, rows: Iterable[pa.RecordBat
     """Writes a group's sequences, in order, as a file that nobody sees until a commit names it. Returns its row of WRITTEN."""
     filesystem, path = filesystem_of(folder)
     written = write_shard(path, f"{uuid.uuid4().hex}.parquet", rows, IN_FILES, filesystem)
-    size = filesystem.get_file_info(f"{path}/{written.file}").size
     return pa.RecordBatch.from_pylist(
-        [{"split": split, "hash_group": group, "name": written.file, "row_count": written.rows, "size_bytes": size}], schema=WRITTEN
+        [{"split": split, "hash_group": group, "name": written.file, "row_count": written.rows, "size_bytes": written.size_bytes}],
+        schema=WRITTEN,
     )
 
 

@@ -7,6 +7,7 @@ LAKE/mix/shards/         the mixture of the profile that a run takes where it is
 The folder is a function of the mixture's name alone, so no two mixtures ever share one, in whatever order they are written.
 """
 
+import shlex
 from typing import Any
 
 from pyarrow import fs
@@ -15,10 +16,11 @@ from jobs.decide.profiles import PolicyParams
 from jobs.runtime.errors import CodemillError
 from schemas.lake import EXPORTS, SHARDS, Lake
 from udfs.exports import Export, read_export
-from udfs.manifest import ShardError
-from udfs.shards import MANIFEST_NAME, open_folder, read_manifest, sha256_of
+from udfs.manifest import Manifest, ShardError
+from udfs.shards import MANIFEST_NAME, damage, open_folder, read_manifest, sha256_of
 
 FIRST = PolicyParams().profile  # the mixture that lies in mix/shards
+UNKNOWN_LAKE = "LAKE"  # as it stands in a command for the user to fill in
 
 
 def mixture_of(parameters: dict[str, Any]) -> str:
@@ -75,6 +77,20 @@ def shards_of(lake: Lake, mixture: str) -> str:
             f"`codemill mix.shards --mixture {mixture}` writes them where mix/sequences has it"
         )
     return there[mixture]
+
+
+def anew(mixture: str, root: str = UNKNOWN_LAKE, job: str = "mix.shards", more: str = "--force") -> str:
+    """The whole command that writes a mixture's shards or exports again: with another lake or mixture it would write others."""
+    words = [root if root == UNKNOWN_LAKE else shlex.quote(root), "--mixture", shlex.quote(mixture)]
+    return f"`codemill {job} {more} --lake {' '.join(words)}`"
+
+
+def check_whole(lake: Lake, folder: str, manifest: Manifest) -> None:
+    """Raises `CodemillError` where a listing shows that files of these shards are missing or cut off."""
+    faults = damage(lake.path(folder), manifest)
+    if faults:
+        told = "\n  ".join([f"{lake.path(folder)} is not what its {MANIFEST_NAME} says:", *faults])
+        raise CodemillError(f"{told}\n{anew(manifest.mixture, lake.root)} writes the shards again; `codemill verify` reads every file")
 
 
 def export_status(lake: Lake, format: str, shards: str) -> tuple[str, Export | None]:

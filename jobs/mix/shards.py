@@ -23,11 +23,11 @@ from schemas.delta_files import DataFile, data_files
 from schemas.lake import Lake
 from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 from udfs.manifest import LanguageCounts, Manifest, Shard, ShardError, Split
-from udfs.shards import MANIFEST_NAME, read_manifest, write_manifest, write_shard
+from udfs.shards import MANIFEST_NAME, damage, read_manifest, write_manifest, write_shard
 from udfs.tokenizer import load
 
 COLUMNS = ["sequence", "tokens", "pieces", "text_bytes"]
-WRITTEN = "split string, file string, sha256 string, rows bigint, tokens bigint, text_bytes bigint, longest bigint"
+WRITTEN = "split string, file string, sha256 string, rows bigint, tokens bigint, text_bytes bigint, size_bytes bigint, longest bigint"
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def sequences(files: list[str], lengths: list[int]) -> Iterator[pa.RecordBatch]:
 
 
 def vars_of(shard: Shard) -> dict[str, Any]:
-    return {name: getattr(shard, name) for name in ("file", "sha256", "rows", "tokens", "text_bytes")}
+    return {name: getattr(shard, name) for name in ("file", "sha256", "rows", "tokens", "text_bytes", "size_bytes")}
 
 
 def manifest_of(tables: Tables, mixture: str, written: list[Any]) -> tuple[Manifest, str]:
@@ -124,7 +124,7 @@ def manifest_of(tables: Tables, mixture: str, written: list[Any]) -> tuple[Manif
         shards = sorted((row for row in written if row.split == split), key=lambda row: row.file)
         rows = [row for row in counted if row.split == split]
         splits[split] = Split(
-            tuple(Shard(r.file, r.sha256, r.rows, r.tokens, r.text_bytes) for r in shards),
+            tuple(Shard(r.file, r.sha256, r.rows, r.tokens, r.text_bytes, r.size_bytes) for r in shards),
             counts_by(rows, "language"),
             counts_by(rows, "kind"),
         )
@@ -170,14 +170,16 @@ def counts_by(rows: list[Any], name: str) -> dict[str, LanguageCounts]:
 
 
 def is_changed(lake: Lake, params: ShardsParams) -> bool:
-    """Whether the shards are missing, or of other sequences than those that are there. Another mixture may have changed the table."""
+    """Whether shards are missing or cut off, or of other sequences than those that are there. Another mixture may have changed the
+    table."""
     try:
         manifest = read_manifest(lake.path(params.folder))
     except ShardError:
         return True
     is_it = pc.field("mixture") == params.mixture_name
     hashes = {row["sequences_hash"] for row in lake.read(MANIFEST, ["sequences_hash"], is_it).to_pylist()}
-    return manifest.mixture != params.mixture_name or {manifest.sequences_hash} != hashes
+    is_other = manifest.mixture != params.mixture_name or {manifest.sequences_hash} != hashes
+    return is_other or bool(damage(lake.path(params.folder), manifest))
 
 
 JOB = Job(
