@@ -17,14 +17,15 @@ from udfs.page_marks import (
     HIGHLIGHTER,
     IS_ANSWER,
     IS_QUESTION,
+    KEPT,
     LANGUAGE,
+    LINES,
     NAMED,
     PARTIAL,
     PROMPT,
     QUESTION,
     SCORED,
     SHOWN,
-    UNSELECTED,
     WEAK,
 )
 from udfs.page_names import (
@@ -42,18 +43,18 @@ from udfs.page_names import (
     lower,
     value_of,
 )
+from udfs.page_styles import style_bits
 from udfs.page_tags import TAG
 
 A = IntEnum(
     "A",
     "CLASS ID ROLE HIDDEN ARIA_HIDDEN STYLE ITEMPROP ITEMTYPE DATA_SCORE DATA_LANG DATA_LANGUAGE DATA_ENLIGHTER_LANGUAGE LANG SYNTAX "
-    "DATA_NOSNIPPET ONCLICK HREF SHADOWROOTMODE",
+    "DATA_NOSNIPPET ONCLICK HREF SHADOWROOTMODE TYPE",
 )
 
 
 ATTRIBUTES: dict[bytes, int] = {name.name.lower().replace("_", "-").encode(): name for name in A}
-_UNSEEN, _UNSELECTED = b"display:none", b"user-select:none"  # in a style
-_OF_CLASSES = LANGUAGE | HIGHLIGHTER | NAMED | GUTTER | CODE | PROMPT  # says nothing as an id
+_OF_CLASSES = LANGUAGE | HIGHLIGHTER | NAMED | GUTTER | CODE | PROMPT | LINES  # says nothing as an id
 
 
 @compiled
@@ -217,8 +218,7 @@ def read_attributes(data: Any, i: Any, tag: Any, names: Any) -> Any:
         elif which == A.ARIA_HIDDEN:
             bits |= ARIA_HIDDEN if value_end - value == 4 else 0
         elif which == A.STYLE:
-            bits |= HIDDEN if _says(data, value, value_end, _UNSEEN) else 0
-            bits |= UNSELECTED if _says(data, value, value_end, _UNSELECTED) else 0
+            bits |= style_bits(data, value, value_end, names)
         elif which == A.ITEMPROP:
             bits |= value_of(names, hash_lower(data, value, value_end, PROPERTY))
         elif which == A.ITEMTYPE:
@@ -229,8 +229,14 @@ def read_attributes(data: Any, i: Any, tag: Any, names: Any) -> Any:
         elif which == A.DATA_SCORE:
             bits |= SCORED if value_end > value and (is_digit(data[value]) or data[value] == 45) else 0
         elif A.DATA_LANG <= which <= A.DATA_ENLIGHTER_LANGUAGE or (A.LANG <= which <= A.SYNTAX and tag == TAG.PRE):
-            bits |= NAMED | LANGUAGE
+            bits |= NAMED
             language, language_end = value, value_end
+        elif which == A.LANG and tag == TAG.CODE:  # it may say what its words are written in
+            if value_of(names, hash_lower(data, value, value_end, WHOLE)) & LANGUAGE:
+                bits |= NAMED
+                language, language_end = value, value_end
+        elif which == A.TYPE:
+            bits |= SHOWN if tag == TAG.SCRIPT and _says(data, value, value_end, b"math/tex") else 0
         elif which == A.DATA_NOSNIPPET:
             bits |= GUTTER if tag == TAG.A else 0  # rustdoc's lines
         elif which == A.SHADOWROOTMODE:
@@ -245,4 +251,4 @@ def read_attributes(data: Any, i: Any, tag: Any, names: Any) -> Any:
         bits &= ~CODE  # slides call their steps fragments, which Doxygen calls its code
     if bits & SCORED:
         bits |= (QUESTION if bits & IS_QUESTION else 0) | (ANSWER if bits & IS_ANSWER else 0)
-    return bits, language, language_end, i
+    return bits & KEPT, language, language_end, i

@@ -49,6 +49,8 @@ def to_utf8(body: bytes, header_charset: str) -> PageBytes | None:
         name = "utf-16-le" if start[1] else "utf-16-be"
         return _page(body.decode(name, "replace"), name)
     names = [found for found in (_codec(header_charset), _codec(_named_by(body))) if found]
+    if b"\0" not in body[:_META_BYTES]:  # tags are ASCII, of which every second byte would be one
+        names = [name for name in names if not name.startswith("utf-16")]
     if is_binary(body) and not any(name.startswith("utf-16") for name in names):
         return None
     wide = next((name for name in names if name.startswith(("utf-16", "iso2022"))), None)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from udfs.compiled import compiled
-from udfs.page_code_lines import after_gap, after_newline, is_between_lines, is_blank, is_line, is_line_end
+from udfs.page_code_lines import after_gap, after_newline, after_spaces, is_between_lines, is_blank, is_line, is_line_end, is_spaced_code
+from udfs.page_code_parts import has_parts
 from udfs.page_marks import CODE, DROPPED, GUTTER, HIGHLIGHTER, NAMED, NO_LANGUAGE
 from udfs.page_names import WHOLE, hash_lower, is_digit, is_letter, lower, value_of
 from udfs.page_references import put_reference
@@ -80,10 +81,24 @@ def _put_language(w: Any, data: Any, nodes: Any, node: Any, names: Any) -> None:
     first = w.state[POS]
     for i in range(start, end):
         put(w, lower(data[i]))
-    if w.state[LANGUAGES] < MAX_LANGUAGES:
+    if w.state[LANGUAGES] < MAX_LANGUAGES and not _is_known(w, first):
         w.state[LANGUAGE_PLACES + 2 * w.state[LANGUAGES]] = first
         w.state[LANGUAGE_PLACES + 2 * w.state[LANGUAGES] + 1] = w.state[POS]
         w.state[LANGUAGES] += 1
+
+
+@compiled
+def _is_known(w: Any, first: Any) -> Any:
+    """Whether the language written from `first` on is one of those that are remembered."""
+    size = w.state[POS] - first
+    for known in range(w.state[LANGUAGES]):
+        start = w.state[LANGUAGE_PLACES + 2 * known]
+        k = 0
+        while k < size and start + k < first and w.out[start + k] == w.out[first + k]:
+            k += 1
+        if k == size and w.state[LANGUAGE_PLACES + 2 * known + 1] == start + size:
+            return True
+    return False
 
 
 @compiled
@@ -109,14 +124,18 @@ def _put_code_text(data: Any, start: Any, end: Any, names: Any, out: Any, at: An
 
 
 @compiled
-def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any, first: Any) -> Any:
-    """Writes the code below `node` to `out` from `first`; returns its end."""
+def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any, first: Any, is_part: Any) -> Any:
+    """Writes the code below `node`, which may be a part of a `<pre>`, to `out` from `first`; returns its end."""
     lines = np.empty(MAX_DEPTH + 1, np.int64)  # open elements that are lines, and where each began
     begins = np.empty(MAX_DEPTH + 1, np.int64)
     depth = 0
     at = after_break = first
     is_line_over = is_after_gutter = is_after_link = False
-    flows = TAG.TT <= nodes[node, KIND] <= TAG.SAMP  # no <pre>: line ends of the page's source are none of the code
+    # No <pre>: line ends of the page's source are none of the code; where no-break spaces are its white space, other space is none either.
+    is_spaced = is_spaced_code(nodes[node, BITS])
+    flows = is_spaced or (TAG.TT <= nodes[node, KIND] <= TAG.SAMP and not is_part)
+    are_parts = has_parts(nodes, node)
+    part_end = np.int64(0)
     i = node + 1
     while True:
         while depth and nodes[lines[depth - 1], LAST] <= i:
@@ -131,6 +150,8 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
                 at += 1
             is_line_over = at > first and out[at - 1] != 10
         if i >= nodes[node, LAST]:
+            if is_spaced and at == after_break + 1 and out[at - 1] == 32:
+                at -= 1
             while flows and at > first and out[at - 1] == 10:
                 at -= 1
             return at
@@ -138,16 +159,19 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
         if nodes[i, BITS] & DROPPED:
             is_after_link = tag == TAG.A
             is_after_gutter = nodes[i, BITS] & GUTTER != 0 and nodes[node, BITS] & CODE != 0 and (tag == TAG.SPAN or is_after_link)
+            part_end = np.int64(nodes[i, LAST]) if part_end == i else part_end
             i = nodes[i, LAST]
             continue
         if tag == TEXT:
             start, end = np.int64(nodes[i, START]), np.int64(nodes[i, END])
-            if (i == node + 1 and nodes[node, KIND] != TAG.DIV) or (flows and (at == first or nodes[i - 1, KIND] == TAG.BR)):
-                start = after_newline(data, start, end)
+            if (i == node + 1 and nodes[node, KIND] != TAG.DIV and not is_part) or (
+                flows and (at == first or nodes[i - 1, KIND] == TAG.BR)
+            ):
+                start = after_spaces(data, start, end) if is_spaced else after_newline(data, start, end)
             if is_after_gutter:
                 start = after_gap(data, start, end, is_after_link)
                 is_after_gutter = False
-            if is_between_lines(nodes, node, nodes[i, PARENT]) and is_blank(data, start, end):
+            if not flows and is_between_lines(nodes, node, nodes[i, PARENT]) and is_blank(data, start, end):
                 start = end
             if is_line_over and start < end:
                 if data[start] != 10 and data[start] != 13:
@@ -156,6 +180,8 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
                 is_line_over = False
             at = _put_code_text(data, start, end, names, out, at, nodes[i, LANG] != 0)
         elif tag == TAG.BR:
+            if is_spaced and at == after_break + 1 and out[at - 1] == 32:
+                at -= 1  # what pydoc fills an empty line with
             is_at_end = at > first and out[at - 1] == 10
             if is_at_end and not flows and is_line_end(data, nodes, i + 1, nodes[node, LAST]):
                 at -= 1  # alone on its line it is mandoc's mark of a line that begins with spaces
@@ -163,6 +189,9 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
                 out[at] = 10
                 at += 1
             after_break = at
+        elif are_parts and tag == TAG.CODE and nodes[i, PARENT] == node:
+            is_line_over = is_line_over or (part_end == i and out[at - 1] != 10)
+            part_end = np.int64(nodes[i, LAST])
         elif is_line(tag, kinds):
             if at > first and out[at - 1] != 10:
                 out[at] = 10
@@ -183,14 +212,14 @@ def longest_ticks(data: Any, start: Any, end: Any) -> Any:
 
 
 @compiled
-def put_block(w: Any, data: Any, nodes: Any, node: Any, kinds: Any, names: Any) -> None:
-    """The fenced block of an element that holds code; nothing where it has no visible character."""
+def put_block(w: Any, data: Any, nodes: Any, node: Any, kinds: Any, names: Any, is_part: Any) -> None:
+    """The fenced block of an element that holds code, or of a part of a `<pre>`; nothing where it has no visible character."""
     state, out = w.state, w.out
     source = np.int64(nodes[nodes[node, LAST] - 1, END]) - nodes[node, START]
     if not has_room(w, 3 * source + 4 * MARGIN):
         return
     scratch = state[POS] + 2 * MARGIN
-    end = _put_code(data, nodes, node, kinds, names, out, scratch)
+    end = _put_code(data, nodes, node, kinds, names, out, scratch, is_part)
     if is_blank(out, scratch, end):
         return
     ticks = max(3, longest_ticks(out, scratch, end) + 1)
@@ -218,7 +247,7 @@ def put_block(w: Any, data: Any, nodes: Any, node: Any, kinds: Any, names: Any) 
         put(w, 96)
     state[BLOCKS] += 1
     state[CODE_BYTES] += len(code) - (code[-1] == 10)
-    state[HAS_TAGS] |= nodes[node, KIND] == TAG.PRE
+    state[HAS_TAGS] |= nodes[node, KIND] == TAG.PRE or is_part or is_spaced_code(nodes[node, BITS])
     state[SPACE] = state[GLUED] = state[HEADING] = 0
     state[BREAK] = 2
     state[LOW] = 0

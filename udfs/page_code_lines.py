@@ -3,10 +3,11 @@
 from typing import Any
 
 from udfs.compiled import compiled
-from udfs.page_marks import CODE, HAS_BLOCK
+from udfs.page_marks import CODE, HAS_BLOCK, LINES
 from udfs.page_names import is_space
+from udfs.page_scans import stands_at
 from udfs.page_tags import BLOCK, TAG, TEXT
-from udfs.page_tree import BITS, END, KIND, START
+from udfs.page_tree import BITS, END, KIND, LAST, START
 
 
 @compiled
@@ -45,6 +46,31 @@ def is_between_lines(nodes: Any, node: Any, parent: Any) -> Any:
     tag = nodes[parent, KIND]
     is_around_lines = tag == TAG.DIV and (parent == node or (nodes[node, BITS] & CODE and nodes[parent, BITS] & HAS_BLOCK))
     return TAG.TABLE <= tag <= TAG.TR or TAG.UL <= tag <= TAG.OL or is_around_lines
+
+
+@compiled
+def is_spaced_code(bits: Any) -> Any:
+    """Whether an element is code by its class and its no-break spaces (udfs/page_roles.py)."""
+    return bits & (CODE | LINES | HAS_BLOCK) == CODE | LINES
+
+
+@compiled
+def has_hard_space(data: Any, nodes: Any, node: Any) -> Any:
+    """Whether text below an element has a reference to a no-break space, as code does that a browser would not indent otherwise."""
+    for k in range(node + 1, nodes[node, LAST]):
+        if nodes[k, KIND] != TEXT:
+            continue
+        for i in range(nodes[k, START], nodes[k, END]):
+            if data[i] == 38 and (stands_at(data, i, b"&nbsp") or stands_at(data, i, b"&#160")):
+                return True
+    return False
+
+
+@compiled
+def after_spaces(data: Any, start: Any, end: Any) -> Any:
+    while start < end and is_space(data[start]):
+        start += 1
+    return start
 
 
 @compiled

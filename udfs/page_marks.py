@@ -12,8 +12,8 @@ CONTENT = 1 << 4
 GUTTER = 1 << 5  # line numbers beside code
 CODE = 1 << 6  # code that is laid out without <pre>
 HIGHLIGHTER = 1 << 7  # a language may stand as a bare word in its class
-LANGUAGE = 1 << 8  # a bare word that is a language's name
-NO_LANGUAGE = 1 << 9  # not a language, though it stands where one would
+LINES = 1 << 8  # a class that means code; its lines are told by their spaces (udfs/page_roles.py)
+LAYOUT = 1 << 9  # a cell of a table that lays the page out, and holds no data
 QUESTION = 1 << 10
 ANSWER = 1 << 11
 ACCEPTED = 1 << 12
@@ -23,8 +23,7 @@ MATH = 1 << 15
 PANEL = 1 << 16  # one of several tabs: hidden until it is clicked
 NOTE = 1 << 17
 MAIN = 1 << 18
-IS_QUESTION = 1 << 19  # a class that means a question where there are votes
-IS_ANSWER = 1 << 20
+FAINT = 1 << 19  # its style shows none of its text
 
 # Found later, of the whole subtree (udfs/page_roles.py).
 HAS_CODE = 1 << 21
@@ -37,6 +36,13 @@ UNSELECTED = 1 << 27  # cannot be selected: where it is a number in code, a line
 HAS_WORDS = 1 << 28  # of the whole subtree: text that is more than numbers
 SHOWN = 1 << 30  # a template that a browser shows where it stands
 PROMPT = 1 << 29  # of a notebook: `In [1]:`
+
+# Of a word alone: an element does not keep them.
+LANGUAGE = 1 << 40  # a bare word that is a language's name
+NO_LANGUAGE = 1 << 41  # not a language, though it stands where one would
+IS_QUESTION = 1 << 42  # a class that means a question where there are votes
+IS_ANSWER = 1 << 43
+KEPT = (1 << 31) - 1
 
 
 def _bits(*groups: tuple[int, str]) -> dict[bytes, int]:
@@ -79,6 +85,9 @@ WHOLES = _bits(
         "fragment syntaxhighlighter js-file-line-container blob-wrapper react-code-lines codemirror-code filecontent filecontents "
         "code-view crayon-pre",
     ),
+    (LINES, "code"),
+    (LAYOUT, "singlecolumn"),  # pydoc
+    (PANEL, "tab-pane tabpane tab-panel tabpanel tabs-panel tabcontent tab-content tabs-content"),
     (PROMPT, "prompt input_prompt output_prompt jp-inputprompt jp-outputprompt"),
     (
         HIGHLIGHTER,
@@ -93,7 +102,8 @@ WHOLES = _bits(
     ),
     (
         CONTENT,
-        "content article post entry answer question comment document body main post-content article-body markdown-body documentwrapper",
+        "content article post entry answer question comment document body main post-content article-body markdown-body documentwrapper "
+        "tab-content tabs-content",
     ),
     (MAIN, "markdown-body-main"),
     (ACCEPTED, "accepted-answer accepted solved-answer best-answer is-accepted"),
@@ -138,6 +148,13 @@ ROLES = _bits(
         "note doc-footnote",
     ),
 )
+
+# Properties of a style that say whether, and how, an element is shown.
+DISPLAY, SELECTION, VISIBILITY, FONT_SIZE = range(1, 5)
+STYLES = {
+    b"display": DISPLAY, b"user-select": SELECTION, b"-webkit-user-select": SELECTION, b"-moz-user-select": SELECTION,
+    b"-ms-user-select": SELECTION, b"visibility": VISIBILITY, b"font-size": FONT_SIZE,
+}  # fmt: skip
 
 PROPERTIES = _bits(
     (ANSWER, "suggestedanswer acceptedanswer answer"), (ACCEPTED, "acceptedanswer"), (VOTES, "upvotecount"), (QUESTION, "question")

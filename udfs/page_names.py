@@ -14,8 +14,8 @@ from udfs.compiled import compiled
 
 FIRST, PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, of 64 bits
 # The kinds of names.
-TAG_NAME, ATTRIBUTE, WHOLE, PART, ROLE, PROPERTY, PREFIX, SECOND_PREFIX, REFERENCE = (
-    np.uint64(int(FIRST) + 0x9E3779B1 * kind) for kind in range(9)
+TAG_NAME, ATTRIBUTE, WHOLE, PART, ROLE, PROPERTY, PREFIX, SECOND_PREFIX, REFERENCE, STYLE = (
+    np.uint64(int(FIRST) + 0x9E3779B1 * kind) for kind in range(10)
 )
 
 

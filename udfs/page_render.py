@@ -7,6 +7,7 @@ import numpy as np
 from udfs.compiled import compiled
 from udfs.page_attributes import attribute
 from udfs.page_code import put_block
+from udfs.page_code_parts import are_programs, has_parts, next_part
 from udfs.page_formulas import put_formula, put_math
 from udfs.page_inline_code import close_code, open_code
 from udfs.page_lists import OPEN_COLUMNS, OPEN_ITEMS, OPEN_LIST, OPEN_NODE, OPEN_NUMBER, OPEN_PREFIX, add_prefix, first_number, open_item
@@ -58,7 +59,13 @@ def _put_whole(w: Any, data: Any, nodes: Any, i: Any, kinds: Any, names: Any) ->
     is_lines = (tag == TAG.CODE or tag == TAG.TT or tag == TAG.SAMP) and bits & HAS_BREAK and not bits & HAS_BLOCK
     if (is_block or is_lines or (bits & CODE and bits & HAS_CODE)) and not w.state[INLINE] and not w.state[IN_CODE]:
         if tag != TAG.TEXTAREA or _has_lines(data, nodes, i):
-            put_block(w, data, nodes, i, kinds, names)
+            if has_parts(nodes, i) and are_programs(data, nodes, i):
+                part = next_part(nodes, i, i + 1)
+                while part < nodes[i, LAST]:
+                    put_block(w, data, nodes, part, kinds, names, True)
+                    part = next_part(nodes, i, np.int64(nodes[part, LAST]))
+                return True
+            put_block(w, data, nodes, i, kinds, names, False)
             w.state[HAS_TAGS] |= is_lines
         return True
     if tag == TAG.MATH:

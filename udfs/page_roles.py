@@ -6,7 +6,11 @@ holds a code block is never dropped but where a class or role names it as naviga
 
 from typing import Any
 
+import numpy as np
+
 from udfs.compiled import compiled
+from udfs.page_attributes import attribute
+from udfs.page_code_lines import has_hard_space
 from udfs.page_gutters import has_words, is_gutter
 from udfs.page_marks import (
     ARIA_HIDDEN,
@@ -15,25 +19,30 @@ from udfs.page_marks import (
     CODE,
     CONTENT,
     DROPPED,
+    FAINT,
     HAS_BLOCK,
     HAS_BREAK,
     HAS_CODE,
     HAS_TITLE,
     HAS_WORDS,
     HIDDEN,
+    LAYOUT,
+    LINES,
     MAIN,
     NOTE,
     PANEL,
     SHOWN,
     VOTES,
 )
-from udfs.page_names import is_space
+from udfs.page_names import is_space, name_hash
+from udfs.page_styles import shows_again
 from udfs.page_tags import BLOCK, TAG, TEXT, UNSEEN
 from udfs.page_tree import BITS, END, KIND, LAST, LINKED, LINKS, PARENT, SIZE, START
 
 STRICT, PLAIN = 1, 0
 SHORT_BYTES = 300  # a part with a weak sign and no more text than this is boilerplate
 FEW_LINKS = 4
+_STYLE = name_hash(b"style")
 _UP = HAS_CODE | HAS_BLOCK | HAS_BREAK | HAS_TITLE | HAS_WORDS
 
 
@@ -48,8 +57,8 @@ def _visible_bytes(data: Any, start: Any, end: Any) -> Any:
 
 @compiled
 def _is_unseen(tag: Any, bits: Any, kinds: Any) -> Any:
-    if kinds[tag] & UNSEEN:  # but for code that a script would have brought, and for what a browser shows of a component
-        return not (tag == TAG.NOSCRIPT and bits & HAS_CODE) and not (tag == TAG.TEMPLATE and bits & SHOWN)
+    if kinds[tag] & UNSEEN:  # but for code that a script would have brought, what a browser shows of a component, and formulas
+        return not (tag == TAG.NOSCRIPT and bits & HAS_CODE) and not ((tag == TAG.TEMPLATE or tag == TAG.SCRIPT) and bits & SHOWN)
     if bits & HIDDEN and not bits & PANEL:
         return True
     return bits & ARIA_HIDDEN and not bits & HAS_CODE
@@ -65,6 +74,8 @@ def measure(data: Any, nodes: Any, count: Any, kinds: Any) -> Any:
             nodes[i, SIZE] = _visible_bytes(data, nodes[i, START], nodes[i, END])
             nodes[i, BITS] |= HAS_WORDS if has_words(data, nodes[i, START], nodes[i, END]) else 0
         else:
+            if tag != TAG.PRE and nodes[i, BITS] & (LINES | HAS_BREAK | HAS_BLOCK) == LINES | HAS_BREAK and has_hard_space(data, nodes, i):
+                nodes[i, BITS] |= CODE
             if tag == TAG.PRE or tag == TAG.TEXTAREA or tag == TAG.XMP or tag == TAG.LISTING or nodes[i, BITS] & CODE:
                 nodes[i, BITS] |= HAS_CODE if nodes[i, SIZE] else 0
             if tag == TAG.A:
@@ -139,15 +150,28 @@ def _is_boilerplate(nodes: Any, i: Any, in_main: Any) -> Any:
     if bits & BOILERPLATE and not bits & (CONTENT | HAS_TITLE | NOTE) and (3 * linked > size or size < SHORT_BYTES):
         return not TAG.H1 <= tag <= TAG.H6
     if tag == TAG.UL or tag == TAG.OL or tag == TAG.DIV or tag == TAG.TABLE or tag == TAG.SECTION or tag == TAG.CENTER:
+        if nodes[i, PARENT] >= 0 and nodes[nodes[i, PARENT], BITS] & LAYOUT:
+            return False  # pydoc's modules
         return not in_main and nodes[i, LINKS] >= FEW_LINKS and 10 * linked > 8 * size and not bits & HAS_TITLE
     return False
 
 
 @compiled
-def drop(data: Any, nodes: Any, count: Any, kinds: Any, strength: Any, total: Any) -> Any:
+def _shown_again_at(data: Any, nodes: Any, i: Any, names: Any) -> Any:
+    """The first node below `i`, whose text is not shown, that is shown again; what is after `i` where none is."""
+    for k in range(i + 1, nodes[i, LAST]):
+        if nodes[k, KIND] != TEXT:
+            start, end = attribute(data, np.int64(nodes[k, START]), _STYLE)
+            if end > start and shows_again(data, start, end, names):
+                return k
+    return np.int64(nodes[i, LAST])
+
+
+@compiled
+def drop(data: Any, nodes: Any, count: Any, kinds: Any, names: Any, strength: Any, total: Any) -> Any:
     """Marks what is not content as DROPPED, after `measure`. Returns the bytes of visible text that stay."""
     main = main_part(nodes, count, total) if strength == STRICT else -1
-    main_end = main_last = code_end = 0
+    main_end = main_last = code_end = shown_again = 0
     kept = i = 0
     while i < count:
         tag, bits = nodes[i, KIND], nodes[i, BITS] & ~DROPPED
@@ -161,6 +185,11 @@ def drop(data: Any, nodes: Any, count: Any, kinds: Any, strength: Any, total: An
         if tag == TAG.ARTICLE or tag == TAG.MAIN or i == main:
             main_end = max(main_end, nodes[i, LAST])
         is_out = _is_unseen(tag, bits, kinds) or is_gutter(data, nodes, i, i < code_end) or (tag == TAG.A and _is_mark(data, nodes, i))
+        # Not seen, unless it is most of the page, which a script shows then.
+        if not is_out and bits & FAINT and not bits & PANEL and i >= code_end and 2 * nodes[i, SIZE] <= total:
+            if i >= shown_again:
+                shown_again = _shown_again_at(data, nodes, i, names)
+            is_out = nodes[i, LAST] <= shown_again
         if strength == STRICT and not is_out and not (tag == TAG.A and bits & (CHROME | BOILERPLATE) and _is_what_it_marks(nodes, i)):
             is_out = bits & VOTES or (bits & CHROME and not bits & HAS_CODE)
             if i < code_end:  # a line of code may be all links, a token's class `header`; toolbars are blocks

@@ -3,7 +3,7 @@
 from typing import Any
 
 from udfs.compiled import compiled
-from udfs.page_marks import CODE, DROPPED, HAS_CODE
+from udfs.page_marks import CODE, DROPPED, HAS_CODE, LAYOUT
 from udfs.page_tags import TAG, TEXT
 from udfs.page_tree import BITS, KIND, LAST, SIZE
 from udfs.page_writer import (
@@ -48,7 +48,7 @@ def is_data_table(nodes: Any, table: Any) -> Any:
             cells += 1
             columns = max(columns, cells)
             heads += tag == TAG.TH
-            if nodes[i, SIZE] > MAX_CELL_BYTES:
+            if nodes[i, SIZE] > MAX_CELL_BYTES or nodes[i, BITS] & LAYOUT:
                 return False
         elif tag == TEXT and rows == 0 and nodes[i, SIZE] > MAX_CELL_BYTES:
             return False

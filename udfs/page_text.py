@@ -38,7 +38,7 @@ from udfs.page_writer import (
     WORDS as WORD_COUNT,
 )
 
-VERSION = 7
+VERSION = 8
 
 REASONS = {  # of Unextractable
     "empty_page": "shows no text",
@@ -95,9 +95,9 @@ def extract(html: bytes, url: str = "", is_xml: bool = False) -> Page | Unextrac
         return Unextractable("too_deep", f"elements inside of more than {MAX_DEPTH} others")
     mark_code_rows(data, nodes, count)
     total = measure(data, nodes, count, KINDS)
-    kept = drop(data, nodes, count, KINDS, STRICT, total)
+    kept = drop(data, nodes, count, KINDS, NAMES, STRICT, total)
     if kept < min(FEW_BYTES, total / 10):
-        drop(data, nodes, count, KINDS, PLAIN, total)
+        drop(data, nodes, count, KINDS, NAMES, PLAIN, total)
     written = _written(data, nodes, count)
     if written is None:
         return Unextractable("too_large", f"its text takes more than {MOST_ROOM_BYTES} bytes")

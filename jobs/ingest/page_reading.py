@@ -6,6 +6,7 @@ in a child process, some megabytes of them at a time, so that a page on which a 
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ REASONS = {
     "continuation": "holds a further part of a record, which is not put together",
     "no_url": "names no address with a host",
     "http_status": "the server's answer was not 200",
-    "not_html": "is no HTML, by its header or by its first bytes",
+    "not_html": "is no HTML, by its header or by its bytes",
     "empty_body": "holds no body",
     "too_large": "the body, or its text, is larger than the limit",
     "wrong_digest": "the record's bytes are not those that its digest was made of",
@@ -166,6 +167,8 @@ def page_row(archive: Archive, item: Fetched, limits: Limits) -> tuple[Row, byte
     html = page_charset.to_utf8(body.content, item.charset)
     if html is None:
         return refused("binary", f"{media_type}, but too many control characters")
+    if other := other_format(html.html):
+        return refused("not_html", f"{media_type}, but the body is {other}")
     page = page_text.extract(html.html, item.url, media_type == HTML_TYPES[1])
     if isinstance(page, page_text.Unextractable):
         return refused(page.reason, page.detail)
@@ -198,6 +201,20 @@ _FACTS = (
     "canonical_url", "title", "html_language", "has_code_tags", "code_block_count", "code_bytes", "word_count", "link_word_count",
     "repeated_share", "cut_line_share",
 )  # fmt: skip
+
+
+def other_format(body: bytes) -> str:
+    """PDF or JSON, where a body that a server called HTML is that as a whole; empty otherwise. No HTML begins as a PDF, or is JSON."""
+    if body[:1024].lstrip().startswith(b"%PDF-"):
+        return "PDF"
+    ends = body[:64].lstrip()[:1], body[-64:].rstrip()[-1:]
+    if ends not in ((b"{", b"}"), (b"[", b"]")):
+        return ""
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    return "JSON"
 
 
 def host_of(url: str) -> str:

@@ -45,6 +45,11 @@ def test_a_page_of_bytes_that_says_utf_16_is_not():
     assert to_utf8(b"<meta charset='utf-16'><p>x", "").html == b"<meta charset='utf-16'><p>x"
 
 
+@pytest.mark.parametrize("body", [b"<p>plain ascii", b"<p>plain ascii!", "<p>caf\xe9!".encode("latin-1")])
+def test_a_page_without_nuls_is_not_utf_16_whatever_its_header_says(body):
+    assert to_utf8(body, "utf-16").html.decode() == body.decode("latin-1")
+
+
 def test_a_few_damaged_bytes_do_not_change_the_encoding():
     found = to_utf8(GERMAN.encode() * 20 + b"\xff", "utf-8")
     assert found.charset == "utf-8"

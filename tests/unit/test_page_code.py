@@ -81,6 +81,8 @@ def test_inline_code_keeps_its_characters_between_backticks(parts: list[str]) ->
         ('<pre class="nohighlight">{}</pre>', ""),
         ('<pre><code class="language-none">{}</code></pre>', ""),
         ('<div lang="en" class="content text"><pre>{}</pre></div>', ""),
+        ("<pre><code lang=sql>{}</code></pre>", "sql"),
+        ("<pre><code lang=en>{}</code></pre>", ""),
     ],
 )
 def test_the_language_is_what_the_page_calls_it(markup: str, language: str) -> None:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from jobs.ingest.page_reading import LOOKS_LIKE_HTML, Limits, host_of, page_row
+from jobs.ingest.page_reading import LOOKS_LIKE_HTML, Limits, host_of, other_format, page_row
 from jobs.sources.warc import ranges, read_range
 from jobs.sources.warc_names import Archive
 from tests.web_archives import http, page, record
@@ -36,8 +36,33 @@ def test_a_host_is_that_of_a_web_address(url, host):
 
 
 def test_a_record_whose_bytes_are_not_those_of_its_digest_is_a_reject(tmp_path):
-    path = tmp_path / "a.warc"
-    path.write_bytes(record("http://a.example/", http(page("one")), WARC_Block_Digest="sha1:" + "A" * 32))
-    (item,) = read_range(str(path), ranges(str(path), 1 << 20)[0], 1 << 20)
-    row, text = page_row(Archive("warc:a", str(path)), item, Limits(1 << 20, 1 << 20, IsolationLimits(30, 1 << 30)))
+    row, text = _read(tmp_path, page("one"), WARC_Block_Digest="sha1:" + "A" * 32)
     assert (row["reason"], row["locator"], text) == ("wrong_digest", "http://a.example/", None)
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (b"%PDF-1.4\n" + b"plain text obj endobj " * 9, "PDF"),
+        (b'\n{"a": [1, "<p>words of a page</p>"]}\n', "JSON"),
+        (b"[1, 2]", "JSON"),
+    ],
+)
+def test_what_a_server_calls_html_and_is_another_format_is_a_reject(tmp_path, body, name):
+    row, text = _read(tmp_path, body)
+    assert (row["reason"], text) == ("not_html", None)
+    assert row["detail"] == f"text/html, but the body is {name} (http://a.example/)"
+
+
+@pytest.mark.parametrize(
+    "body", [b"<p>%PDF-1.4</p>", b"{% block %}<p>x</p>{% end %}", b"[1] <p>x</p> [2]", b"{a}", b"", b"[" * 99999 + b"]" * 99999]
+)
+def test_html_is_taken_for_no_other_format(body):
+    assert other_format(body) == ""
+
+
+def _read(folder, body, **headers):
+    path = folder / "a.warc"
+    path.write_bytes(record("http://a.example/", http(body), **headers))
+    (item,) = read_range(str(path), ranges(str(path), 1 << 20)[0], 1 << 20)
+    return page_row(Archive("warc:a", str(path)), item, Limits(1 << 20, 1 << 20, IsolationLimits(30, 1 << 30)))
