@@ -2,8 +2,8 @@
 
 `python -m benchmarks.web_extraction [--megabytes N] [--known FILE.jsonl] [--folder FOLDER]`. One core, processor time. The pages are made
 from the standard library (benchmarks/web_pages.py); `--known` takes others, rows of {html, text, codes}, as benchmarks/known_man.py,
-known_doxygen.py, known_javadoc.py and peers/sphinx_pages.py write them (`text` is empty where only the code is known); `--folder` takes any
-folder of HTML, of which no source is known: speed alone is measured.
+known_doxygen.py, known_javadoc.py, known_pydoc.py and peers/sphinx_pages.py write them (`text` is empty where only the code is
+known); `--folder` takes any folder of HTML, of which no source is known: speed alone is measured.
 
 A code block is recovered where the text holds it byte for byte, which asks of no extractor that it marks its blocks; for codemill also
 where it is a fenced block of its own. F1 is of words with their counts against the source, fences left out. The limit is selectolax's plain
