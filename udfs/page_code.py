@@ -190,7 +190,7 @@ def _put_code(data: Any, nodes: Any, node: Any, kinds: Any, names: Any, out: Any
                 at += 1
             after_break = at
         elif are_parts and tag == TAG.CODE and nodes[i, PARENT] == node:
-            is_line_over = is_line_over or (part_end == i and out[at - 1] != 10)
+            is_line_over = is_line_over or (part_end == i and at > first and out[at - 1] != 10)
             part_end = np.int64(nodes[i, LAST])
         elif is_line(tag, kinds):
             if at > first and out[at - 1] != 10:

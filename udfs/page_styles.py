@@ -12,21 +12,20 @@ from udfs.page_names import STYLE, hash_lower, is_digit, is_space, lower, value_
 
 @compiled
 def style_bits(data: Any, start: Any, end: Any, names: Any) -> Any:
-    """Bits of udfs/page_marks.py for the declarations of a `style`."""
-    bits = 0
+    """Bits of udfs/page_marks.py for the declarations of a `style`; of one property the last counts."""
+    is_hidden = is_unselected = is_unseen = is_tiny = False
     i = start
     while i < end:
         property_, value, value_end, i = next_declaration(data, i, end, names)
-        if property_ == DISPLAY and _begins(data, value, value_end, b"none"):
-            bits |= HIDDEN
-        elif property_ == SELECTION and _begins(data, value, value_end, b"none"):
-            bits |= UNSELECTED
+        if property_ == DISPLAY:
+            is_hidden = _begins(data, value, value_end, b"none")
+        elif property_ == SELECTION:
+            is_unselected = _begins(data, value, value_end, b"none")
         elif property_ == VISIBILITY:
-            is_seen = not (_begins(data, value, value_end, b"hidden") or _begins(data, value, value_end, b"collapse"))
-            bits |= 0 if is_seen else FAINT
+            is_unseen = _begins(data, value, value_end, b"hidden") or _begins(data, value, value_end, b"collapse")
         elif property_ == FONT_SIZE:
-            bits |= FAINT if _is_zero(data, value, value_end) else 0
-    return bits
+            is_tiny = _is_zero(data, value, value_end)
+    return (HIDDEN if is_hidden else 0) | (UNSELECTED if is_unselected else 0) | (FAINT if is_unseen or is_tiny else 0)
 
 
 @compiled
@@ -45,8 +44,8 @@ def shows_again(data: Any, start: Any, end: Any, names: Any) -> Any:
 @compiled
 def next_declaration(data: Any, i: Any, end: Any, names: Any) -> Any:
     """(its property or 0, value's start, end, what is after it) of the declaration at or after `i`."""
-    while i < end and (is_space(data[i]) or data[i] == 59):
-        i += 1
+    while i < end and (is_space(data[i]) or data[i] == 59 or _is_comment(data, i, end)):
+        i = _after_comment(data, i, end) if _is_comment(data, i, end) else i + 1
     start = i
     while i < end and data[i] != 58 and data[i] != 59 and not is_space(data[i]):
         i += 1
@@ -54,9 +53,24 @@ def next_declaration(data: Any, i: Any, end: Any, names: Any) -> Any:
     while i < end and (data[i] == 58 or is_space(data[i])):
         i += 1
     value = i
-    while i < end and data[i] != 59:
+    depth = 0
+    while i < end and (data[i] != 59 or depth > 0):
+        depth += 1 if data[i] == 40 else -1 if data[i] == 41 else 0  # an address in `url()` may hold semicolons
         i += 1
     return property_, value, i, i + 1
+
+
+@compiled
+def _is_comment(data: Any, i: Any, end: Any) -> Any:
+    return i + 1 < end and data[i] == 47 and data[i + 1] == 42
+
+
+@compiled
+def _after_comment(data: Any, i: Any, end: Any) -> Any:
+    i += 2
+    while i + 1 < end and not (data[i] == 42 and data[i + 1] == 47):
+        i += 1
+    return i + 2
 
 
 @compiled
@@ -71,6 +85,8 @@ def _begins(data: Any, start: Any, end: Any, word: Any) -> Any:
 def _is_zero(data: Any, start: Any, end: Any) -> Any:
     """Whether a length is 0, in any unit."""
     i = start
+    has_digit = False
     while i < end and (data[i] == 48 or data[i] == 46):
+        has_digit = has_digit or data[i] == 48
         i += 1
-    return i > start and data[start] == 48 and (i == end or not is_digit(data[i]))
+    return has_digit and (i == end or not is_digit(data[i]))

@@ -79,3 +79,9 @@ def test_code_elements_that_touch_are_lines_where_they_are_all_that_there_is(ins
 def test_every_language_is_counted_once_however_many_blocks_there_are() -> None:
     page = page_of("<pre lang=c>x</pre>" * 300 + "<pre lang=cpp>y</pre>")
     assert page.code_languages == ("c", "cpp")
+
+
+@pytest.mark.parametrize("before", ["", "x" * 20, "y\n" * 40])
+def test_an_empty_part_is_no_line_whatever_was_written_before(before: str) -> None:
+    page = f"<pre>{before}</pre><p>words</p><pre><code></code><code>a = 1</code><code>b</code></pre>"
+    assert blocks(page)[-1] == ("", "a = 1\nb")

@@ -44,6 +44,10 @@ def test_a_hidden_tab_panel_stays(panel: str) -> None:
         "font-size:0",
         "font-size: 0px",
         "font-size:0.0em;x:y",
+        "font-size:.0em",
+        "/* shown; */display:none",
+        "display:block;display:none",
+        "background:url(a;visibility:visible);visibility:hidden",
         "display:none",
     ],
 )
@@ -56,6 +60,10 @@ def test_what_its_own_style_shows_to_nobody_goes(style: str) -> None:
     [
         "<p style='font-size:0.9em'>seen</p>",
         "<p style='font-size:.5em'>seen</p>",
+        "<p style='font-size:0;font-size:12px'>seen</p>",
+        "<p style='display:none;display:block'>seen</p>",
+        "<p style='visibility:hidden;/* */visibility:visible'>seen</p>",
+        "<p style='/*font-size:0'>seen</p>",
         "<p style='font-size:01px'>seen</p>",
         "<p style='max-font-size:0;visibility:visible'>seen</p>",
         "<div style='font-size:0'><p style='font-size:12px'>seen</p></div>",
