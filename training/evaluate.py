@@ -14,7 +14,7 @@ from transformers import LlamaForCausalLM
 
 from training.loader import Source, pools
 from training.losses import token_losses
-from training.pools import IGNORED, KINDS, Windows, one_pool
+from training.pools import IGNORED, KINDS, Pool, Windows, one_pool
 from training.processes import Processes
 from training.record import Bits, HeldOutBits
 from udfs.draws import uniform
@@ -42,7 +42,7 @@ class HeldOut:
 
 def held_out(source: Source, token_bytes: np.ndarray, tokens_asked: int) -> HeldOut | None:
     """About `tokens_asked` tokens of whole documents, drawn by their keys over the whole split: the same text whatever the window and the
-    packing, so that phases can be compared. A sample of fewer tokens is part of a larger one.
+    packing, so that phases can be compared. A sample of fewer tokens is part of a larger one, and one document at least is drawn.
 
     All documents where the split has no more tokens than asked; None where nothing is held out. Reads the split, one row group at a time.
     """
@@ -50,8 +50,16 @@ def held_out(source: Source, token_bytes: np.ndarray, tokens_asked: int) -> Held
     if split is None or not split.totals["text_bytes"] or not tokens_asked:
         return None
     rate = tokens_asked / split.totals["tokens"]
-    drawn = [pool.of_documents(uniform(pool.candidates, f"{source.seed}.held_out") < rate, source.context) for pool in pools(source)]
-    pool = one_pool(drawn, source.context)
+    drawn: list[Pool] = []
+    first: list[Pool] = []  # of the document that would be drawn first
+    least = 1.0
+    for pool in pools(source):
+        draws = uniform(pool.candidates, f"{source.seed}.held_out")
+        drawn.append(pool.of_documents(draws < rate, source.context))
+        if draws.min(initial=1.0) < least:
+            first, least = [], draws.min()
+        first += [pool.of_documents(draws == least, source.context)]
+    pool = one_pool(drawn if any(len(part.tokens) for part in drawn) else first, source.context)
     windows = pool.windows(np.arange(len(pool.starts)), source.context, source.end_id)
     target_bytes = np.where(windows.targets == IGNORED, 0, token_bytes[np.maximum(windows.targets, 0)])
     languages = pool.languages[windows.documents] if len(pool.languages) else windows.documents  # padding gets some, and is not counted

@@ -140,26 +140,30 @@ def files_like(tables: Tables, staging: Staging, found: DataFrame, params: Docum
     and like a section of a held-out document."""
     kept = tables[KEPT].where((F.col("policy") == params.profile) & (F.col("split") == "train"))
     kept = kept.where(F.col("kind").isin("file", "page") & ~is_notebook()).select("kind", "candidate", layout_of().alias("layout"))
-    signed = long_signatures(tables, params).select(F.col("content_sha256").alias("candidate"), "node", "signature")
-    training = kept.join(signed, "candidate")
-    alike = likeness_of_many(tables, staging, training, held_out_sections(found), params.duplicates.target)
-    documents = tables[DOCUMENTS].select(*KEY, "text_hash")
-    rows = training.drop("signature").join(alike, "node").join(documents, KEY)
+    check_signed(kept.select(F.col("candidate").alias("content_sha256")), of_version(tables, params), "kept", params)
+    signed = long_signatures(tables, params)
+    alike = likeness_of_many(tables, staging, signed, held_out_sections(found), params.duplicates.target)
+    alike = alike.join(signed.select("node", F.col("content_sha256").alias("candidate")), "node")
+    rows = alike.join(kept, "candidate").join(tables[DOCUMENTS].select(*KEY, "text_hash"), KEY)
     return rows.select(*KEY, F.lit("train").alias("split"), "text_hash", F.lit("text").alias("section"), "held_out", "similarity")
 
 
 def held_out_contents(tables: Tables, params: DocumentChecksParams) -> DataFrame:
     """Rows (node, signature, held_out) of the contents that occur in what is held out, whether kept or not."""
     keys = tables[FEATURES].where("is_held_out and kind in ('file', 'page')").select(F.col("candidate").alias("content_sha256")).distinct()
-    signed = of_version(tables, params)
+    check_signed(keys, of_version(tables, params), "held-out", params)
+    long = long_signatures(tables, params).join(keys, "content_sha256", "left_semi")
+    return long.select("node", "signature", F.col("content_sha256").alias("held_out"))
+
+
+def check_signed(keys: DataFrame, signed: DataFrame, what: str, params: DocumentChecksParams) -> None:
+    """Raises `CodemillError` where a text of `keys` (content_sha256) has no signature."""
     unsigned = keys.join(signed, "content_sha256", "left_anti").count()
     if unsigned:
         raise CodemillError(
-            f"{unsigned:,} held-out texts have no signature of {params.shingle_tokens} tokens and {params.hashes} hashes, so nothing can "
+            f"{unsigned:,} {what} texts have no signature of {params.shingle_tokens} tokens and {params.hashes} hashes, so nothing can "
             "be compared with them. `codemill annotate.signatures` makes them."
         )
-    long = long_signatures(tables, params).join(keys, "content_sha256", "left_semi")
-    return long.select("node", "signature", F.col("content_sha256").alias("held_out"))
 
 
 def of_version(tables: Tables, params: DocumentChecksParams) -> DataFrame:

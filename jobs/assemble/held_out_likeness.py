@@ -28,12 +28,13 @@ def likeness(training: DataFrame, held_out: DataFrame, target: Target) -> DataFr
     return _most_alike(ours, bucket_rows(ours, target.banding), theirs, first_of_buckets(theirs, target), target)
 
 
-def likeness_of_many(tables: Tables, staging: Staging, training: DataFrame, held_out: DataFrame, target: Target) -> DataFrame:
-    """As `likeness`, of much training and few held-out texts: what shares no bucket with these is left where its signature is read."""
+def likeness_of_many(tables: Tables, staging: Staging, signed: DataFrame, held_out: DataFrame, target: Target) -> DataFrame:
+    """As `likeness`, of many rows (node, signature) and few held-out texts: what shares no bucket with these is left where it is read."""
     theirs = staging.keep(tables.spark, named_once(held_out), "held_out")
     buckets = staging.keep(tables.spark, first_of_buckets(theirs, target), "held_out_buckets")
-    ours = training.dropDuplicates(["node"])
-    return _most_alike(ours, in_buckets(ours, target.banding, buckets.select("bucket").distinct()), theirs, buckets, target)
+    rows = staging.keep(tables.spark, in_buckets(signed, target.banding, buckets.select("bucket").distinct()), "near")
+    ours = signed.select("node", "signature").join(rows.select("node").distinct(), "node", "left_semi").dropDuplicates(["node"])
+    return _most_alike(ours, rows, theirs, buckets, target)
 
 
 def named_once(held_out: DataFrame) -> DataFrame:

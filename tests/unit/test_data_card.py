@@ -17,7 +17,7 @@ from jobs.mix.card_differences import differences, digest_kept
 from jobs.mix.card_facts import card_facts, oracle, policy_values, without_folders
 from jobs.mix.shards import COLUMNS
 from jobs.mix.without_documents import without_documents
-from schemas.assemble import COMMIT_CONTEXTS
+from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, NOTEBOOKS, REPOSITORY_CONTEXTS
 from schemas.decide import KEPT
 from schemas.lake import SCORERS, Lake
 from schemas.mix import SEQUENCES
@@ -108,13 +108,25 @@ def test_the_card_counts_documents_that_were_left_out_for_what_is_in_their_texts
 def test_the_card_counts_what_was_kept_and_became_no_document(lake: Path, tmp_path: Path) -> None:
     other, no_text = Lake.at(str(tmp_path / "lake")), {"kind": "commit", "repository": "r", "policy": POLICY}
     context = empty_row(COMMIT_CONTEXTS) | {"repository": "r", "layout": "commit/2"}
-    put_rows(other, KEPT, [empty_row(KEPT) | no_text | {"candidate": f"r@{number}"} for number in range(4)])
+    kept = [empty_row(KEPT) | no_text | {"candidate": f"r@{number}"} for number in range(4)]
+    kept += [empty_row(KEPT) | no_text | {"kind": "repository", "candidate": name} for name in ("small", "low elsewhere")]
+    kept += [empty_row(KEPT) | no_text | {"kind": "file", "candidate": "not only a notebook"}]
+    put_rows(other, KEPT, kept)
     reasons = {"0": "too_long", "1": "too_long", "2": None, "never kept": "too_long"}
     put_rows(other, COMMIT_CONTEXTS, [context | {"commit": commit, "reason": reason} for commit, reason in reasons.items()])
+    made = {"small": (POLICY, "too_few_files"), "low elsewhere": ("another", "low_score")}
+    rows = [{"repository": name, "layout": f"repository/1/{policy}/9", "reason": reason} for name, (policy, reason) in made.items()]
+    put_rows(other, REPOSITORY_CONTEXTS, [empty_row(REPOSITORY_CONTEXTS) | row for row in rows])
+    one = {"content_sha256": "not only a notebook", "layout": "notebook/1", "reason": "no_json"}
+    put_rows(other, NOTEBOOKS, [empty_row(NOTEBOOKS) | one])
+    put_rows(other, DOCUMENTS, [empty_row(DOCUMENTS) | {"kind": "file", "candidate": "not only a notebook", "layout": "file/1"}])
     facts, _ = card_facts(Lake.at(str(lake)))
     assert facts["without_documents"] == []
     facts["without_documents"] = without_documents(other, POLICY)
-    assert facts["without_documents"] == [{"kind": "commit", "reason": "too_long", "candidates": 2}]
+    assert facts["without_documents"] == [
+        {"kind": "commit", "reason": "too_long", "candidates": 2},
+        {"kind": "repository", "reason": "too_few_files", "candidates": 1},
+    ]
     assert without_documents(other, "another") == []
     assert "| commit | too_long | 2 |" in section(markdown(facts), "What the policy kept, by kind and licence")
 

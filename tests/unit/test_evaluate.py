@@ -126,6 +126,16 @@ def test_the_sample_is_the_same_text_whatever_the_window(tmp_path: Path) -> None
     assert (short.windows.targets != IGNORED).sum(1)[:-1].min() == 11  # padding is at the end alone
 
 
+def test_one_document_at_least_is_drawn_with_all_its_pieces(tmp_path: Path) -> None:
+    source = cut_into(tmp_path, 3, 3)  # so that documents lie in several row groups
+    first = sample(source, 1)
+    assert 1 <= first.tokens <= 30 and set(targets(first)) <= set(targets(sample(source, 400)))
+    found = targets(first)
+    assert found == list(range(found[0], found[0] + first.tokens))
+    ends = np.cumsum([1 + number * 7 % 30 for number in range(300)])
+    assert found[-1] in ends and (found[0] - 1 in ends or found[0] == 1)
+
+
 def test_bits_by_kind_and_language_add_up_to_the_whole(tmp_path: Path) -> None:
     found = sample(source_of(tmp_path, LANGUAGE_PIECE), 2000)
     nats = np.where(found.windows.targets == IGNORED, 0.0, found.windows.targets % 11)
