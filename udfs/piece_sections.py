@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from udfs import commit_layout
-from udfs.commit_layout import MARK, PathChange, read_path
+from udfs.commit_layout import MARK, LayoutError, PathChange, read_path
 from udfs.edits import lines_of
 from udfs.fim import encode_documents, marks_of
 from udfs.tokenizer import Tokenizer
@@ -40,7 +40,9 @@ def sections(text: str) -> list[Section]:
             is_list = kind == "predict"
             changes = iter(commit_layout.read(text).changes) if is_list else changes
         elif is_list:
-            change = next(changes)
+            change = next(changes, None)
+            if change is None:
+                raise LayoutError("a commit names more paths to predict than it changes")
             found.append(Section(change.kind, change.path, start))
         start += len(line.encode())
     return found

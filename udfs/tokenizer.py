@@ -231,11 +231,12 @@ def _compiled(declared: dict[str, Any]) -> Any:
     """The tokenizer without its special tokens, which gigatoken would find in text; None where text can become an added token."""
     if not HAS_GIGATOKEN or not all(_is_special(token["content"]) for token in declared["added_tokens"]):
         return None
-    import gigatoken
-
     try:
+        import awkward  # noqa: F401  its arrays are what comes back
+        import gigatoken
+
         return gigatoken.Tokenizer.from_json(json.dumps(declared | {"added_tokens": [], "post_processor": None}))
-    except Exception:  # a kind that it does not know
+    except Exception:  # a kind that it does not know, or a library that cannot be loaded here
         return None
 
 

@@ -96,7 +96,8 @@ def stocks(tables: LakeTables, profile: str, phase: Phase) -> list[Stock]:
         with documents as (
             select kind, candidate, max(size_bytes) as size_bytes,
                 case when kind = 'repository' then regexp_replace(candidate, '#[^#]*$', '') else candidate end as kept
-            from assemble_documents group by kind, candidate),
+            from assemble_documents
+            where kind <> 'repository' or split_part(layout, '/', 3) in ('', {literal(profile)}) group by kind, candidate),
         leaks as ({leaks}),
         sets as ({sets}),
         facts as (

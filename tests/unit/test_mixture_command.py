@@ -13,9 +13,8 @@ from tests.lake_builder import POLICY, LakeRows
 from udfs.mixture import Phase, Share
 
 SETS = {"a": ("algorithms", "general"), "b": ("general",), "c": (), "d": ("algorithms",)}
-PHASE = Phase(
-    "p", 8, 0, (Share("file", 0.6, "good", by="set", within=(("algorithms", 0.5), ("general", 0.5))), Share("commit", 0.4, "changes"))
-)
+GOOD = Share("file", 0.6, "good", by="set", within=(("algorithms", 0.5), ("general", 0.5)))
+PHASE = Phase("p", 8, 0, (GOOD, Share("commit", 0.3, "changes"), Share("repository", 0.1)))
 
 
 @pytest.fixture
@@ -25,6 +24,10 @@ def lake() -> LakeRows:
     for kind, candidate in [*(("file", name) for name in SETS), ("commit", "r@1"), ("commit", "r@2")]:
         found.add("decide/kept", kind=kind, candidate=candidate, split="held_out" if candidate == "d" else "train", **verdict)
         found.add("assemble/documents", kind=kind, candidate=candidate, layout=f"{kind}/1", contents=[], size_bytes=35, text_hash="t")
+    parts = {"kind": "repository", "contents": [], "size_bytes": 350, "text_hash": "t"}
+    for number, policy in enumerate((POLICY, "other")):
+        found.add("assemble/documents", **parts, candidate=f"r#{number}", layout=f"repository/1/{policy}/9/0")
+    found.add("decide/kept", kind="repository", candidate="r", split="train", **verdict)
     member = {"kind": "file", "policy": POLICY, "percent": 90, "is_member": True, "round": 1, "models": "m"}
     for candidate, names in SETS.items():
         for name in names:
@@ -43,12 +46,12 @@ def counted(root: Path) -> dict[str, int]:
 
 
 def test_members_are_counted_in_the_first_set_and_what_is_left_out_is_not(lake: LakeRows, tmp_path: Path) -> None:
-    assert counted(lake.write(tmp_path / "whole")) == {"good: algorithms": 1, "good: general": 1, "changes": 1}
+    assert counted(lake.write(tmp_path / "whole")) == {"good: algorithms": 1, "good: general": 1, "changes": 1, "repository": 1}
 
 
 def test_without_these_tables_there_are_no_members_and_nothing_is_left_out(lake: LakeRows, tmp_path: Path) -> None:
     root = lake.write(tmp_path / "part", leave_out=("decide/high_quality", "assemble/document_checks"))
-    assert counted(root) == {"good: algorithms": 0, "good: general": 0, "changes": 2}
+    assert counted(root) == {"good: algorithms": 0, "good: general": 0, "changes": 2, "repository": 1}
 
 
 def test_what_a_run_of_the_profile_would_take_is_told(lake: LakeRows, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
