@@ -5,7 +5,7 @@ import dataclasses
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -97,13 +97,18 @@ def in_shards(lake: Lake, wanted: set[Candidate], shown: ShownParts, mixture: st
     where a piece of a document of a repository is perhaps of its other files."""
     manifest = read_manifest(lake.path(folder))
     check_whole(lake, folder, manifest)
-    tokenizer = cache(partial(tokenizer_by, lake, manifest.tokenizer_sha256))
+    tokenizer = partial(tokenizer_by, lake, manifest.tokenizer_sha256)
     exports = {format: export for format in FORMATS if (export := export_status(lake, format, folder)[1])}
+    found: list[Place] = []
+    shard_of: dict[int, str] = {}  # by the place's id
     for shard in (shard for split in manifest.splits.values() for shard in split.shards):
-        found = places(read_group(f"{lake.path(folder)}/{shard.file}", ["sequence", "pieces"]), wanted | set(shown.paths))
-        for place, is_certain in shown.holding(found, tokenizer):
-            at = {"mixture": mixture, "folder": folder, "shard": shard.file, "exports": exported(exports, shard.file, place)}
-            yield dataclasses.asdict(place) | at | {"is_certain": is_certain}
+        there = list(places(read_group(f"{lake.path(folder)}/{shard.file}", ["sequence", "pieces"]), wanted | set(shown.paths)))
+        shard_of |= {id(place): shard.file for place in there}
+        found += there
+    for place, is_certain in shown.holding(found, tokenizer):  # all at once: their documents are read in one pass
+        file = shard_of[id(place)]
+        at = {"mixture": mixture, "folder": folder, "shard": file, "exports": exported(exports, file, place)}
+        yield dataclasses.asdict(place) | at | {"is_certain": is_certain}
 
 
 def exported(exports: dict[str, Export], shard: str, place: Place) -> dict[str, Any]:
