@@ -26,6 +26,8 @@ _BETWEEN = b"\r\n\r\n"
 _NO_END = 1 << 62
 _ENDS = "the archive ends inside the {} that begins here"
 _TORN = "the {} that begins here has no end, and others follow"
+_MOST_TORN = 100  # each was read to the archive's end
+_TOO_MANY = f"the {{}} that begins here has no end, as {_MOST_TORN} before it have none: what follows is not read"
 _PAGE_TYPES = ("response", "resource", "conversion", "revisit", "continuation")  # what a crawl fetched; the rest says how
 
 
@@ -89,6 +91,7 @@ class _Reading:
         self._address, self._file, self._packed, self._part = address, file, packed, part
         self._max_body_bytes = max_body_bytes
         self._seen: Counter[int] = Counter()
+        self._torn_count = 0
         is_gzip = packed is not None and packed.mark == GZIP
         self._kind = "gzip member" if is_gzip else "zstd frame"
         self._is_guarded = is_gzip and not part.is_all  # the one of a member that is all is asked when its records were given
@@ -114,9 +117,9 @@ class _Reading:
                         yield found
                 position, torn = unread(self._file, last)
                 if torn is not None:
-                    position = self._next_member(torn)
+                    position, damaged = self._past_torn(torn)
                     if not isinstance(found, Damaged):
-                        yield self._torn(torn, position)
+                        yield damaged
             except (OSError, ValueError):
                 return start, passed
         return start, None
@@ -169,9 +172,10 @@ class _Reading:
                 yield Damaged(place, f"{type(error).__name__}: {error}"[:300])
                 said, behind = place, last + 1
             if packed and position is None and packed.cut_member is not None:
-                torn, after = packed.cut_member, self._next_member(packed.cut_member)
-                if torn != said:
-                    yield self._torn(torn, after)
+                torn = packed.cut_member
+                after, damaged = self._past_torn(torn)
+                if torn != said or self._torn_count > _MOST_TORN:
+                    yield damaged
                 position, passed, said = None if after is None else packed.go_on(after), 0, torn
         return said
 
@@ -179,8 +183,13 @@ class _Reading:
         """Behind one that cannot be unpacked."""
         return next_start(self._file, self._packed, broken + 1, self._part.end)
 
-    def _torn(self, place: int, after: int | None) -> Damaged:
-        return Damaged(place, (_ENDS if after is None else _TORN).format(self._kind))
+    def _past_torn(self, torn: int) -> tuple[int | None, Damaged]:
+        """Behind one that the archive ended in: others may have been appended to it, which were taken for what it holds."""
+        self._torn_count += 1
+        if self._torn_count > _MOST_TORN:
+            return None, Damaged(torn, _TOO_MANY.format(self._kind))
+        after = self._next_member(torn)
+        return after, Damaged(torn, (_ENDS if after is None else _TORN).format(self._kind))
 
     def _found(self, record: WarcRecord, place: int) -> tuple[Fetched | Damaged | None, bool]:
         """What a record is, and whether a further one begins inside of what it says is its own."""

@@ -126,3 +126,10 @@ def test_going_back_unpacks_from_the_member_of_the_record_on(read, form, monkeyp
     assert len(names(read(b"".join(parts)))) == 5
     starts = [sum(map(len, parts[:n])) for n in range(5)]
     assert begun == [0, *starts[1:4]]  # the last is held
+
+
+def test_members_without_an_end_are_read_past_so_often_and_no_more(read):
+    endless = b"\x50\x2a\x4d\x18\xff\xff\xff\xff"  # a frame to be skipped, that says it is of 4 GB: read to the archive's end each time
+    found = read(b"".join(by_zstd([a_record(f"p{number}", 0)]) + endless for number in range(130)))
+    assert names(found) == [f"p{number}" for number in range(101)] and len(damages(found)) == 101
+    assert found[-1].detail == "the zstd frame that begins here has no end, as 100 before it have none: what follows is not read"
