@@ -133,3 +133,13 @@ def test_members_without_an_end_are_read_past_so_often_and_no_more(read):
     found = read(b"".join(by_zstd([a_record(f"p{number}", 0)]) + endless for number in range(130)))
     assert names(found) == [f"p{number}" for number in range(101)] and len(damages(found)) == 101
     assert found[-1].detail == "the zstd frame that begins here has no end, as 100 before it have none: what follows is not read"
+
+
+@pytest.mark.parametrize("form", [b"".join, by_record, as_one, by_zstd])
+@pytest.mark.parametrize("beyond", [0, 30, 1_500_000])
+def test_a_length_that_reaches_over_further_records_beyond_the_limit_of_a_body_hides_none(read, form, beyond):
+    block = http(bytes(MOST - len(http(b"")) - 2 + beyond))
+    pages = [a_record(f"p{number}", 0) for number in range(6)]
+    found = read(form([record("http://long.example/", block, length=len(block) + sum(map(len, pages[:3]))), *pages]))
+    assert names(found) == ["long", *(f"p{number}" for number in range(6))]
+    assert found[0].missing_bytes > 0 and found[0].body == block[len(http(b"")) :][:MOST]
