@@ -7,6 +7,8 @@ and files are put together), but fastwarc takes it for the archive's end.
 import zlib
 from typing import Any
 
+from jobs.sources.unpacked import until_fault
+
 _FED = 1 << 16
 _STEP = 1 << 20
 
@@ -16,11 +18,12 @@ def is_by_record(file: Any, next_record: bytes) -> bool:
     file.seek(0)
     stream, held = zlib.decompressobj(31), b""
     while len(held) < _STEP and not stream.eof:
-        block = file.read(_FED)
+        block, before = file.read(_FED), stream.copy()
         try:
             held += stream.decompress(block, _STEP)
         except zlib.error:
-            return True  # damaged: what follows is looked for member by member
+            held += b"".join(until_fault(before, block))
+            break
         if not block:
             break
     # A first record that is longer than what was looked at is no warcinfo.

@@ -25,6 +25,9 @@ from schemas.lake import filesystem_of
 _BETWEEN = b"\r\n\r\n"
 _NO_END = 1 << 62
 _ENDS = "the archive ends inside the {} that begins here"
+_TORN = "the {} that begins here has no end, and others follow"
+_MOST_TORN = 100  # each was read to the archive's end
+_TOO_MANY = f"the {{}} that begins here has no end, as {_MOST_TORN} before it have none: what follows is not read"
 _PAGE_TYPES = ("response", "resource", "conversion", "revisit", "continuation")  # what a crawl fetched; the rest says how
 
 
@@ -78,7 +81,7 @@ def read_range(address: str, part: Range, max_body_bytes: int) -> Iterator[Fetch
             start, done = yield from reading.members(start)
         if done is not None:
             window_bytes = max_body_bytes + LOOK_BYTES
-            yield from reading.lines(Unpacked(file, start, window_bytes, is_salvaged=part.is_all), 0, done)
+            yield from reading.lines(Unpacked(file, packed, start, window_bytes, is_salvaged=part.is_all), 0, done)
 
 
 class _Reading:
@@ -88,7 +91,10 @@ class _Reading:
         self._address, self._file, self._packed, self._part = address, file, packed, part
         self._max_body_bytes = max_body_bytes
         self._seen: Counter[int] = Counter()
-        self._is_guarded = packed is not None and packed.mark == GZIP
+        self._torn_count = 0
+        is_gzip = packed is not None and packed.mark == GZIP
+        self._kind = "gzip member" if is_gzip else "zstd frame"
+        self._is_guarded = is_gzip and not part.is_all  # the one of a member that is all is asked when its records were given
 
     def members(self, start: int) -> Generator[Fetched | Damaged, None, tuple[int, int | None]]:
         """Returns where the reading began that came to such a place, and how many records it passed since; None where all was read."""
@@ -109,9 +115,11 @@ class _Reading:
                     passed += 1
                     if found is not None:
                         yield found
-                position, broken = unread(self._file, last)
-                if broken is not None and not isinstance(found, Damaged):
-                    yield Damaged(broken, _ENDS.format("gzip member"))
+                position, torn = unread(self._file, last)
+                if torn is not None:
+                    position, damaged = self._past_torn(torn)
+                    if not isinstance(found, Damaged):
+                        yield damaged
             except (OSError, ValueError):
                 return start, passed
         return start, None
@@ -122,53 +130,66 @@ class _Reading:
         Returns the place of a damage that was the last of all.
         """
         packed = file if isinstance(file, Unpacked) else None
-        position, behind, said = start, None, None
-        while True:
+        position: int | None = start
+        behind, said = None, None
+        while position is not None:
             last, place = position, packed.member_at(position) if packed else position
             try:
                 if behind is not None:
-                    found_start = next_start(file, None, behind, _NO_END if packed else self._part.end)
-                    if found_start is None:
-                        break
-                    position = last = found_start
-                    behind = None
-                file.seek(position)
-                for record in ArchiveIterator(file, parse_http=False, strict_mode=False):
-                    last = record.stream_pos
-                    place = packed.member_at(last) if packed else last
-                    if place >= self._part.end:
-                        return said
-                    if packed:
-                        packed.keep(last)
-                    if passed:
-                        passed -= 1
-                        continue
-                    found, is_followed = self._found(record, place)
-                    said = place if isinstance(found, Damaged) else None
-                    if found is not None:
-                        yield found
-                    if isinstance(found, Fetched) and found.missing_bytes:
-                        if not is_followed:
-                            said = place
-                            yield Damaged(place, f"{_ENDS.format('record')}, or its length is wrong")
-                        behind = last + 1
-                        break
-                else:
-                    break
+                    position, behind = next_start(file, None, behind, _NO_END if packed else self._part.end), None
+                if position is not None:
+                    last = file.seek(position)
+                    for record in ArchiveIterator(file, parse_http=False, strict_mode=False):
+                        last = record.stream_pos
+                        place = packed.member_at(last) if packed else last
+                        if place >= self._part.end:
+                            return said
+                        if packed:
+                            packed.keep(last)
+                        if passed:
+                            passed -= 1
+                            continue
+                        found, is_followed = self._found(record, place)
+                        said = place if isinstance(found, Damaged) else None
+                        if found is not None:
+                            yield found
+                        if isinstance(found, Fetched) and found.missing_bytes:
+                            if not is_followed:
+                                said = place
+                                yield Damaged(place, f"{_ENDS.format('record')}, or its length is wrong")
+                            behind = last + 1
+                            break
+                    else:
+                        position = None
             except BrokenMemberError as error:
                 self._check_is_there(error)
                 yield Damaged(error.start, f"the member that begins here cannot be unpacked: {error}")
-                after = next_start(self._file, self._packed, error.start + 1, self._part.end)
-                if packed is None or after is None:
-                    return error.start
-                position, behind = packed.go_on(after), None
+                after, behind, said = self._next_member(error.start), None, error.start
+                # What was passed of it by fastwarc need not be what was passed here, and there is no more to be had of it.
+                position, passed = None if packed is None or after is None else packed.go_on(after), 0
             except (OSError, ValueError) as error:
                 self._check_is_there(error)
                 yield Damaged(place, f"{type(error).__name__}: {error}"[:300])
                 said, behind = place, last + 1
-        if packed and packed.cut_member not in (None, said):
-            yield Damaged(packed.cut_member, _ENDS.format("gzip member" if self._is_guarded else "zstd frame"))
+            if packed and position is None and packed.cut_member is not None:
+                torn = packed.cut_member
+                after, damaged = self._past_torn(torn)
+                if torn != said or self._torn_count > _MOST_TORN:
+                    yield damaged
+                position, passed, said = None if after is None else packed.go_on(after), 0, torn
         return said
+
+    def _next_member(self, broken: int) -> int | None:
+        """Behind one that cannot be unpacked."""
+        return next_start(self._file, self._packed, broken + 1, self._part.end)
+
+    def _past_torn(self, torn: int) -> tuple[int | None, Damaged]:
+        """Behind one that the archive ended in: others may have been appended to it, which were taken for what it holds."""
+        self._torn_count += 1
+        if self._torn_count > _MOST_TORN:
+            return None, Damaged(torn, _TOO_MANY.format(self._kind))
+        after = self._next_member(torn)
+        return after, Damaged(torn, (_ENDS if after is None else _TORN).format(self._kind))
 
     def _found(self, record: WarcRecord, place: int) -> tuple[Fetched | Damaged | None, bool]:
         """What a record is, and whether a further one begins inside of what it says is its own."""

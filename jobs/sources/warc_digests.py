@@ -1,8 +1,8 @@
 """Whether a record's block is what its digest was made of.
 
-Asked where nothing else guards the bytes: every gzip member has a checksum, so that there a wrong digest is a crawler's mistake and no
-damage. Of the two digests only the block's is compared: it is of the bytes as they lie, while crawlers differ in whether a payload is
-taken before or after its chunks are put together.
+Asked where nothing else guards the bytes: in an archive by record every gzip member has a checksum, so that there a wrong digest is a
+crawler's mistake and no damage. Of the two digests only the block's is compared: it is of the bytes as they lie, while crawlers differ in
+whether a payload is taken before or after its chunks are put together.
 """
 
 import re

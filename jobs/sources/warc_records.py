@@ -10,6 +10,9 @@ from jobs.sources import warc_digests
 
 _SWALLOWED = re.compile(rb"\r\n\r\nWARC/1\.[0-9]\r\n[A-Za-z-]+ *:")
 
+_MOST_FIRST_LINES = 64
+_STEP = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
@@ -68,17 +71,31 @@ def read_fetched(record: WarcRecord, max_body_bytes: int, place: int, ordinal: i
     swallowed = _SWALLOWED.search(body) if is_http else None  # a length that is too large: the records inside are read for themselves
     if swallowed:
         read, body, is_cut = swallowed.start(), body[: swallowed.start()], swallowed.start() > max_body_bytes
+        is_followed = True
     else:
-        read = len(body) if not is_cut else len(body) + record.reader.consume()
+        rest, is_followed = _rest(record, body[-_MOST_FIRST_LINES:], is_http) if is_cut else (0, False)
+        read = len(body) + rest
     is_part = headers.get("WARC-Truncated") is not None or headers.get("WARC-Segment-Number") is not None
     missing = max(0, declared - before - read)
     fetched = Fetched(
         place, kind, _bare(headers.get("WARC-Record-ID") or "", "urn:uuid:"), _bare(headers.get("WARC-Target-URI") or ""),
         _seconds(headers.get("WARC-Date")), status, media, charset or _parameter(media), transfer, content,
-        body[:max_body_bytes], missing, is_cut, is_part,
-        ordinal, is_wrong and not (missing or swallowed or is_part),
+        body[: min(max_body_bytes, read)], missing, is_cut, is_part,
+        ordinal, is_wrong and not (missing or is_followed or is_part),
     )  # fmt: skip
-    return fetched, swallowed is not None
+    return fetched, is_followed
+
+
+def _rest(record: WarcRecord, tail: bytes, is_http: bool) -> tuple[int, bool]:
+    """Bytes of a record beyond what is kept of it, which ends in `tail`, and whether a further record begins in them."""
+    count = 0
+    while block := record.reader.read(_STEP):
+        held = tail + block
+        found = _SWALLOWED.search(held) if is_http else None
+        if found:
+            return count + found.start() - len(tail), True
+        tail, count = held[-_MOST_FIRST_LINES:], count + len(block)
+    return count, False
 
 
 def _bare(text: str, prefix: str = "") -> str:

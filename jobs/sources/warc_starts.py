@@ -53,8 +53,7 @@ def holds_record(file: Any, packed: Unpackers | None, position: int) -> bool:
 def beginning(file: Any, packed: Unpackers | None, position: int) -> bytes:
     """The first bytes of the member, the frame or the plain text at this place; none where it is damaged."""
     file.seek(position)
-    held = bytes(file.read(4096))
-    return packed.beginning(held, _HEAD_BYTES) if packed else held
+    return packed.beginning(file, _HEAD_BYTES) if packed else bytes(file.read(4096))
 
 
 def cut_head(file: Any) -> int | None:

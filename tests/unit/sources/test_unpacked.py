@@ -8,9 +8,14 @@ import pytest
 from backports import zstd
 
 from jobs.sources import unpacked
-from jobs.sources.unpacked import BrokenMemberError, Unpacked
+from jobs.sources.unpacked import BrokenMemberError, Unpacked, Unpackers
 
 PACKED = {"gzip": gzip.compress, "zstd": zstd.compress}
+
+
+def opened(content, window_bytes, is_salvaged=False):
+    file = io.BytesIO(content)
+    return Unpacked(file, Unpackers(file), 0, window_bytes, is_salvaged)
 
 
 def parts_of(count, size, seed=1):
@@ -24,7 +29,7 @@ def test_it_reads_as_what_was_packed_from_any_place(form, behind, monkeypatch):
     monkeypatch.setattr(unpacked, "_BEHIND", behind)
     parts = [*parts_of(30, 9_000), b"", b"x" * 300_000, *parts_of(3, 90_000)]
     packed, whole = [PACKED[form](part) for part in parts], b"".join(parts)
-    file = Unpacked(io.BytesIO(b"".join(packed)), 0, 5_000, is_salvaged=False)
+    file = opened(b"".join(packed), 5_000)
     chance = random.Random(2)
     for _ in range(300):
         place, count = chance.randrange(len(whole) + 10), chance.choice([1, 100, 65_536])
@@ -38,7 +43,7 @@ def test_it_reads_as_what_was_packed_from_any_place(form, behind, monkeypatch):
 
 @pytest.mark.parametrize("form", PACKED)
 def test_it_holds_no_more_than_the_window(form):
-    file = Unpacked(io.BytesIO(PACKED[form](bytes(64 << 20)) * 3), 0, 2 << 20, is_salvaged=True)
+    file = opened(PACKED[form](bytes(64 << 20)) * 3, 2 << 20, is_salvaged=True)
     most = 0
     while file.read(1 << 16):
         most = max(most, len(file._held))
@@ -49,10 +54,10 @@ def test_it_holds_no_more_than_the_window(form):
 def test_what_lies_before_a_cut_or_a_broken_member_is_read_and_the_rest_by_going_on(form):
     parts = parts_of(4, 3_000)
     packed = [PACKED[form](part) for part in parts]
-    cut = Unpacked(io.BytesIO(b"".join(packed)[:-5]), 0, 1 << 20, is_salvaged=False)
+    cut = opened(b"".join(packed)[:-5], 1 << 20)
     assert b"".join(parts).startswith(cut.read(1 << 20)) and cut.cut_member == sum(map(len, packed[:3]))
     packed[1] = packed[1][:10] + b"\xff" * (len(packed[1]) - 10)
-    file = Unpacked(io.BytesIO(b"".join(packed)), 0, 1 << 20, is_salvaged=False)
+    file = opened(b"".join(packed), 1 << 20)
     assert file.read(1 << 20) == parts[0]
     with pytest.raises(BrokenMemberError) as caught:
         file.read(1 << 20)
