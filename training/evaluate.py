@@ -53,7 +53,8 @@ def held_out(source: Source, token_bytes: np.ndarray, tokens_asked: int) -> Held
     drawn: list[Pool] = []
     first: list[Pool] = []  # of the document that would be drawn first
     least = 1.0
-    for pool in pools(source):
+    for row_group in source.row_groups():
+        pool = source.pool([row_group])
         draws = uniform(pool.candidates, f"{source.seed}.held_out")
         drawn.append(pool.of_documents(draws < rate, source.context))
         if draws.min(initial=1.0) < least:

@@ -88,13 +88,24 @@ class Pool:
 
 
 def one_pool(parts: Sequence[Pool], context: int) -> Pool:
-    """All that the pools hold as one sequence, in their order."""
-    counts = [len(part.kinds) for part in parts]
-    documents = [part.documents + before for part, before in zip(parts, np.cumsum([0, *counts[:-1]]), strict=True)]
-    tokens, kinds, languages = (np.concatenate([getattr(part, name) for part in parts]) for name in ("tokens", "kinds", "languages"))
-    candidates = pa.concat_arrays([part.candidates for part in parts])
-    joined = np.concatenate(documents).astype(np.int32)
-    return Pool(tokens, joined, kinds, languages, candidates, *_cut(np.array([len(tokens)]), context))
+    """All that the pools hold as one sequence, in their order. Where one ends and the next begins with the same candidate, it goes on."""
+    documents, kinds, languages, candidates = (
+        [np.zeros(0, np.int32)],
+        [np.zeros(0, np.int8)],
+        [np.zeros(0, object)],
+        [pa.array([], pa.string())],
+    )
+    count, last = 0, None
+    for part in (part for part in parts if len(part.kinds)):
+        again = int(last == (part.kinds[0], part.candidates[0].as_py()))
+        documents.append((part.documents + (count - again)).astype(np.int32))
+        kinds.append(part.kinds[again:])
+        languages.append(part.languages[again:])
+        candidates.append(part.candidates.slice(again).cast(pa.string()))
+        count, last = count + len(part.kinds) - again, (part.kinds[-1], part.candidates[-1].as_py())
+    tokens = np.concatenate([np.zeros(0, np.int32), *(part.tokens for part in parts)])
+    labels = (np.concatenate(kinds), np.concatenate(languages), pa.concat_arrays(candidates))
+    return Pool(tokens, np.concatenate(documents), *labels, *_cut(np.array([len(tokens)]), context))
 
 
 def pool_of(tables: Sequence[pa.Table], context: int, joined: int = 1, vocabulary_size: int | None = None) -> Pool:
