@@ -2,8 +2,12 @@
 
 import gzip
 import zlib
+from pathlib import Path
 
 from backports import zstd
+
+from jobs.sources.warc import ranges, read_range
+from jobs.sources.warc_records import Damaged, Fetched
 
 TITLED = "<html><head><title>{0}</title></head><body><h1>{0}</h1><p>{1}</p></body></html>"
 PROSE = "This page says in a dozen plain words or more how the thing called {0} is used every day."
@@ -54,3 +58,8 @@ def chunked(body: bytes, size: int) -> bytes:
 def raw_deflate(body: bytes) -> bytes:
     stream = zlib.compressobj(wbits=-15)
     return stream.compress(body) + stream.flush()
+
+
+def read_archive(path: Path, range_bytes: int = 1 << 30, max_body_bytes: int = 1 << 20) -> list[Fetched | Damaged]:
+    """All ranges of an archive, one after another."""
+    return [item for part in ranges(str(path), range_bytes) for item in read_range(str(path), part, max_body_bytes)]

@@ -9,7 +9,7 @@ from jobs.sources.source import SourceError
 from jobs.sources.warc import Range, ranges, read_range
 from jobs.sources.warc_names import Archive, fingerprint, parse_archives
 from jobs.sources.warc_records import Damaged, Fetched
-from tests.web_archives import as_one, by_record, by_zstd, chunked, http, page, record
+from tests.web_archives import as_one, by_record, by_zstd, chunked, http, page, read_archive, record
 
 MOST = 1 << 20
 RECORDS = [
@@ -27,7 +27,7 @@ FORMS = {"plain": b"".join, "by_record": by_record, "as_one": as_one, "zstd": by
 
 
 def read(path, range_bytes=1 << 30):
-    return [item for part in ranges(str(path), range_bytes) for item in read_range(str(path), part, MOST)]
+    return read_archive(path, range_bytes)
 
 
 @pytest.fixture

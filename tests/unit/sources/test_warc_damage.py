@@ -8,10 +8,9 @@ import pytest
 from backports import zstd
 
 from jobs.ingest.page_reading import Limits, page_row
-from jobs.sources.warc import ranges, read_range
 from jobs.sources.warc_names import Archive
 from jobs.sources.warc_records import Damaged, Fetched
-from tests.web_archives import as_one, by_record, by_zstd, http, page, record
+from tests.web_archives import as_one, by_record, by_zstd, http, page, read_archive, record
 from udfs.isolated import IsolationLimits
 
 MOST = 1 << 20
@@ -58,7 +57,7 @@ def read(tmp_path):
     def found(data: bytes, range_bytes=1 << 30):
         path = tmp_path / "a.warc"
         path.write_bytes(data)
-        return [item for part in ranges(str(path), range_bytes) for item in read_range(str(path), part, MOST)]
+        return read_archive(path, range_bytes)
 
     return found
 

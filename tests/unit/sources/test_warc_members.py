@@ -11,9 +11,8 @@ import pytest
 from backports import zstd
 
 from jobs.sources.unpacked import Unpacked
-from jobs.sources.warc import ranges, read_range
 from jobs.sources.warc_records import Damaged, Fetched
-from tests.web_archives import as_one, by_record, by_zstd, http, page, record
+from tests.web_archives import as_one, by_record, by_zstd, http, page, read_archive, record
 
 MOST = 1 << 20
 
@@ -23,7 +22,7 @@ def read(tmp_path):
     def found(data: bytes, range_bytes=1 << 30):
         path = tmp_path / "a.warc"
         path.write_bytes(data)
-        return [item for part in ranges(str(path), range_bytes) for item in read_range(str(path), part, MOST)]
+        return read_archive(path, range_bytes)
 
     return found
 
