@@ -6,6 +6,7 @@ exports; documents of old layouts. No run may be working: what it has written an
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from schemas.table import Table
 
 # What says of each candidate of a kind that its document was made, or why there is none.
 MADE_BY = {"commit": (COMMIT_CONTEXTS,), "file": (NOTEBOOKS,), "repository": (REPOSITORY_CONTEXTS, REPOSITORY_PARTS)}
+DATA_FILE = re.compile(r"\.parquet(\.[0-9a-f]+\.tmp)?$")  # the longer name is what a killed task leaves that was still writing
 RETENTION_HOURS = 168  # Delta's own default
 
 
@@ -94,7 +96,7 @@ def unreferenced(lake: Lake, table: Table, hours: int) -> list[str]:
         return []
     found = DeltaTable(lake.path(table.name), storage_options=storage_options())
     files = found.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
-    files = [file for file in files if file.endswith(".parquet")]
+    files = [file for file in files if DATA_FILE.search(file)]
     filesystem, root = lake.filesystem()
     there = filesystem.get_file_info([f"{root}/{table.name}/{file}" for file in files])
     youngest = datetime.now(UTC) - timedelta(hours=hours)

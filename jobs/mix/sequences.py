@@ -47,11 +47,10 @@ from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 from schemas.spark import spark_schema
 from schemas.table import Table
 from udfs.fim import marks_of
-from udfs.mixture import MixtureError, Phase, check_phase
+from udfs.mixture import NO_LANGUAGE, MixtureError, Phase, check_phase
 from udfs.token_packets import GROUP
 from udfs.tokenizer import TokenizerError, load
 
-NO_LANGUAGE = "none"
 Row = dict[str, Any]
 
 
