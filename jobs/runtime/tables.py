@@ -52,7 +52,8 @@ class Tables:
     @property
     def is_local(self) -> bool:
         """Whether tasks run on this machine, as this user."""
-        return str(self.spark.sparkContext.master).startswith("local[")
+        master = str(self.spark.sparkContext.master)
+        return master == "local" or master.startswith("local[")
 
     def exists(self, table: Table) -> bool:
         return self.lake.version(table) is not None
