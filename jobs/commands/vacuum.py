@@ -20,7 +20,7 @@ from jobs.mix.mixtures import mixtures_there, shards_folder
 from jobs.runtime.errors import CodemillError, UsageError
 from schemas import ALL_TABLES
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, NOTEBOOKS, REPOSITORY_CONTEXTS, REPOSITORY_PARTS
-from schemas.delta_files import data_files
+from schemas.delta_files import add_files, data_files, replace_rows
 from schemas.lake import EXPORTS, SHARDS, Lake, storage_options
 from schemas.mix import LOTS, MANIFEST, SEQUENCES
 from schemas.table import Table
@@ -108,28 +108,34 @@ def removed(lake: Lake, arguments: argparse.Namespace, layouts: list[tuple[str, 
     filesystem, root = lake.filesystem()
     for folder in folders:
         filesystem.delete_dir(f"{root}/{folder}")
-    if arguments.mixture or layouts:
-        rows_removed(lake, arguments.mixture, layouts)
+    for name in arguments.mixture:
+        mixture_removed(lake, name)
+    if layouts:
+        documents_removed(lake, layouts)
     for table in ALL_TABLES:  # file by file: a vacuum of delta-rs would write versions, for which jobs would run again
         for file in unreferenced(lake, table, arguments.retention_hours):
             filesystem.delete_file(f"{root}/{table.name}/{file}")
 
 
-def rows_removed(lake: Lake, mixtures: list[str], layouts: list[tuple[str, str]]) -> None:
+def mixture_removed(lake: Lake, name: str) -> None:
+    for table in (MANIFEST, LOTS):  # the first to go: without it the mixture is not finished
+        replace_rows(lake, table, table.arrow_schema.empty_table(), pc.field("mixture") == name)
+    version = lake.version(SEQUENCES)
+    files = data_files(lake, SEQUENCES, version, mixture=name)
+    if version is not None and files:
+        add_files(lake, SEQUENCES, [], version, tuple(files))
+
+
+def documents_removed(lake: Lake, layouts: list[tuple[str, str]]) -> None:
     from delta.tables import DeltaTable as SparkTable
 
-    from jobs.runtime.job import Replace, ReplaceFiles
+    from jobs.runtime.job import Replace
     from jobs.runtime.session import start_session
     from jobs.runtime.tables import Tables
     from schemas.spark import spark_schema
 
     spark = start_session("codemill", not lake.is_local)
     tables = Tables(spark, lake)
-    for name in mixtures:
-        for table in (MANIFEST, LOTS):  # the first to go: without it the mixture is not finished
-            if lake.has_rows(table, pc.field("mixture") == name):
-                tables.apply(Replace(table, spark.createDataFrame([], spark_schema(table)), "mixture", name))
-        tables.apply(ReplaceFiles(SEQUENCES, [], "mixture", name))
     for kind, layout in layouts:
         for table in MADE_BY.get(kind, ()):  # the first to go: without them the job makes the documents again
             if lake.has_rows(table, pc.field("layout") == layout):

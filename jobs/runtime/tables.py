@@ -14,9 +14,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.runtime.job import Account, AddFiles, Change, Insert, Replace, ReplaceFiles, Snapshot, Write
+from jobs.runtime.job import Account, AddFiles, Change, Insert, Replace, ReplaceFiles, ReplaceRows, Snapshot, Write
 from jobs.runtime.parquet_files import read_parquet
-from schemas.delta_files import OvertakenError, add_files, data_files, make
+from schemas.delta_files import OvertakenError, add_files, data_files, make, replace_rows
 from schemas.lake import Lake
 from schemas.spark import check_spark_schema, spark_schema, table_properties
 from schemas.table import ContractError, Table
@@ -94,7 +94,7 @@ class Tables:
         """Commits one write; tried again where another run committed in between."""
         if isinstance(write, AddFiles | ReplaceFiles):
             make(self.lake, write.table)
-        else:
+        elif not isinstance(write, ReplaceRows):
             check_spark_schema(write.table, write.rows.schema, f"what is to be written to {write.table.name}")
         before = self.lake.version(write.table)
         for attempt in range(ATTEMPTS):
@@ -112,6 +112,8 @@ class Tables:
             self._add_files(write)
         elif isinstance(write, ReplaceFiles):
             self._replace_files(write)
+        elif isinstance(write, ReplaceRows):
+            replace_rows(self.lake, write.table, write.rows, write.where)
         elif not self.exists(write.table):
             self._begin(write.table, write.rows)
         elif isinstance(write, Insert):
