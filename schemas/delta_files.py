@@ -126,13 +126,20 @@ def make(lake: Lake, table: Table) -> None:
             raise
 
 
-def add_files(lake: Lake, table: Table, files: list[DataFile], version: int, replaced: tuple[DataFile, ...] = ()) -> None:
-    """Commits files that lie in the folder of a table that delta-rs writes, on top of `version`, in place of those `replaced`.
+def add_files(
+    lake: Lake,
+    table: Table,
+    files: list[DataFile],
+    version: int,
+    replaced: tuple[DataFile, ...] = (),
+    changed: tuple[int, int] | None = None,
+) -> None:
+    """Commits files that lie in the folder of a table, on top of `version`, in place of those `replaced`; `changed` as in `add_rows`.
 
     Raises `OvertakenError` where the table has another version by now. Contents are the caller's promise: no check is run.
     """
     at = DeltaTable(lake.path(table.name), version=version, storage_options=storage_options())
-    _commit_files(lake, table, at, files, replaced)
+    _commit_files(lake, table, at, files, replaced, changed)
 
 
 def _commit_files(
@@ -143,7 +150,6 @@ def _commit_files(
     replaced: tuple[DataFile, ...] = (),
     changed: tuple[int, int] | None = None,
 ) -> None:
-    assert table.writer == "delta-rs", f"{table.name} is written by {table.writer}"
     version, now = at.version(), int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = [AddAction(f.name, f.size_bytes, f.partition, now, True, f.statistics) for f in files]
     actions += [RemoveAction(f.name, True, now, f.size_bytes, dict(f.partition)) for f in replaced]

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from jobs.runtime.job import Account, AddFiles, Change, Insert, Replace, ReplaceFiles, ReplaceRows, Snapshot, Write
 from jobs.runtime.parquet_files import read_parquet
+from jobs.runtime.small_tables import is_small, written_anew
 from schemas.delta_files import OvertakenError, add_files, data_files, make, replace_rows
 from schemas.lake import Lake
 from schemas.spark import check_spark_schema, spark_schema, table_properties
@@ -180,22 +181,31 @@ class Tables:
         that stands in another scope moves into this one.
         """
         table, version = write.table, self.lake.version(write.table)
-        changes = self._changes(write).localCheckpoint(eager=True)
-        count, new = changes.agg(F.count("*"), F.count(F.when(F.col("is_new"), 1))).first()  # type: ignore[misc]
+        assert version is not None, table.name
+        changes = self._changes(write, version).localCheckpoint(eager=True)
+        counted = (F.count("*"), F.count(F.when(F.col("is_new"), 1)), F.count(F.when(F.col("is_gone"), 1)))
+        count, new, gone = changes.agg(*counted).first()  # type: ignore[misc]
         if count and count == new and write.scopes is not None and write.scopes.columns[0] not in table.key:
-            new = self.missing(changes, table).count()
-        if count and (count > new or not may_append):
+            new = changes.join(self.at(table, version).select(*table.key), list(table.key), "left_anti").count()
+        if not count:
+            return
+        old = [] if count == new else data_files(self.lake, table, version)
+        if not table.partitions and is_small(old, count):
+            held = self.at(table, version) if old else None
+            file = written_anew(table, self.lake.path(table.name), held, changes)
+            add_files(self.lake, table, [file] * bool(file.row_count), version, tuple(old), (count - gone, gone))
+        elif count > new or not may_append:
             self._merge(table, changes)
-        elif count:
+        else:
             mark = secrets.token_hex(8)
             self._insert(table, changes, mark)
-            since = [row.get("userMetadata") for row in self.lake.history(table, ATTEMPTS) if row["version"] > (version or 0)]
+            since = [row.get("userMetadata") for row in self.lake.history(table, ATTEMPTS) if row["version"] > version]
             if since != [mark]:  # another run came between: its rows are to be compared too, and ours may have been left out for them
                 self._snapshot(write, may_append=False)
 
-    def _changes(self, write: Snapshot) -> DataFrame:
+    def _changes(self, write: Snapshot, version: int) -> DataFrame:
         """The table's columns of rows that differ, with is_new (no row has its key) and is_gone (the row of now is to go)."""
-        table, old, how = write.table, self[write.table], "left"
+        table, old, how = write.table, self.at(write.table, version), "left"
         if write.scopes is not None:
             old, how = old.join(write.scopes.distinct(), write.scopes.columns[0], "left_semi"), "full"
         # One join, or the plan of the rows would be computed twice.

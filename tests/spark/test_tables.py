@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from jobs.runtime.job import Change, Insert, Replace, Snapshot
+from jobs.runtime.small_tables import written_anew
 from jobs.runtime.texts import located
 from schemas.delta_files import make
 from schemas.ingest import CONTENTS
@@ -89,7 +90,17 @@ def test_a_replace_touches_only_its_own_rows(tables):
     assert written.rows == 1
 
 
-def test_a_snapshot_adds_changes_and_removes_within_its_scopes_only(tables):
+@pytest.fixture(params=["few changes", "many changes"])
+def size(request, monkeypatch):
+    """Few changes are written by one task, many by Delta: the rows are the same."""
+    few = request.param == "few changes"
+    monkeypatch.setattr("jobs.runtime.tables.Tables._merge", None) if few else monkeypatch.setattr(
+        "jobs.runtime.small_tables.FEW_CHANGES", 0
+    )
+    return request.param
+
+
+def test_a_snapshot_adds_changes_and_removes_within_its_scopes_only(tables, size):
     tables.apply(Insert(NAMES, rows(tables, [("a", 1, "same"), ("a", 2, "old"), ("a", 3, "gone"), ("b", 4, "kept")])))
     scopes = tables.spark.createDataFrame([("a",)], "scope string")
     written = tables.apply(Snapshot(NAMES, rows(tables, [("a", 1, "same"), ("a", 2, "new"), ("a", 5, None)]), scopes))
@@ -108,7 +119,7 @@ def operations(tables):
     return [row["operation"] for row in tables.lake.history(NAMES, 2)]
 
 
-def test_a_snapshot_of_nothing_but_new_keys_is_an_append(tables, monkeypatch):
+def test_a_snapshot_of_nothing_but_new_keys_is_an_append(tables, monkeypatch, size):
     table, scopes = of_scope(tables, ("scope", "id"))
     monkeypatch.setattr(type(tables), "_merge", None)
     written = tables.apply(Snapshot(table, rows(tables, [("a", 1, "x"), ("a", 3, "z")]), scopes))
@@ -116,7 +127,7 @@ def test_a_snapshot_of_nothing_but_new_keys_is_an_append(tables, monkeypatch):
     assert content(tables) == [("a", 1, "x"), ("a", 3, "z"), ("b", 2, "y")]
 
 
-def test_a_key_that_moves_into_a_scope_is_changed_where_the_scope_is_not_in_the_key(tables):
+def test_a_key_that_moves_into_a_scope_is_changed_where_the_scope_is_not_in_the_key(tables, size):
     table, scopes = of_scope(tables, ("id",))
     tables.apply(Snapshot(table, rows(tables, [("a", 1, "x"), ("a", 2, "moved")]), scopes))
     assert content(tables) == [("a", 1, "x"), ("a", 2, "moved")]
@@ -131,12 +142,41 @@ def test_a_snapshot_that_another_run_overtakes_before_its_append_is_compared_aga
         tables.apply(Insert(table, rows(tables, [("a", 3, "theirs")])))
         insert(self, *write)
 
+    monkeypatch.setattr("jobs.runtime.small_tables.FEW_CHANGES", 0)
     monkeypatch.setattr(type(tables), "_insert", overtaken)
     tables.apply(Snapshot(table, rows(tables, [("a", 1, "x"), ("a", 3, "ours")]), scopes))
     assert content(tables) == [("a", 1, "x"), ("a", 3, "ours"), ("b", 2, "y")]
 
 
-def test_a_snapshot_without_scopes_gives_keys_new_values_and_removes_nothing(tables):
+@pytest.mark.parametrize("ours", [("a", 3, "ours"), ("a", 1, "ours")], ids=["an append", "a change"])
+def test_few_changes_that_another_run_overtakes_are_compared_again(tables, monkeypatch, ours):
+    table, scopes = of_scope(tables, ("scope", "id"))
+
+    def overtaken(*given):
+        file = written_anew(*given)
+        monkeypatch.undo()
+        tables.apply(Insert(table, rows(tables, [("a", 3, "theirs"), ("b", 4, "theirs")])))
+        return file
+
+    monkeypatch.setattr("jobs.runtime.tables.written_anew", overtaken)
+    wanted = sorted({("a", 1): ("a", 1, "x"), ours[:2]: ours}.values())
+    tables.apply(Snapshot(table, rows(tables, wanted), scopes))
+    assert content(tables) == [*wanted, ("b", 2, "y"), ("b", 4, "theirs")]
+
+
+@pytest.mark.parametrize("bad, told", [(("a", -1, "x"), "id_is_positive"), ((None, 1, "x"), "scope_is_there")])
+def test_few_changes_of_which_one_breaks_a_check_change_nothing(tables, bad, told):
+    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "old")])))
+    with pytest.raises(Exception, match=told):
+        tables.apply(Snapshot(NAMES, rows(tables, [("a", 2, "new")]).union(nullable(tables, bad)), None))
+    assert content(tables) == [("a", 1, "old")]
+
+
+def nullable(tables, row):
+    return tables.spark.createDataFrame([row], "scope string, id long, value string")
+
+
+def test_a_snapshot_without_scopes_gives_keys_new_values_and_removes_nothing(tables, size):
     tables.apply(Insert(NAMES, rows(tables, [("a", 1, "old"), ("a", 2, "same"), ("a", 3, "kept")])))
     written = tables.apply(Snapshot(NAMES, rows(tables, [("b", 1, "new"), ("a", 2, "same"), ("a", 4, None)]), None))
     assert content(tables) == [("a", 2, "same"), ("a", 3, "kept"), ("a", 4, None), ("b", 1, "new")]
