@@ -52,4 +52,4 @@ def written(rows: Iterable[tuple[str, str, str]]) -> ReplaceRows:
     """rows: label, fingerprint, location."""
     named = [dict(zip(FINGERPRINTS.names, row, strict=True)) for row in rows]
     found = pa.Table.from_pylist(named, schema=FINGERPRINTS.arrow_schema)
-    return ReplaceRows(FINGERPRINTS, found, pc.field("source").isin(found.column("source")))
+    return ReplaceRows(FINGERPRINTS, found, pc.field("source").isin(found.column("source").combine_chunks()))

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from jobs.runtime.job import Account, AddFiles, Change, Insert, Replace, ReplaceFiles, ReplaceRows, Snapshot, Write
 from jobs.runtime.parquet_files import read_parquet
-from jobs.runtime.small_tables import is_small, written_anew
+from jobs.runtime.small_tables import is_small, written_anew, written_beside
 from schemas.delta_files import OvertakenError, add_files, data_files, make, replace_rows
 from schemas.lake import Lake
 from schemas.spark import check_spark_schema, spark_schema, table_properties
@@ -156,6 +156,16 @@ class Tables:
             add_files(self.lake, write.table, write.files, version, tuple(old))
 
     def _replace(self, write: Replace) -> None:
+        table, version = write.table, self.lake.version(write.table)
+        assert version is not None, table.name
+        if not table.partitions and is_small(old := data_files(self.lake, table, version)):
+            is_other = None if write.column is None else ~F.col(write.column).eqNullSafe(F.lit(write.value))
+            others = None if is_other is None else self.at(table, version).where(is_other)
+            made = written_beside(table, self.lake.path(table.name), others, write.rows, write.column, write.value)
+            total, before = (sum(file.row_count for file in files) for files in (made.files, old))
+            if made.files or old:
+                add_files(self.lake, table, made.files, version, tuple(old), (made.own_count, before - (total - made.own_count)))
+            return
         writer = write.rows.select(*write.table.names).write.format("delta").mode("overwrite")
         if write.column is not None:
             writer = writer.option("replaceWhere", f"`{write.column}` = '{write.value}'")
@@ -192,8 +202,8 @@ class Tables:
         old = [] if count == new else data_files(self.lake, table, version)
         if not table.partitions and is_small(old, count):
             held = self.at(table, version) if old else None
-            file = written_anew(table, self.lake.path(table.name), held, changes)
-            add_files(self.lake, table, [file] * bool(file.row_count), version, tuple(old), (count - gone, gone))
+            files = written_anew(table, self.lake.path(table.name), held, changes)
+            add_files(self.lake, table, files, version, tuple(old), (count - gone, gone))
         elif count > new or not may_append:
             self._merge(table, changes)
         else:

@@ -83,11 +83,25 @@ def test_a_table_that_another_run_makes_between_look_and_first_write_is_no_error
     assert content(tables) == [("a", 1, "theirs"), ("a", 2, "ours")]
 
 
-def test_a_replace_touches_only_its_own_rows(tables):
-    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "x"), ("b", 2, "y")])))
+@pytest.mark.parametrize("small_bytes", [1 << 20, -1], ids=["small", "large"])
+def test_a_replace_touches_only_its_own_rows(tables, monkeypatch, small_bytes):
+    monkeypatch.setattr("jobs.runtime.small_tables.SMALL_BYTES", small_bytes)
+    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "x"), ("a", 7, "x"), ("b", 2, "y")])))
     written = tables.apply(Replace(NAMES, rows(tables, [("a", 3, "z")]), "scope", "a"))
     assert content(tables) == [("a", 3, "z"), ("b", 2, "y")]
-    assert written.rows == 1
+    assert small_bytes < 0 or (written.rows, written.removed) == (1, 2)  # Delta counts what it rewrites too
+    with pytest.raises(Exception, match="scope"):  # rows of another scope, which nobody would replace
+        tables.apply(Replace(NAMES, rows(tables, [("b", 4, "z")]), "scope", "a"))
+    with pytest.raises(Exception, match="id_is_positive"):
+        tables.apply(Replace(NAMES, rows(tables, [("a", -1, "z")]), "scope", "a"))
+    assert content(tables) == [("a", 3, "z"), ("b", 2, "y")]
+    written = tables.apply(Replace(NAMES, rows(tables, [("c", 5, None)])))
+    assert content(tables) == [("c", 5, None)]
+    assert small_bytes < 0 or (written.rows, written.removed) == (1, 2)
+    tables.apply(Replace(NAMES, rows(tables, [])))
+    assert content(tables) == []
+    tables.apply(Replace(NAMES, rows(tables, [("a", 1, "x")]), "scope", "a"))
+    assert content(tables) == [("a", 1, "x")]
 
 
 @pytest.fixture(params=["few changes", "many changes"])
@@ -153,10 +167,10 @@ def test_few_changes_that_another_run_overtakes_are_compared_again(tables, monke
     table, scopes = of_scope(tables, ("scope", "id"))
 
     def overtaken(*given):
-        file = written_anew(*given)
+        files = written_anew(*given)
         monkeypatch.undo()
         tables.apply(Insert(table, rows(tables, [("a", 3, "theirs"), ("b", 4, "theirs")])))
-        return file
+        return files
 
     monkeypatch.setattr("jobs.runtime.tables.written_anew", overtaken)
     wanted = sorted({("a", 1): ("a", 1, "x"), ours[:2]: ours}.values())
