@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+import time
 
 import pyarrow as pa
 import pytest
@@ -72,6 +73,35 @@ def test_two_inserts_at_once_lose_nothing_and_double_nothing(tables, before):
     for thread in threads:
         thread.join()
     assert [row[1] for row in content(tables)] == [row[1] for row in before] + [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("theirs", [("a", 2, "theirs"), ("a", 1, "theirs")], ids=["an append", "a change"])
+def test_an_insert_by_spark_sees_what_was_written_without_it_meanwhile(tables, tmp_path, theirs):
+    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "old")])))
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+
+    def until(path):  # known to this test alone, or Spark's worker would look for its module
+        for _ in range(6000):
+            if path.exists():
+                return
+            time.sleep(0.02)
+        raise TimeoutError(path)
+
+    def wait(batches):
+        begun.touch()
+        yield from batches
+        until(ended)
+
+    found = rows(tables, [("a", 2, "ours"), ("a", 3, "ours")])
+    slow = found.coalesce(1).mapInArrow(wait, found.schema)
+    insert = threading.Thread(target=tables.apply, args=(Insert(NAMES, slow),))
+    insert.start()
+    until(begun)
+    tables.apply(Snapshot(NAMES, rows(tables, [theirs]), None))
+    ended.touch()
+    insert.join()
+    assert [row[1] for row in content(tables)] == [1, 2, 3]
+    assert theirs in content(tables)
 
 
 def test_a_table_that_another_run_makes_between_look_and_first_write_is_no_error(tables, monkeypatch):
