@@ -54,20 +54,48 @@ def append(lake: Lake, table: Table, rows: pa.Table) -> None:
     write_deltalake(lake.path(table.name), rows.cast(table.arrow_schema), mode="append", storage_options=storage_options())
 
 
-def add_rows(lake: Lake, table: Table, rows: pa.Table, at: DeltaTable, replaced: tuple[DataFile, ...] = ()) -> None:
+def replace_rows(lake: Lake, table: Table, rows: pa.Table, where: pc.Expression) -> None:
+    """Puts rows in the place of those for which `where` holds, in one commit: for tables of which one process can hold all rows, since all
+    are written. No commit where nothing would change.
+
+    Raises `ContractError` where a row is not one of the table's, `OvertakenError` where another commit comes first.
+    """
+    table.check_rows(rows)
+    if not rows.num_rows and lake.version(table) is None:
+        return
+    make(lake, table)
+    at = DeltaTable(lake.path(table.name), storage_options=storage_options())
+    files = data_files(lake, table, at.version())
+    filesystem, root = filesystem_of(lake.path(table.name))
+    held = [pq.read_table(f"{root}/{file.name}", filesystem=filesystem).select(table.names) for file in files]
+    there = pa.concat_tables([table.arrow_schema.empty_table(), *(found.cast(table.arrow_schema) for found in held)])
+    was, order = there.filter(where), [(name, "ascending") for name in table.key]
+    if was.sort_by(order).equals(rows.sort_by(order)):
+        return
+    gone = was.select(table.key).join(rows.select(table.key), table.key, join_type="left anti").num_rows
+    add_rows(lake, table, pa.concat_tables([there.filter(~where), rows]), at, tuple(files), (rows.num_rows, gone))
+
+
+def add_rows(
+    lake: Lake, table: Table, rows: pa.Table, at: DeltaTable, replaced: tuple[DataFile, ...] = (), changed: tuple[int, int] | None = None
+) -> None:
     """Adds rows in a file of their own, on top of the version that was read. Whether it holds their keys is the caller's to know.
-    `replaced` are files of that version in whose place it comes.
+    `replaced` are files of that version in whose place it comes. `changed` are the rows that the commit tells as new and as removed, where
+    these are not all of both.
 
     Raises `OvertakenError`, and leaves no file, where the table has another version by now. Where that is not certain the file stays:
     a commit that is still under way may name it.
     """
+    if not rows.num_rows:
+        _commit_files(lake, table, at, [], replaced, changed)
+        return
     filesystem, root = filesystem_of(lake.path(table.name))
     name = f"part-{secrets.token_hex(16)}.parquet"
     pq.write_table(rows, f"{root}/{name}", filesystem=filesystem, compression="zstd")
     size = filesystem.get_file_info(f"{root}/{name}").size
     bounds = {key: tuple(pc.min_max(rows.column(key)).as_py().values()) for key in table.key}
     try:
-        _commit_files(lake, table, at, [DataFile(name, rows.num_rows, size, bounds=bounds)], replaced)
+        _commit_files(lake, table, at, [DataFile(name, rows.num_rows, size, bounds=bounds)], replaced, changed)
     except OvertakenError:
         if (lake.version(table) or 0) > at.version():
             filesystem.delete_file(f"{root}/{name}")
@@ -98,23 +126,36 @@ def make(lake: Lake, table: Table) -> None:
             raise
 
 
-def add_files(lake: Lake, table: Table, files: list[DataFile], version: int, replaced: tuple[DataFile, ...] = ()) -> None:
-    """Commits files that lie in the folder of a table that delta-rs writes, on top of `version`, in place of those `replaced`.
+def add_files(
+    lake: Lake,
+    table: Table,
+    files: list[DataFile],
+    version: int,
+    replaced: tuple[DataFile, ...] = (),
+    changed: tuple[int, int] | None = None,
+) -> None:
+    """Commits files that lie in the folder of a table, on top of `version`, in place of those `replaced`; `changed` as in `add_rows`.
 
     Raises `OvertakenError` where the table has another version by now. Contents are the caller's promise: no check is run.
     """
     at = DeltaTable(lake.path(table.name), version=version, storage_options=storage_options())
-    _commit_files(lake, table, at, files, replaced)
+    _commit_files(lake, table, at, files, replaced, changed)
 
 
-def _commit_files(lake: Lake, table: Table, at: DeltaTable, files: list[DataFile], replaced: tuple[DataFile, ...] = ()) -> None:
-    assert table.writer == "delta-rs", f"{table.name} is written by {table.writer}"
+def _commit_files(
+    lake: Lake,
+    table: Table,
+    at: DeltaTable,
+    files: list[DataFile],
+    replaced: tuple[DataFile, ...] = (),
+    changed: tuple[int, int] | None = None,
+) -> None:
     version, now = at.version(), int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = [AddAction(f.name, f.size_bytes, f.partition, now, True, f.statistics) for f in files]
     actions += [RemoveAction(f.name, True, now, f.size_bytes, dict(f.partition)) for f in replaced]
     try:
-        counts = {"numOutputRows": files, "numDeletedRows": replaced}  # as Spark says it, for the table's history
-        metrics = {name: str(sum(f.row_count for f in counted)) for name, counted in counts.items()}
+        added, removed = changed or (sum(f.row_count for f in files), sum(f.row_count for f in replaced))
+        metrics = {"numOutputRows": str(added), "numDeletedRows": str(removed)}  # as Spark says it, for the table's history
         properties = CommitProperties({"operationMetrics": metrics}, max_commit_retries=0)
         at.create_write_transaction(actions, "append", at.schema(), list(table.partitions), commit_properties=properties)
     except CommitFailedError as error:

@@ -170,4 +170,5 @@ FINGERPRINTS = Table(
         Column("location", pa.string(), "where it lay: an absolute path or an address"),
     ),
     key=("source",),
+    writer="delta-rs",
 )

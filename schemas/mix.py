@@ -83,6 +83,7 @@ MANIFEST = Table(
         Column("tokenizer_sha256", pa.string(), "as in mix/tokenizers"),
     ),
     key=("mixture", "split", "kind", "language"),
+    writer="delta-rs",
 )
 
 LOTS = Table(
@@ -106,4 +107,5 @@ LOTS = Table(
         Column("note", pa.string(), "why it misses its share by more than 0.1 % of it; empty where it does not"),
     ),
     key=("mixture", "lot"),
+    writer="delta-rs",
 )

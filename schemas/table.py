@@ -84,6 +84,13 @@ class Table:
                 + f"\nIf an older version wrote it, run that version, or remove {where} and run the job that writes {self.name} again."
             )
 
+    def check_rows(self, rows: pa.Table) -> None:
+        """Raises `ContractError` where rows are of another schema, or have a null in a column that has none. Checks are the engine's."""
+        self.check_schema(rows.schema, f"what is to be written to {self.name}")
+        nulls = [column.name for column in self.columns if not column.is_nullable and rows.column(column.name).null_count]
+        if nulls:
+            raise ContractError(f"what is to be written to {self.name} has nulls in {', '.join(nulls)}")
+
 
 def same_type(found: pa.DataType, promised: pa.DataType) -> bool:
     """Whether two Arrow types hold the same values: nullability inside nested types and large or view variants do not count."""

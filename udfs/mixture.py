@@ -14,6 +14,7 @@ import numpy as np
 KINDS = ("file", "repository", "commit", "page")
 PACKINGS = ("concatenate", "best_fit")
 BY = ("language", "repository", "set")
+NO_LANGUAGE = "none"  # of a document without one
 LONG_FILE_BYTES = 28_672  # longer than the first phase's window of 8,192 tokens, at 3.5 bytes each: what a long file is
 TOLERANCE = 0.001  # of a lot's tokens: beyond it the plan says why
 Types = Mapping[str, tuple[str, tuple[type, ...]]]

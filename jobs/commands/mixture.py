@@ -26,7 +26,7 @@ from schemas.decide import HIGH_QUALITY, KEPT
 from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.lake import Lake
 from schemas.mix import MANIFEST
-from udfs.mixture import MixtureError, Phase, Stock, Wish, lot_number, solve
+from udfs.mixture import NO_LANGUAGE, MixtureError, Phase, Stock, Wish, lot_number, solve
 
 
 def add(commands: Any) -> None:
@@ -101,7 +101,7 @@ def stocks(tables: LakeTables, profile: str, phase: Phase) -> list[Stock]:
         leaks as ({leaks}),
         sets as ({sets}),
         facts as (
-            select d.kind, d.size_bytes, k.split, k.language, k.repository, k.score_percent, s.sets
+            select d.kind, d.size_bytes, k.split, coalesce(k.language, '{NO_LANGUAGE}') as language, k.repository, k.score_percent, s.sets
             from documents d join decide_kept k on d.kind = k.kind and d.kept = k.candidate
             left join sets s on d.kind = s.kind and d.candidate = s.candidate
             left join leaks l on d.kind = l.kind and d.candidate = l.candidate
@@ -111,7 +111,7 @@ def stocks(tables: LakeTables, profile: str, phase: Phase) -> list[Stock]:
     found = [[0, 0.0] for _ in phase.lots]
     for row in rows:
         if row["lot"] is not None:
-            rate = rates.get((row["kind"], row["language"] or "none"), BYTES_PER_TOKEN)
+            rate = rates.get((row["kind"], row["language"]), BYTES_PER_TOKEN)
             found[row["lot"]][0] += row["documents"]
             found[row["lot"]][1] += row["documents"] + row["size_bytes"] / rate
     return [Stock(int(documents), round(tokens)) for documents, tokens in found]

@@ -12,6 +12,7 @@ from typing import Any
 from jobs.commands.held_out import check_draw, check_that_something_is_left
 from jobs.commands.options import add_lake, add_parser
 from jobs.commands.summary import print_summary
+from jobs.commands.tokenizer_check import check_marks
 from jobs.decide.profiles import PROFILES, profile
 from jobs.decide.quality import declared_version
 from jobs.pipeline import JOBS, PRESETS, job_named, parameters
@@ -161,6 +162,7 @@ def execute(arguments: argparse.Namespace, jobs: Sequence[Job], changes: dict[st
     lake = Lake.at(arguments.lake)
     check_draw(lake, planned)
     check_that_something_is_left(lake, planned)
+    check_marks(lake, planned)
     rows = run_jobs(
         lake, planned, arguments.run or new_run_id(), Progress(None if arguments.quiet else sys.stderr), is_forced=arguments.force
     )

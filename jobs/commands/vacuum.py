@@ -6,6 +6,7 @@ exports; documents of old layouts. No run may be working: what it has written an
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,13 +20,14 @@ from jobs.mix.mixtures import mixtures_there, shards_folder
 from jobs.runtime.errors import CodemillError, UsageError
 from schemas import ALL_TABLES
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, NOTEBOOKS, REPOSITORY_CONTEXTS, REPOSITORY_PARTS
-from schemas.delta_files import data_files
+from schemas.delta_files import add_files, data_files, replace_rows
 from schemas.lake import EXPORTS, SHARDS, Lake, storage_options
 from schemas.mix import LOTS, MANIFEST, SEQUENCES
 from schemas.table import Table
 
 # What says of each candidate of a kind that its document was made, or why there is none.
 MADE_BY = {"commit": (COMMIT_CONTEXTS,), "file": (NOTEBOOKS,), "repository": (REPOSITORY_CONTEXTS, REPOSITORY_PARTS)}
+DATA_FILE = re.compile(r"\.parquet(\.[0-9a-f]+\.tmp)?$")  # the longer name is what a killed task leaves that was still writing
 RETENTION_HOURS = 168  # Delta's own default
 
 
@@ -94,7 +96,7 @@ def unreferenced(lake: Lake, table: Table, hours: int) -> list[str]:
         return []
     found = DeltaTable(lake.path(table.name), storage_options=storage_options())
     files = found.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
-    files = [file for file in files if file.endswith(".parquet")]
+    files = [file for file in files if DATA_FILE.search(file)]
     filesystem, root = lake.filesystem()
     there = filesystem.get_file_info([f"{root}/{table.name}/{file}" for file in files])
     youngest = datetime.now(UTC) - timedelta(hours=hours)
@@ -106,28 +108,34 @@ def removed(lake: Lake, arguments: argparse.Namespace, layouts: list[tuple[str, 
     filesystem, root = lake.filesystem()
     for folder in folders:
         filesystem.delete_dir(f"{root}/{folder}")
-    if arguments.mixture or layouts:
-        rows_removed(lake, arguments.mixture, layouts)
+    for name in arguments.mixture:
+        mixture_removed(lake, name)
+    if layouts:
+        documents_removed(lake, layouts)
     for table in ALL_TABLES:  # file by file: a vacuum of delta-rs would write versions, for which jobs would run again
         for file in unreferenced(lake, table, arguments.retention_hours):
             filesystem.delete_file(f"{root}/{table.name}/{file}")
 
 
-def rows_removed(lake: Lake, mixtures: list[str], layouts: list[tuple[str, str]]) -> None:
+def mixture_removed(lake: Lake, name: str) -> None:
+    for table in (MANIFEST, LOTS):  # the first to go: without it the mixture is not finished
+        replace_rows(lake, table, table.arrow_schema.empty_table(), pc.field("mixture") == name)
+    version = lake.version(SEQUENCES)
+    files = data_files(lake, SEQUENCES, version, mixture=name)
+    if version is not None and files:
+        add_files(lake, SEQUENCES, [], version, tuple(files))
+
+
+def documents_removed(lake: Lake, layouts: list[tuple[str, str]]) -> None:
     from delta.tables import DeltaTable as SparkTable
 
-    from jobs.runtime.job import Replace, ReplaceFiles
+    from jobs.runtime.job import Replace
     from jobs.runtime.session import start_session
     from jobs.runtime.tables import Tables
     from schemas.spark import spark_schema
 
     spark = start_session("codemill", not lake.is_local)
     tables = Tables(spark, lake)
-    for name in mixtures:
-        for table in (MANIFEST, LOTS):  # the first to go: without it the mixture is not finished
-            if lake.has_rows(table, pc.field("mixture") == name):
-                tables.apply(Replace(table, spark.createDataFrame([], spark_schema(table)), "mixture", name))
-        tables.apply(ReplaceFiles(SEQUENCES, [], "mixture", name))
     for kind, layout in layouts:
         for table in MADE_BY.get(kind, ()):  # the first to go: without them the job makes the documents again
             if lake.has_rows(table, pc.field("layout") == layout):

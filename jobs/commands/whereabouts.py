@@ -56,13 +56,22 @@ def where(arguments: argparse.Namespace) -> int:
         )
     name, shown = arguments.mixture, ShownParts(lake, wanted)
     mixtures = {name: shards_of(lake, name)} if name else mixtures_there(lake)
+    shards, faults = [], []
+    for mixture, folder in mixtures.items():
+        try:
+            shards += list(in_shards(lake, wanted, shown, mixture, folder))
+        except CodemillError as error:  # of this one alone: what the others hold is told
+            faults.append(str(error))
     found = {
         "candidates": verdicts(lake, candidates_told(wanted, shown, arguments.what), shown),
         "sequences": sequences_of(lake, wanted, shown, name),
-        "shards": [place for mixture, folder in mixtures.items() for place in in_shards(lake, wanted, shown, mixture, folder)],
+        "shards": shards,
         "exports": {mixture: exports_of(lake, folder) for mixture, folder in mixtures.items()},
+        "faults": faults,
     }
     print(json.dumps(found) if arguments.json else "\n".join(map(plain, told(lake, found))))
+    if faults:
+        raise CodemillError("\n".join(faults))
     return 0
 
 
@@ -143,7 +152,7 @@ def told(lake: Lake, found: dict[str, Any]) -> Iterator[str]:
             yield from place_told(place)
         if len(there) > MOST_LINES:
             yield f"  ... and {len(there) - MOST_LINES:,} more places of kind {kind}; --json has them all"
-    if found["sequences"] and not found["shards"]:
+    if found["sequences"] and not found["shards"] and not found["faults"]:
         yield f"in no shard: {anew(found['sequences'][0].partition('/')[0], lake.root)} writes them anew"
     for mixture, exports in found["exports"].items():
         for format in (format for format, status in exports.items() if status == "stale"):

@@ -15,6 +15,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -26,7 +27,7 @@ from jobs.decide.high_quality_population import population
 from jobs.decide.high_quality_rounds import Round, Rounds, card_json, predicted, train_rounds
 from jobs.decide.high_quality_seeds import members
 from jobs.decide.high_quality_sets import SETS, HighQualitySet, chosen
-from jobs.runtime.job import Job, Replace, Write, parameter, parameters_json, short_hash
+from jobs.runtime.job import Job, Replace, ReplaceRows, Write, parameter, parameters_json, short_hash
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from schemas.decide import FEATURES, HIGH_QUALITY, HIGH_QUALITY_MODELS, KEPT
@@ -81,10 +82,9 @@ def transform(tables: Tables, params: HighQualityParams) -> Iterator[Write]:
         made = {one.name: make(rows, one, params, scorer, there, keep) for one in sets}
         changed = {name: models for name, (models, _) in made.items() if models != there.get(name)}
         if changed:
-            models_rows = [row for models in (there | changed).values() for row in models]
-            yield Replace(
-                HIGH_QUALITY_MODELS, tables.spark.createDataFrame(models_rows, spark_schema(HIGH_QUALITY_MODELS)), "policy", params.profile
-            )
+            held_models = [row for models in (there | changed).values() for row in models]
+            table = pa.Table.from_pylist(held_models, schema=HIGH_QUALITY_MODELS.arrow_schema)
+            yield ReplaceRows(HIGH_QUALITY_MODELS, table, pc.field("policy") == params.profile)
         tables.account.dropped = {f"{name}: {models[0]['reason']}": 1 for name, (models, said) in made.items() if said is None}
         found = known
         for name, (models, said) in made.items():
@@ -140,6 +140,7 @@ def rule_hash_of(one: HighQualitySet, params: HighQualityParams, scorer: str) ->
 
 
 def model_row(params: HighQualityParams, name: str, rule_hash: str, round: Round, facts: dict[str, Any]) -> dict[str, Any]:
+    assert (round.reason is None) == (round.model is not None), round.reason
     return {
         "policy": params.profile,
         "set": name,

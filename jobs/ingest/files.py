@@ -57,7 +57,7 @@ def transform(tables: Tables, params: IngestParams) -> Iterator[Write]:
     prints = dict(changed(prints_of(named, known, params), known, tables.is_forced))
     todo = [source for source in named.sources if source.label in prints]
     rejects = named.rejects if named.manifest and named.manifest_label in prints else ()
-    yield from beginning(tables, known, prints)
+    yield from beginning(known, prints)
     remove_leftovers(tables.lake, datetime.now(UTC))
     with Staging(tables.lake, tables.run) as staging:
         listed = staging.keep(tables.spark, list_changed(tables, todo, params), "listed")
@@ -71,7 +71,7 @@ def transform(tables: Tables, params: IngestParams) -> Iterator[Write]:
         texts.forget_unused()
         yield from rows_of(tables, listed, entries, list(prints), any(source.kind == "table" for source in todo))
         again, places = to_read_again(tables, entries), named.locations()
-        yield written(tables, ((label, "" if label in again else found, places[label]) for label, found in prints.items()))
+        yield written(((label, "" if label in again else found, places[label]) for label, found in prints.items()))
 
 
 def rows_of(tables: Tables, listed: DataFrame, entries: DataFrame, labels: list[str], has_tables: bool) -> Iterator[Write]:

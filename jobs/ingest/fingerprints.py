@@ -7,11 +7,12 @@ a run that is killed in between leaves no fingerprint that fits an older state o
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from jobs.runtime.job import Snapshot, Write
-from jobs.runtime.tables import Tables
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.runtime.job import ReplaceRows, Write
 from schemas.ingest import CONTENTS, FINGERPRINTS, REJECTS
 from schemas.lake import Lake
-from schemas.spark import spark_schema
 from schemas.table import Table
 
 SHARED = (CONTENTS, REJECTS)  # what files and pages are both read into
@@ -40,14 +41,15 @@ def changed(prints: Iterable[tuple[str, str]], known: Mapping[str, Known], is_fo
     return ((label, found) for label, found in prints if is_forced or label not in known or known[label].fingerprint != found)
 
 
-def beginning(tables: Tables, known: Mapping[str, Known], todo: Iterable[str]) -> Iterator[Write]:
+def beginning(known: Mapping[str, Known], todo: Iterable[str]) -> Iterator[Write]:
     """What is to be committed before anything of these sources is; nothing where the lake knows none of them."""
     labels = {label for label, found in known.items() if not found.fingerprint} | (set(todo) & set(known))
     if labels:
-        yield written(tables, [(label, "", known[label].location) for label in labels])
+        yield written([(label, "", known[label].location) for label in labels])
 
 
-def written(tables: Tables, rows: Iterable[tuple[str, str, str]]) -> Snapshot:
+def written(rows: Iterable[tuple[str, str, str]]) -> ReplaceRows:
     """rows: label, fingerprint, location."""
-    found = tables.spark.createDataFrame(sorted(rows), spark_schema(FINGERPRINTS))
-    return Snapshot(FINGERPRINTS, found, found.select("source"))
+    named = [dict(zip(FINGERPRINTS.names, row, strict=True)) for row in rows]
+    found = pa.Table.from_pylist(named, schema=FINGERPRINTS.arrow_schema)
+    return ReplaceRows(FINGERPRINTS, found, pc.field("source").isin(found.column("source").combine_chunks()))

@@ -59,7 +59,7 @@ def transform(tables: Tables, params: PagesParams) -> Iterator[Write]:
         return
     if tables.is_local:  # where tasks find what is compiled here
         compile_kernels(tables.say)
-    yield from beginning(tables, known, [archive.name for archive in prints])
+    yield from beginning(known, [archive.name for archive in prints])
     remove_leftovers(tables.lake, datetime.now(UTC))
     with Staging(tables.lake, tables.run) as staging:
         read, staged = read_changed(tables, list(prints), params, staging)
@@ -76,9 +76,7 @@ def transform(tables: Tables, params: PagesParams) -> Iterator[Write]:
         held = tables[PAGES].join(names.join(whole, "archive", "left_anti"), "archive", "left_semi").select("record")
         yield Snapshot(PAGES, pages.select(*PAGES.names).join(held, "record", "left_anti"), whole)
         yield Snapshot(REJECTS, reject_rows(entries), names.withColumnRenamed("archive", "origin"))
-        yield written(
-            tables, ((archive.name, "" if archive.name in unread else found, archive.address) for archive, found in prints.items())
-        )
+        yield written(((archive.name, "" if archive.name in unread else found, archive.address) for archive, found in prints.items()))
 
 
 def known_by(lake: Lake) -> dict[str, Known]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -33,7 +34,7 @@ from jobs.mix.recipes import recipe
 from jobs.mix.runs_aside import Aside, packets_of
 from jobs.mix.tokens import Then, token_runs, token_type, tokens_version
 from jobs.runtime.errors import CodemillError, UsageError
-from jobs.runtime.job import Job, Replace, ReplaceFiles, Write, parameter
+from jobs.runtime.job import Job, ReplaceFiles, ReplaceRows, Write, parameter
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import task_count
@@ -44,14 +45,12 @@ from schemas.document_checks import DOCUMENT_CHECKS
 from schemas.ingest import CONTENTS
 from schemas.lake import Lake
 from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
-from schemas.spark import spark_schema
 from schemas.table import Table
 from udfs.fim import marks_of
-from udfs.mixture import MixtureError, Phase, check_phase
+from udfs.mixture import NO_LANGUAGE, MixtureError, Phase, check_phase
 from udfs.token_packets import GROUP
 from udfs.tokenizer import TokenizerError, load
 
-NO_LANGUAGE = "none"
 Row = dict[str, Any]
 
 
@@ -130,20 +129,19 @@ def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     names = {"mixture": mixture, "policy": params.profile, "tokenizer_sha256": tokenizer_sha256}
     names |= made_of_hashes(tables, documents, params.profile, ways)
     manifest = manifest_rows(phase, names, counted, wanted)
-    yield from committed(tables, mixture, taken.rows, [data_file(mixture, row) for row in written if row.name], manifest)
+    yield from committed(mixture, taken.rows, [data_file(mixture, row) for row in written if row.name], manifest)
 
 
-def committed(tables: Tables, mixture: str, lots: list[Row], files: list[DataFile], manifest: list[Row]) -> Iterator[Write]:
+def committed(mixture: str, lots: list[Row], files: list[DataFile], manifest: list[Row]) -> Iterator[Write]:
     """Rows of mix/manifest are the first to go and the last to come: a mixture without them is not finished, whatever else is there."""
-    if tables.lake.has_rows(MANIFEST, pc.field("mixture") == mixture):
-        yield Replace(MANIFEST, tables.spark.createDataFrame([], spark_schema(MANIFEST)), "mixture", mixture)
-    yield Replace(LOTS, in_table(tables, LOTS, [{"mixture": mixture, **row} for row in lots]), "mixture", mixture)
+    yield of_mixture(MANIFEST, mixture, [])
+    yield of_mixture(LOTS, mixture, [{"mixture": mixture, **row} for row in lots])
     yield ReplaceFiles(SEQUENCES, files, "mixture", mixture)
-    yield Replace(MANIFEST, in_table(tables, MANIFEST, manifest), "mixture", mixture)
+    yield of_mixture(MANIFEST, mixture, manifest)
 
 
-def in_table(tables: Tables, table: Table, rows: list[Row]) -> DataFrame:
-    return tables.spark.createDataFrame([tuple(row[name] for name in table.names) for row in rows], spark_schema(table))
+def of_mixture(table: Table, mixture: str, rows: list[Row]) -> ReplaceRows:
+    return ReplaceRows(table, pa.Table.from_pylist(rows, schema=table.arrow_schema), pc.field("mixture") == mixture)
 
 
 def is_changed(lake: Lake, params: SequencesParams) -> bool:

@@ -29,7 +29,7 @@ from schemas.lake import Lake
 from schemas.mix import TOKENIZERS
 from schemas.spark import spark_schema
 from udfs.draws import uniform
-from udfs.tokenizer import SMALLEST_VOCABULARY, Tokenizer, load, train
+from udfs.tokenizer import SMALLEST_VOCABULARY, Tokenizer, TokenizerError, load, train
 
 TEXTS = StructType([StructField("content_sha256", StringType()), StructField("text", StringType())])
 
@@ -79,10 +79,19 @@ def given(tables: Tables, params: TokenizerParams) -> DataFrame:
 
 
 def loaded(params: TokenizerParams) -> Tokenizer:
+    """The given one. Raises `UsageError` where it is not there or cannot be used."""
     path = Path(params.given)
     if not path.is_file():
         raise UsageError(f"there is no tokenizer at {path}; expected a tokenizer.json as the tokenizers library writes it")
-    return load(path.read_text(encoding="utf-8"))
+    try:
+        return load(path.read_text(encoding="utf-8"))
+    except (TokenizerError, OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"mix.tokenizer.given={path}: {error}") from error
+
+
+def check(params: TokenizerParams) -> None:
+    if params.given:
+        loaded(params)
 
 
 def trained(tables: Tables, params: TokenizerParams) -> DataFrame:
@@ -141,4 +150,5 @@ JOB = Job(
     (TOKENIZERS,),
     transform,
     TokenizerParams,
+    check=check,
 )

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from jobs.runtime.errors import UsageError
@@ -79,7 +81,19 @@ class ReplaceFiles:
     value: str
 
 
-Write = Insert | Replace | Snapshot | Change | AddFiles | ReplaceFiles
+@dataclass(frozen=True)
+class ReplaceRows:
+    """Puts rows that the driver holds in the place of those for which `where` holds, in one commit; nothing where they are the same.
+
+    Of a table that delta-rs writes and that is small: it is read and written whole.
+    """
+
+    table: Table
+    rows: pa.Table
+    where: pc.Expression
+
+
+Write = Insert | Replace | Snapshot | Change | AddFiles | ReplaceFiles | ReplaceRows
 
 
 @dataclass

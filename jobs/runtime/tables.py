@@ -14,9 +14,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.runtime.job import Account, AddFiles, Change, Insert, Replace, ReplaceFiles, Snapshot, Write
+from jobs.runtime.job import Account, AddFiles, Change, Insert, Replace, ReplaceFiles, ReplaceRows, Snapshot, Write
 from jobs.runtime.parquet_files import read_parquet
-from schemas.delta_files import OvertakenError, add_files, data_files, make
+from jobs.runtime.small_tables import is_small, written_anew, written_beside
+from schemas.delta_files import OvertakenError, add_files, data_files, make, replace_rows
 from schemas.lake import Lake
 from schemas.spark import check_spark_schema, spark_schema, table_properties
 from schemas.table import ContractError, Table
@@ -52,7 +53,8 @@ class Tables:
     @property
     def is_local(self) -> bool:
         """Whether tasks run on this machine, as this user."""
-        return str(self.spark.sparkContext.master).startswith("local[")
+        master = str(self.spark.sparkContext.master)
+        return master == "local" or master.startswith("local[")
 
     def exists(self, table: Table) -> bool:
         return self.lake.version(table) is not None
@@ -93,7 +95,7 @@ class Tables:
         """Commits one write; tried again where another run committed in between."""
         if isinstance(write, AddFiles | ReplaceFiles):
             make(self.lake, write.table)
-        else:
+        elif not isinstance(write, ReplaceRows):
             check_spark_schema(write.table, write.rows.schema, f"what is to be written to {write.table.name}")
         before = self.lake.version(write.table)
         for attempt in range(ATTEMPTS):
@@ -104,13 +106,15 @@ class Tables:
                 if not is_conflict(error) or attempt == ATTEMPTS - 1:
                     raise
                 time.sleep(0.2 * 2**attempt)
-        return self._written_since(write.table, -1 if before is None else before)
+        return self._written_since(write.table, -1 if before is None else before) if self.exists(write.table) else Written()
 
     def _commit(self, write: Write) -> None:
         if isinstance(write, AddFiles):
             self._add_files(write)
         elif isinstance(write, ReplaceFiles):
             self._replace_files(write)
+        elif isinstance(write, ReplaceRows):
+            replace_rows(self.lake, write.table, write.rows, write.where)
         elif not self.exists(write.table):
             self._begin(write.table, write.rows)
         elif isinstance(write, Insert):
@@ -152,6 +156,16 @@ class Tables:
             add_files(self.lake, write.table, write.files, version, tuple(old))
 
     def _replace(self, write: Replace) -> None:
+        table, version = write.table, self.lake.version(write.table)
+        assert version is not None, table.name
+        if not table.partitions and is_small(old := data_files(self.lake, table, version)):
+            is_other = None if write.column is None else ~F.col(write.column).eqNullSafe(F.lit(write.value))
+            others = None if is_other is None else self.at(table, version).where(is_other)
+            made = written_beside(table, self.lake.path(table.name), others, write.rows, write.column, write.value)
+            total, before = (sum(file.row_count for file in files) for files in (made.files, old))
+            if made.files or old:
+                add_files(self.lake, table, made.files, version, tuple(old), (made.own_count, before - (total - made.own_count)))
+            return
         writer = write.rows.select(*write.table.names).write.format("delta").mode("overwrite")
         if write.column is not None:
             writer = writer.option("replaceWhere", f"`{write.column}` = '{write.value}'")
@@ -177,22 +191,31 @@ class Tables:
         that stands in another scope moves into this one.
         """
         table, version = write.table, self.lake.version(write.table)
-        changes = self._changes(write).localCheckpoint(eager=True)
-        count, new = changes.agg(F.count("*"), F.count(F.when(F.col("is_new"), 1))).first()  # type: ignore[misc]
+        assert version is not None, table.name
+        changes = self._changes(write, version).localCheckpoint(eager=True)
+        counted = (F.count("*"), F.count(F.when(F.col("is_new"), 1)), F.count(F.when(F.col("is_gone"), 1)))
+        count, new, gone = changes.agg(*counted).first()  # type: ignore[misc]
         if count and count == new and write.scopes is not None and write.scopes.columns[0] not in table.key:
-            new = self.missing(changes, table).count()
-        if count and (count > new or not may_append):
+            new = changes.join(self.at(table, version).select(*table.key), list(table.key), "left_anti").count()
+        if not count:
+            return
+        old = [] if count == new else data_files(self.lake, table, version)
+        if not table.partitions and is_small(old, count):
+            held = self.at(table, version) if old else None
+            files = written_anew(table, self.lake.path(table.name), held, changes)
+            add_files(self.lake, table, files, version, tuple(old), (count - gone, gone))
+        elif count > new or not may_append:
             self._merge(table, changes)
-        elif count:
+        else:
             mark = secrets.token_hex(8)
             self._insert(table, changes, mark)
-            since = [row.get("userMetadata") for row in self.lake.history(table, ATTEMPTS) if row["version"] > (version or 0)]
+            since = [row.get("userMetadata") for row in self.lake.history(table, ATTEMPTS) if row["version"] > version]
             if since != [mark]:  # another run came between: its rows are to be compared too, and ours may have been left out for them
                 self._snapshot(write, may_append=False)
 
-    def _changes(self, write: Snapshot) -> DataFrame:
+    def _changes(self, write: Snapshot, version: int) -> DataFrame:
         """The table's columns of rows that differ, with is_new (no row has its key) and is_gone (the row of now is to go)."""
-        table, old, how = write.table, self[write.table], "left"
+        table, old, how = write.table, self.at(write.table, version), "left"
         if write.scopes is not None:
             old, how = old.join(write.scopes.distinct(), write.scopes.columns[0], "left_semi"), "full"
         # One join, or the plan of the rows would be computed twice.

@@ -2,12 +2,14 @@
 
 import dataclasses
 import threading
+import time
 
 import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 
 from jobs.runtime.job import Change, Insert, Replace, Snapshot
+from jobs.runtime.small_tables import written_anew
 from jobs.runtime.texts import located
 from schemas.delta_files import make
 from schemas.ingest import CONTENTS
@@ -73,6 +75,35 @@ def test_two_inserts_at_once_lose_nothing_and_double_nothing(tables, before):
     assert [row[1] for row in content(tables)] == [row[1] for row in before] + [2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("theirs", [("a", 2, "theirs"), ("a", 1, "theirs")], ids=["an append", "a change"])
+def test_an_insert_by_spark_sees_what_was_written_without_it_meanwhile(tables, tmp_path, theirs):
+    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "old")])))
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+
+    def until(path):  # known to this test alone, or Spark's worker would look for its module
+        for _ in range(6000):
+            if path.exists():
+                return
+            time.sleep(0.02)
+        raise TimeoutError(path)
+
+    def wait(batches):
+        begun.touch()
+        yield from batches
+        until(ended)
+
+    found = rows(tables, [("a", 2, "ours"), ("a", 3, "ours")])
+    slow = found.coalesce(1).mapInArrow(wait, found.schema)
+    insert = threading.Thread(target=tables.apply, args=(Insert(NAMES, slow),))
+    insert.start()
+    until(begun)
+    tables.apply(Snapshot(NAMES, rows(tables, [theirs]), None))
+    ended.touch()
+    insert.join()
+    assert [row[1] for row in content(tables)] == [1, 2, 3]
+    assert theirs in content(tables)
+
+
 def test_a_table_that_another_run_makes_between_look_and_first_write_is_no_error(tables, monkeypatch):
     tables.apply(Insert(NAMES, rows(tables, [("a", 1, "theirs")])))
     answers = iter([False])  # what we saw before they came
@@ -82,14 +113,38 @@ def test_a_table_that_another_run_makes_between_look_and_first_write_is_no_error
     assert content(tables) == [("a", 1, "theirs"), ("a", 2, "ours")]
 
 
-def test_a_replace_touches_only_its_own_rows(tables):
-    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "x"), ("b", 2, "y")])))
+@pytest.mark.parametrize("small_bytes", [1 << 20, -1], ids=["small", "large"])
+def test_a_replace_touches_only_its_own_rows(tables, monkeypatch, small_bytes):
+    monkeypatch.setattr("jobs.runtime.small_tables.SMALL_BYTES", small_bytes)
+    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "x"), ("a", 7, "x"), ("b", 2, "y")])))
     written = tables.apply(Replace(NAMES, rows(tables, [("a", 3, "z")]), "scope", "a"))
     assert content(tables) == [("a", 3, "z"), ("b", 2, "y")]
-    assert written.rows == 1
+    assert small_bytes < 0 or (written.rows, written.removed) == (1, 2)  # Delta counts what it rewrites too
+    with pytest.raises(Exception, match="scope"):  # rows of another scope, which nobody would replace
+        tables.apply(Replace(NAMES, rows(tables, [("b", 4, "z")]), "scope", "a"))
+    with pytest.raises(Exception, match="id_is_positive"):
+        tables.apply(Replace(NAMES, rows(tables, [("a", -1, "z")]), "scope", "a"))
+    assert content(tables) == [("a", 3, "z"), ("b", 2, "y")]
+    written = tables.apply(Replace(NAMES, rows(tables, [("c", 5, None)])))
+    assert content(tables) == [("c", 5, None)]
+    assert small_bytes < 0 or (written.rows, written.removed) == (1, 2)
+    tables.apply(Replace(NAMES, rows(tables, [])))
+    assert content(tables) == []
+    tables.apply(Replace(NAMES, rows(tables, [("a", 1, "x")]), "scope", "a"))
+    assert content(tables) == [("a", 1, "x")]
 
 
-def test_a_snapshot_adds_changes_and_removes_within_its_scopes_only(tables):
+@pytest.fixture(params=["few changes", "many changes"])
+def size(request, monkeypatch):
+    """Few changes are written by one task, many by Delta: the rows are the same."""
+    few = request.param == "few changes"
+    monkeypatch.setattr("jobs.runtime.tables.Tables._merge", None) if few else monkeypatch.setattr(
+        "jobs.runtime.small_tables.FEW_CHANGES", 0
+    )
+    return request.param
+
+
+def test_a_snapshot_adds_changes_and_removes_within_its_scopes_only(tables, size):
     tables.apply(Insert(NAMES, rows(tables, [("a", 1, "same"), ("a", 2, "old"), ("a", 3, "gone"), ("b", 4, "kept")])))
     scopes = tables.spark.createDataFrame([("a",)], "scope string")
     written = tables.apply(Snapshot(NAMES, rows(tables, [("a", 1, "same"), ("a", 2, "new"), ("a", 5, None)]), scopes))
@@ -108,7 +163,7 @@ def operations(tables):
     return [row["operation"] for row in tables.lake.history(NAMES, 2)]
 
 
-def test_a_snapshot_of_nothing_but_new_keys_is_an_append(tables, monkeypatch):
+def test_a_snapshot_of_nothing_but_new_keys_is_an_append(tables, monkeypatch, size):
     table, scopes = of_scope(tables, ("scope", "id"))
     monkeypatch.setattr(type(tables), "_merge", None)
     written = tables.apply(Snapshot(table, rows(tables, [("a", 1, "x"), ("a", 3, "z")]), scopes))
@@ -116,7 +171,7 @@ def test_a_snapshot_of_nothing_but_new_keys_is_an_append(tables, monkeypatch):
     assert content(tables) == [("a", 1, "x"), ("a", 3, "z"), ("b", 2, "y")]
 
 
-def test_a_key_that_moves_into_a_scope_is_changed_where_the_scope_is_not_in_the_key(tables):
+def test_a_key_that_moves_into_a_scope_is_changed_where_the_scope_is_not_in_the_key(tables, size):
     table, scopes = of_scope(tables, ("id",))
     tables.apply(Snapshot(table, rows(tables, [("a", 1, "x"), ("a", 2, "moved")]), scopes))
     assert content(tables) == [("a", 1, "x"), ("a", 2, "moved")]
@@ -131,12 +186,41 @@ def test_a_snapshot_that_another_run_overtakes_before_its_append_is_compared_aga
         tables.apply(Insert(table, rows(tables, [("a", 3, "theirs")])))
         insert(self, *write)
 
+    monkeypatch.setattr("jobs.runtime.small_tables.FEW_CHANGES", 0)
     monkeypatch.setattr(type(tables), "_insert", overtaken)
     tables.apply(Snapshot(table, rows(tables, [("a", 1, "x"), ("a", 3, "ours")]), scopes))
     assert content(tables) == [("a", 1, "x"), ("a", 3, "ours"), ("b", 2, "y")]
 
 
-def test_a_snapshot_without_scopes_gives_keys_new_values_and_removes_nothing(tables):
+@pytest.mark.parametrize("ours", [("a", 3, "ours"), ("a", 1, "ours")], ids=["an append", "a change"])
+def test_few_changes_that_another_run_overtakes_are_compared_again(tables, monkeypatch, ours):
+    table, scopes = of_scope(tables, ("scope", "id"))
+
+    def overtaken(*given):
+        files = written_anew(*given)
+        monkeypatch.undo()
+        tables.apply(Insert(table, rows(tables, [("a", 3, "theirs"), ("b", 4, "theirs")])))
+        return files
+
+    monkeypatch.setattr("jobs.runtime.tables.written_anew", overtaken)
+    wanted = sorted({("a", 1): ("a", 1, "x"), ours[:2]: ours}.values())
+    tables.apply(Snapshot(table, rows(tables, wanted), scopes))
+    assert content(tables) == [*wanted, ("b", 2, "y"), ("b", 4, "theirs")]
+
+
+@pytest.mark.parametrize("bad, told", [(("a", -1, "x"), "id_is_positive"), ((None, 1, "x"), "scope_is_there")])
+def test_few_changes_of_which_one_breaks_a_check_change_nothing(tables, bad, told):
+    tables.apply(Insert(NAMES, rows(tables, [("a", 1, "old")])))
+    with pytest.raises(Exception, match=told):
+        tables.apply(Snapshot(NAMES, rows(tables, [("a", 2, "new")]).union(nullable(tables, bad)), None))
+    assert content(tables) == [("a", 1, "old")]
+
+
+def nullable(tables, row):
+    return tables.spark.createDataFrame([row], "scope string, id long, value string")
+
+
+def test_a_snapshot_without_scopes_gives_keys_new_values_and_removes_nothing(tables, size):
     tables.apply(Insert(NAMES, rows(tables, [("a", 1, "old"), ("a", 2, "same"), ("a", 3, "kept")])))
     written = tables.apply(Snapshot(NAMES, rows(tables, [("b", 1, "new"), ("a", 2, "same"), ("a", 4, None)]), None))
     assert content(tables) == [("a", 2, "same"), ("a", 3, "kept"), ("a", 4, None), ("b", 1, "new")]

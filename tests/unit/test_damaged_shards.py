@@ -80,8 +80,9 @@ def test_verify_names_the_whole_command_that_mends_a_shard(root: Path, capsys: p
 def test_where_and_card_say_that_a_shard_is_missing_and_what_mends_it(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root / "mix/shards-good" / SHARD).unlink()
     assert main(["where", "a.py", "--lake", str(root)]) == 1
-    told = capsys.readouterr().err
-    assert f"{SHARD} is missing" in told and remedy(root) in told
+    found = capsys.readouterr()
+    assert f"{SHARD} is missing" in found.err and remedy(root) in found.err
+    assert f"mix/shards/{SHARD} row" in found.out  # of the other mixture
     assert main(["where", "a.py", "--lake", str(root), "--mixture", "demo"]) == 0
     assert main(["card", "--lake", str(root), "--mixture", "good"]) == 1
     told = capsys.readouterr().err

@@ -204,6 +204,10 @@ def test_a_recipe_of_ones_own_is_a_python_file(text: str, told: str, tmp_path: P
             r"its within is \('C', 0.5\); expected names",
         ),
         ('Phase("p", 64, 0.5, (Share("file", 1.0, sets=("general")),))', "its sets is 'general'; expected a tuple"),
+        (
+            'Phase("p", 64, 0.5, (Share("file", 1.0, by="language", within=(("none", .1), ("pyhton", .5), ("Esperanto", .1))),))',
+            r"share 'file': 'pyhton'; is Python meant\?\n.*'Esperanto'; docs/languages.md lists all",
+        ),
         ('Phase("p", 64, 0.5, (Share("file", 1.0, least_bytes=-5),))', "its least_bytes is -5; expected 0 or more"),
         ('Phase("p", 64, 0.5, (Share("file", 1.0, least_score_percent=500),))', "its least_score_percent is 500; expected 0 to 100"),
     ],

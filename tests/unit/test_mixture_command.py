@@ -54,6 +54,13 @@ def test_without_these_tables_there_are_no_members_and_nothing_is_left_out(lake:
     assert counted(root) == {"good: algorithms": 0, "good: general": 0, "changes": 2, "repository": 1}
 
 
+def test_documents_without_a_language_are_those_that_a_recipe_calls_none(lake: LakeRows, tmp_path: Path) -> None:
+    root = str(lake.write(tmp_path / "lake"))
+    phase = Phase("p", 8, 0, (Share("file", 1.0, "files", by="language", within=(("none", 0.5),)),))
+    found = stocks(LakeTables(Lake.at(root)), POLICY, phase)
+    assert next(iter(found)).documents > 0
+
+
 def test_what_a_run_of_the_profile_would_take_is_told(lake: LakeRows, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = str(lake.write(tmp_path / "lake"))
     for more, recipe, window in (([], "demo", 1024), (["--recipe", "continued", "--leave-out-empty"], "continued", 32_768)):
