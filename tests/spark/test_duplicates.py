@@ -217,15 +217,15 @@ def test_a_run_killed_between_its_two_tables_is_made_good(fresh, params):
     killed, whole = fresh("killed"), fresh("whole")
     for lake in (killed, whole):
         put(lake, texts[:25])
-        annotate(lake)
+        annotate(lake, params())
         put(lake, texts[5:])
     for write in signatures.transform(killed, SignatureParams()):
         killed.apply(write)
-    for write in duplicates.transform(killed, by_spark()):
+    for write in duplicates.transform(killed, params()):
         killed.apply(write)
         break
     annotate(killed, params())
-    annotate(whole)
+    annotate(whole, params())
     for table in (DUPLICATES, DUPLICATE_PAIRS):
         assert rows_of(killed, table) == rows_of(whole, table)
     for write in duplicates.transform(killed, params(threshold=0.85)):
