@@ -49,10 +49,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=256, help="the least input")
     parser.add_argument("--times", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--by-spark", action="store_true", help="however few the texts, as lakes that the driver cannot hold")
     parser.add_argument("--run", metavar="LAKE", help="the jobs alone, under spark-submit")
     arguments = parser.parse_args()
     if arguments.run:
-        print(json.dumps(measured(arguments.run)))
+        print(json.dumps(measured(arguments.run, arguments.by_spark)))
         return
     inputs = [("fixed cost", texts(), 1 << 20)]
     inputs += [(f"{times}x", texts(), times * arguments.megabytes << 20) for times in arguments.times]
@@ -62,7 +63,7 @@ def main() -> None:
     for name, found, size in inputs:
         with tempfile.TemporaryDirectory() as folder:
             write_contents(folder, found, size)
-            done, memory = submitted(folder)
+            done, memory = submitted(folder, arguments.by_spark)
         fixed = fixed or done["cpu_s"]
         speeds[name] = done["bytes"] / 1e6 / max(done["cpu_s"] - fixed, 1e-9)
         print(
@@ -74,7 +75,7 @@ def main() -> None:
 
     least, most = (f"{times}x" for times in (arguments.times[0], arguments.times[-1]))
     same = (f"the same code at {least}", speeds[least])
-    given = f"{most} of {arguments.megabytes} MB, two executors of one core and {HEAP_MB} MB of heap"
+    given = f"{most} of {arguments.megabytes} MB, two executors of one core and {HEAP_MB} MB of heap{', by Spark' * arguments.by_spark}"
     report(result("duplicates_scaling", "MB per processor second beyond the fixed cost", speeds[most], same, same, given))
 
 
@@ -120,14 +121,14 @@ def write_contents(folder: str, found: Iterator[str], size: int) -> None:
         written += held
 
 
-def submitted(folder: str) -> tuple[dict[str, Any], int]:
+def submitted(folder: str, by_spark: bool) -> tuple[dict[str, Any], int]:
     """What the jobs say of themselves, and the most memory that an executor and its Python processes held (bytes, PSS)."""
     submit = [
         str(Path(sys.executable).with_name("spark-submit")), "--master", f"local-cluster[2,1,{HEAP_MB}]", "--driver-memory", "1g",
         "--conf", f"spark.executor.memory={HEAP_MB}m", "--conf", "spark.ui.enabled=false", "--conf", "spark.driver.host=127.0.0.1",
         "--conf", f"spark.executor.extraJavaOptions={JAVA_OPTIONS}", "--conf", "spark.sql.shuffle.partitions=32",
         "--jars", ",".join(map(str, (Path(sys.prefix) / "jars").glob("*.jar"))),
-        str(Path(__file__)), "--run", folder,
+        str(Path(__file__)), "--run", folder, *["--by-spark"] * by_spark,
     ]  # fmt: skip
     environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
     with tempfile.TemporaryFile("w+") as errors:
@@ -164,13 +165,14 @@ def memory(process: psutil.Process) -> int:
     return 0
 
 
-def measured(folder: str) -> dict[str, Any]:
+def measured(folder: str, by_spark: bool) -> dict[str, Any]:
     """Runs both jobs over the lake."""
     spark = start_session("duplicates_scaling")
     tables = Tables(spark, Lake.at(folder))
     texts, size = tables[CONTENTS].selectExpr("count(*)", "sum(size_bytes)").first()  # type: ignore[misc]
     used, start = cluster_cpu_s(), time.perf_counter()
-    for writes in (signatures.transform(tables, SignatureParams()), duplicates.transform(tables, DuplicatesParams())):
+    params = DuplicatesParams(most_texts_in_memory=0) if by_spark else DuplicatesParams()
+    for writes in (signatures.transform(tables, SignatureParams()), duplicates.transform(tables, params)):
         for write in writes:
             tables.apply(write)
     wall_s, cpu_s = time.perf_counter() - start, cluster_cpu_s() - used

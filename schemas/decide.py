@@ -48,9 +48,8 @@ FEATURES = Table(
             "contents, repositories or commits in the group, whatever becomes of them; a content that is a file and a page counts twice",
             True,
         ),
-        Column(
-            "container_group", pa.int64(), "duplicate_group of the repository that holds most of this one, see repository_duplicates", True
-        ),
+        Column("container", pa.string(), "the repository that holds most of this one, see repository_duplicates; null for none", True),
+        Column("container_group", pa.int64(), "duplicate_group of the container", True),
         Column("containment", pa.float64(), "share of its files' groups that the container has", True),
         Column("flags", pa.list_(pa.string()), "of a commit: see annotate/commit_facts; null for what is none", True),
         Column("word_count", pa.int64(), "of a page: see ingest/pages; null for what is none", True),

@@ -49,6 +49,12 @@ def similarity(agreeing: np.ndarray, hashes: int) -> np.ndarray:
     return found
 
 
+def estimated(agreeing: np.ndarray, hashes: int) -> np.ndarray:
+    """`similarity` of nodes that agree in so many bytes, and no less than 0: as annotate/duplicate_pairs has it, to the last bit."""
+    chance = float(similarity(np.array([0]), hashes)[0])
+    return np.maximum(0.0, chance + agreeing * ((1 - chance) / hashes))
+
+
 def least_agreeing(jaccard: float, hashes: int) -> int:
     """How many bytes must agree for an estimate of at least `jaccard`."""
     return int(np.ceil(hashes * (jaccard * (1 - _CHANCE) + _CHANCE) - 1e-9))

@@ -139,17 +139,17 @@ def shingle_sets(texts: pa.Array, width: int, most: int) -> pa.LargeListArray:
 @compiled
 def jaccard(a: Any, b: Any, most: Any) -> Any:
     """Jaccard similarity of two ascending sets without repetitions; of the `most` smallest of their union where that is larger."""
-    i = j = shared = seen = 0
-    while seen < most and (i < len(a) or j < len(b)):
-        if j == len(b) or (i < len(a) and a[i] < b[j]):
-            i += 1
-        elif i == len(a) or b[j] < a[i]:
-            j += 1
-        else:
-            shared += 1
-            i += 1
-            j += 1
+    i: Any = 0
+    j: Any = 0
+    shared: Any = 0
+    seen = 0
+    while seen < most and i < len(a) and j < len(b):  # without a branch that depends on the sets: half of them would be guessed wrong
+        one, other = a[i], b[j]
+        shared += np.int64(one == other)
+        i += np.int64(one <= other)
+        j += np.int64(other <= one)
         seen += 1
+    seen = min(most, seen + len(a) - i + len(b) - j)
     return shared / seen if seen else 1.0
 
 

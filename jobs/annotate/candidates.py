@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from udfs import buckets
@@ -129,16 +129,16 @@ def pairs(signatures: DataFrame, rows: DataFrame | None, target: Target, parts: 
     """
     hashes, low, high = target.hashes, target.low, target.high
     if rows is None:
-        found = mapped(signatures.select("node", "signature"), partial(_in_buckets, banding=target.banding), "bucket", parts)
+        found = mapped(signatures.select("node", "signature"), partial(records_in_buckets, banding=target.banding), "bucket", parts)
     else:
         found = mapped(rows.select("bucket", "node"), _as_records, "bucket", parts)
     clumps = mapped(found.repartitionById(parts, "part"), _clumps, "node", parts)
-    sketches = mapped(signatures.select("node", "signature"), _sketches, "node", parts)
+    sketches = mapped(signatures.select("node", "signature"), sketch_records, "node", parts)
     both = clumps.withColumn("is_sketch", F.lit(False)).unionByName(sketches.withColumn("is_sketch", F.lit(True)))
     met = mapped(both.repartitionById(parts, "part"), partial(_met, hashes=hashes), "clump", parts)
     compared = mapped(met.repartitionById(parts, "part"), partial(_compared, hashes=hashes, low=low, high=high), "a", parts)
-    once = compared.repartitionById(parts, "part").mapInArrow(_once, "a long, b long, agreeing long")
-    return once.select("a", "b", estimate(F.col("agreeing"), hashes).alias("similarity"), (F.col("agreeing") >= high).alias("is_sure"))
+    once = partial(_once, hashes=hashes, high=high)
+    return compared.repartitionById(parts, "part").mapInArrow(once, "a long, b long, similarity double, is_sure boolean")
 
 
 def mapped(rows: DataFrame, function: Callable[[Iterable[pa.RecordBatch]], Iterable[Records]], key: str, parts: int) -> DataFrame:
@@ -150,7 +150,7 @@ def mapped(rows: DataFrame, function: Callable[[Iterable[pa.RecordBatch]], Itera
     return rows.mapInArrow(run, "part int, records binary")
 
 
-def _in_buckets(batches: Iterable[pa.RecordBatch], banding: Banding) -> Iterator[Records]:
+def records_in_buckets(batches: Iterable[pa.RecordBatch], banding: Banding) -> Iterator[Records]:
     for batch in bucket_batches(batches, banding):
         yield from _as_records([batch])
 
@@ -167,7 +167,7 @@ def _clumps(batches: Iterable[pa.RecordBatch]) -> Iterator[Records]:
     return buckets.shared(in_order(unpacked(batches, buckets.IN_BUCKET), "bucket", "node"))
 
 
-def _sketches(batches: Iterable[pa.RecordBatch]) -> Iterator[Records]:
+def sketch_records(batches: Iterable[pa.RecordBatch]) -> Iterator[Records]:
     for batch in map(one_of_each, batches):
         if batch.num_rows:
             sketch = buckets.sketches(matrix(batch.column("signature")))
@@ -185,22 +185,21 @@ def _met(batches: Iterable[pa.RecordBatch], hashes: int) -> Iterator[Records]:
         for found in unpacked([batch.filter(is_sketch)], nodes.kind):
             nodes.add(found)
         clumps += unpacked([batch.filter(pc.invert(is_sketch))], buckets.IN_CLUMP)
-    known = nodes.records()
-    cut = (part for rows in clumps for part in np.array_split(rows, -(-len(rows) // MET_ROWS)))
-    return buckets.with_sketches(cut, known)
+    return met(clumps, nodes.records())
+
+
+def met(clumps: Iterable[Records], nodes: Records) -> Iterator[Records]:
+    """Records of clumps with the sketches of their nodes, in arrays of bounded size."""
+    cut = (part for rows in clumps if len(rows) for part in np.array_split(rows, -(-len(rows) // MET_ROWS)))
+    return buckets.with_sketches(cut, nodes)
 
 
 def _compared(batches: Iterable[pa.RecordBatch], hashes: int, low: int, high: int) -> Iterator[Records]:
     return buckets.pairs(in_order(unpacked(batches, buckets.sketched(hashes)), "clump", "node"), low, high)
 
 
-def _once(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _once(batches: Iterable[pa.RecordBatch], hashes: int, high: int) -> Iterator[pa.RecordBatch]:
     found = buckets.most_agreeing(unpacked(batches, buckets.PAIR))
-    names = ["a", "b", "agreeing"]
-    yield pa.RecordBatch.from_arrays([pa.array(np.ascontiguousarray(found[name])) for name in names], names=names)
-
-
-def estimate(agreeing: Column, hashes: int) -> Column:
-    """`udfs.buckets.similarity` of a column of numbers of agreeing bytes."""
-    chance = float(buckets.similarity(np.array([0]), hashes)[0])
-    return F.greatest(F.lit(0.0), F.lit(chance) + agreeing * ((1 - chance) / hashes))
+    ends = [pa.array(np.ascontiguousarray(found[name])) for name in ("a", "b")]
+    judged = [pa.array(buckets.estimated(found["agreeing"], hashes)), pa.array(found["agreeing"] >= high)]
+    yield pa.RecordBatch.from_arrays([*ends, *judged], names=["a", "b", "similarity", "is_sure"])

@@ -15,9 +15,8 @@ from jobs.annotate.components import components
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from udfs import buckets
+from udfs.near_groups import MOST_CUTS
 from udfs.shingles import text_buffers
-
-MOST_CUTS = 8  # what is still too far from every centre then stands alone
 
 
 def with_centres(

@@ -15,6 +15,7 @@ from jobs.annotate import signatures
 from jobs.annotate.candidates import Target, bucket_rows, in_buckets, pairs, part_count, sketch_rows
 from jobs.annotate.chains import with_centres
 from jobs.annotate.components import components
+from jobs.annotate.duplicates_in_memory import Read, audited, is_seen, named, pairs_of, signature_count, tables_of, verified
 from jobs.annotate.torn import JOB_NAME, is_torn
 from jobs.annotate.touched import KEY, Touched, touched
 from jobs.annotate.verification import true_similarities
@@ -24,8 +25,10 @@ from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES, SIGNATURES
 from schemas.ingest import CONTENTS, FILES, PAGES
+from schemas.spark import spark_schema
 from schemas.table import Table
 from udfs.minhash import SignatureParams
+from udfs.near_groups import groups
 
 VERSION = 1
 
@@ -39,9 +42,9 @@ class DuplicatesParams:
         0.0, "members less similar to their group's centre are cut off into groups of their own; 0: none"
     )
     most_edges_in_memory: int = parameter(5_000_000, "more pairs than that are grouped by Spark and not in the driver")
-    least_for_parts: int = parameter(
-        50_000,
-        "texts from which on only the groups that new and gone texts touch are made again; fewer are all grouped, which is faster",
+    most_texts_in_memory: int = parameter(
+        500_000,
+        "more signatures than that are compared by Spark and not in the driver; it makes only the groups again that a change touches",
         0,
     )
     shingle_tokens: int = parameter(SignatureParams().shingle_tokens, "of the signatures to read")
@@ -75,25 +78,61 @@ def check(params: DuplicatesParams) -> None:
 
 
 def transform(tables: Tables, params: DuplicatesParams) -> Iterator[Write]:
+    with Staging(tables.lake, tables.run) as staging:
+        is_whole = tables.is_forced or is_torn(tables.lake)
+        writes = None
+        if signature_count(tables.lake) <= params.most_texts_in_memory:
+            writes = grouped_in_memory(tables, params, staging, is_whole)
+        yield from grouped_by_spark(tables, params, staging, is_whole) if writes is None else writes
+
+
+def grouped_in_memory(tables: Tables, params: DuplicatesParams, staging: Staging, is_whole: bool) -> list[Write] | None:
+    """All groups, made again; nothing where nothing came or went. None where there are too many pairs."""
+    made, target = version(params), params.target
+    read = Read(tables.lake, signatures.version(params.signatures), params.hashes)
+    pairs = pairs_of(read, target, params.most_edges_in_memory)
+    if not read.known_count and read.has_references:
+        raise no_signatures(params)
+    rows = read.rows()
+    tables.account.read_rows = len(rows)
+    if not is_whole and is_seen(tables, rows, made):
+        return []
+    if pairs is None:
+        return None
+    found = verified(tables, rows, pairs, target, params.shingle_tokens, staging)
+    a, b = (found.column(end).to_numpy()[found.column("is_duplicate").to_numpy()] for end in ("a", "b"))
+    grouped = audited(groups(a, b, read.sketches.records(), params.min_centre_similarity), a, b)
+    # The groups come last: they say what has been seen.
+    made_tables = zip((DUPLICATE_PAIRS, DUPLICATES), tables_of(named(tables, rows), found, grouped, made), strict=True)
+    return [Replace(table, tables.spark.createDataFrame(rows, spark_schema(table))) for table, rows in made_tables]
+
+
+def grouped_by_spark(tables: Tables, params: DuplicatesParams, staging: Staging, is_whole: bool) -> Iterator[Write]:
+    """The groups that new and gone texts touch, or all."""
     made, target = version(params), params.target
     known = known_nodes(tables, params)
-    with Staging(tables.lake, tables.run) as staging:
-        present = referred_to(tables, known, params, staging)
-        is_whole = tables.is_forced or is_torn(tables.lake)
-        is_small = tables.account.read_rows < params.least_for_parts
-        again = None if is_whole else touched(tables, known, present, made, target.banding, staging, is_small)
-        if again and again.nodes.isEmpty() and again.components.isEmpty():
-            return
-        verified, sketches = compared(tables, present, again, params, staging)
-        edges = verified.where("is_duplicate").select("a", "b")
-        labels = components(tables, edges, params.most_edges_in_memory, staging)
-        labels = with_centres(tables, labels, edges, sketches, params.min_centre_similarity, params.most_edges_in_memory, staging)
-        rows = staging.keep(tables.spark, grouped(present, again, labels, made), "groups")
-        found = verified.join(labels.select(F.col("node").alias("a"), "component_id"), "a", "left")
-        found = found.withColumns({"component_id": F.coalesce("component_id", "a"), "version": F.lit(made)}).select(*DUPLICATE_PAIRS.names)
-        # The groups come last: they say what has been seen.
-        yield write(DUPLICATE_PAIRS, found, rows, again)
-        yield write(DUPLICATES, rows, rows, again)
+    present = referred_to(tables, known, params, staging)
+    again = None if is_whole else touched(tables, known, present, made, target.banding, staging)
+    if again and again.nodes.isEmpty() and again.components.isEmpty():
+        return
+    judged, sketches = compared(tables, present, again, params, staging)
+    edges = judged.where("is_duplicate").select("a", "b")
+    labels = components(tables, edges, params.most_edges_in_memory, staging)
+    labels = with_centres(tables, labels, edges, sketches, params.min_centre_similarity, params.most_edges_in_memory, staging)
+    rows = staging.keep(tables.spark, grouped(present, again, labels, made), "groups")
+    found = judged.join(labels.select(F.col("node").alias("a"), "component_id"), "a", "left")
+    found = found.withColumns({"component_id": F.coalesce("component_id", "a"), "version": F.lit(made)}).select(*DUPLICATE_PAIRS.names)
+    yield write(DUPLICATE_PAIRS, found, rows, again)
+    yield write(DUPLICATES, rows, rows, again)
+
+
+def no_signatures(params: DuplicatesParams) -> CodemillError:
+    wanted = params.signatures
+    return CodemillError(
+        f"{JOB_NAME}: no text has a signature of {wanted.shingle_tokens} tokens and {wanted.hashes} hashes, so there is nothing to "
+        f"group. `codemill annotate.signatures --shingle-tokens {wanted.shingle_tokens} --hashes {wanted.hashes}` makes them; in a run "
+        "--set gives both jobs the same."
+    )
 
 
 def write(table: Table, rows: DataFrame, members: DataFrame, again: Touched | None) -> Write:
@@ -113,12 +152,7 @@ def referred_to(tables: Tables, known: DataFrame, params: DuplicatesParams, stag
     keys = tables[FILES].select(KEY).unionByName(tables[PAGES].select(KEY))
     known_count = known.count()
     if not known_count and not keys.isEmpty():
-        wanted = params.signatures
-        raise CodemillError(
-            f"{JOB_NAME}: no text has a signature of {wanted.shingle_tokens} tokens and {wanted.hashes} hashes, so there is nothing to "
-            f"group. `codemill annotate.signatures --shingle-tokens {wanted.shingle_tokens} --hashes {wanted.hashes}` makes them; in a run "
-            "--set gives both jobs the same."
-        )
+        raise no_signatures(params)
     gone = staging.keep(tables.spark, known.select(KEY).join(keys, KEY, "left_anti"), "gone")
     gone_count = gone.count()
     tables.account.read_rows = known_count - gone_count

@@ -27,11 +27,9 @@ class Touched:
     components: DataFrame
 
 
-def touched(
-    tables: Tables, known: DataFrame, present: DataFrame, version: str, banding: Banding, staging: Staging, is_small: bool
-) -> Touched | None:
+def touched(tables: Tables, known: DataFrame, present: DataFrame, version: str, banding: Banding, staging: Staging) -> Touched | None:
     """None where everything has to be computed: no table, one of another version (the pairs of a killed run may be), or one whose deleted
-    contents left no signature. Also where something came or went and all is so little that finding the parts takes longer (`is_small`).
+    contents left no signature.
 
     known: (content_sha256, node, signature) of every content that ever was; present: of those that files and pages have now.
     """
@@ -41,10 +39,7 @@ def touched(
     spark = tables.spark
     came = staging.keep(spark, present.join(old, KEY, "left_anti").select(KEY, "node"), "came")
     went = staging.keep(spark, old.join(present, KEY, "left_anti").select(KEY, "node", "component_id"), "went")
-    has_gone = not went.isEmpty()
-    if has_gone and not went.join(known, KEY, "left_anti").isEmpty():
-        return None
-    if is_small and (has_gone or not came.isEmpty()):
+    if not went.isEmpty() and not went.join(known, KEY, "left_anti").isEmpty():
         return None
     seeds = known.join(came.select(KEY).unionByName(went.select(KEY)), KEY, "left_semi").where("signature is not null")
     buckets = staging.keep(spark, bucket_rows(seeds, banding).select("bucket").distinct(), "touched-buckets")

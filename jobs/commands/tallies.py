@@ -12,7 +12,7 @@ from jobs.decide import quality
 from jobs.decide.page_quality import is_scored, no_page_scorer, page_limits, page_reasons_of
 from jobs.decide.policy import Policy
 from jobs.decide.rules import flat_occurrences, judge
-from jobs.decide.survivors import GROUPS_OF, containers, ranks, reasons_of
+from jobs.decide.survivors import GROUPS_OF, containers, lie_in_winners, ranks, reasons_of
 from jobs.runtime.errors import CodemillError
 from schemas.annotate import SCORES
 from schemas.decide import CUTS, FEATURES
@@ -42,7 +42,8 @@ class Tally:
         language = pc.fill_null(pc.struct_field(picked, "language"), "none")
         columns = {"candidate": features.column("candidate"), "language": language, "size": features.column("size_bytes")}
         columns |= {"category": features.column("page_category")}
-        columns |= {"group": features.column("duplicate_group"), "rank": rank, "container": containers(policy, features)}
+        container, container_group = containers(policy, features)
+        columns |= {"group": features.column("duplicate_group"), "rank": rank, "container": container, "container_group": container_group}
         rows = pa.table(columns).filter(pa.array(verdicts.is_kept))
         is_competing = pc.is_valid(rows.column("rank"))
         self.competing.append(rows.filter(is_competing))
@@ -62,9 +63,12 @@ class Tally:
             return
         members = pa.concat_tables(self.competing)
         groups = best.column("group").combine_chunks()
-        places = {n: pc.index_in(members.column(n), value_set=groups, skip_nulls=True) for n in ("group", "container")}
+        places = {n: pc.index_in(members.column(n), value_set=groups, skip_nulls=True) for n in ("group", "container_group")}
         ranks_of = {name: best.column("rank_min").take(place) for name, place in places.items()}
-        reasons = reasons_of(members.column("rank"), ranks_of["group"], ranks_of["container"])
+        rank, container, container_best = members.column("rank"), members.column("container"), ranks_of["container_group"]
+        lies = lie_in_winners(rank, container, container_best)
+        lying = members.column("candidate").filter(pc.and_(lies, pc.equal(rank, ranks_of["group"])))
+        reasons = reasons_of(rank, ranks_of["group"], container_best, pc.and_(lies, pc.invert(pc.is_in(container, value_set=lying))))
         self.passing.append(members.filter(pc.is_null(reasons)).select(PASSING))
         self.count(reasons)
 

@@ -123,6 +123,7 @@ def repository_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
         "repository",
         F.col("group_id").alias("duplicate_group"),
         F.col("group_size").alias("duplicate_group_size"),
+        "container",
         "container_group",
         "containment",
     )
@@ -135,6 +136,7 @@ def repository_rows(tables: Tables, params: FeaturesParams) -> DataFrame:
         F.lit(False).alias("has_text_facts"),
         "duplicate_group",
         "duplicate_group_size",
+        "container",
         "container_group",
         "containment",
         F.coalesce("is_held_out", F.lit(False)).alias("is_held_out"),

@@ -67,7 +67,7 @@ class Policy:
     # Of near-duplicates (files, repositories) one is kept: the first by these, of those that pass all else (SURVIVOR_ORDERS), then by key.
     deduplicate: bool = True
     survivor_order: tuple[str, ...] = ("licence", "stars", "maintained_days", "path_length", "size")
-    # A repository of whose files more than this share is in a larger one that passes is out. None, or no `deduplicate`, keeps it.
+    # A repository of whose files more than this share is in a larger one that is kept is out. None, or no `deduplicate`, keeps it.
     max_containment: float | None = 0.9
     # What shares an n-gram with a benchmark is out of training; what is held out may stay (docs/decisions/0016).
     drop_contaminated: bool = True

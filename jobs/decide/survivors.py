@@ -4,7 +4,8 @@ Texts of files and of pages are in the same groups.
 
 The order is one string per member, so that Spark, and what-if without Spark, need no more than the least of a group. Members of held-out
 repositories come first, whatever the policy says: what is like them is out of training. Then what `Policy.survivor_order` names, then
-the key. A repository that wins its group is still out where a larger one, whose group has a winner too, contains it.
+the key. A repository that wins its group is still out where a larger one contains it that wins its own and does not lie in such a one
+itself: so what holds its files is kept.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ NEAR_DUPLICATE, OF_HELD_OUT, CONTAINED = "near_duplicate", "near_duplicate_of_he
 REASONS = {
     NEAR_DUPLICATE: "another member of its group of near-duplicates is kept in its place",
     OF_HELD_OUT: "it is a near-duplicate of something held out, or lies in it",
-    CONTAINED: "more of the repository than max_containment lies in a larger one that passes",
+    CONTAINED: "more of the repository than max_containment lies in a larger one that is kept",
 }
 # Kinds whose groups are the same: a page may be like a file, and is out where the file is held out.
 GROUPS_OF = {"file": "text", "page": "text", "repository": "repository", "commit": "commit"}
@@ -75,21 +76,30 @@ def ranks(policy: Policy, features: pa.RecordBatch, picked: pa.StructArray, is_k
     return pc.if_else(pa.array(competes), pc.binary_join_element_wise(*parts, key, ""), None)
 
 
-def containers(policy: Policy, features: pa.RecordBatch) -> pa.Int64Array:
-    """The group that contains each candidate by more than the policy allows; null for none."""
+def containers(policy: Policy, features: pa.RecordBatch) -> tuple[pa.StringArray, pa.Int64Array]:
+    """What contains each candidate by more than the policy allows, and its group; null for none."""
     if policy.max_containment is None:
-        return pa.nulls(features.num_rows, pa.int64())
-    is_in = pc.greater(features.column("containment"), policy.max_containment)
-    return pc.if_else(pc.fill_null(is_in, False), features.column("container_group"), None)
+        return pa.nulls(features.num_rows, pa.string()), pa.nulls(features.num_rows, pa.int64())
+    is_in = pc.fill_null(pc.greater(features.column("containment"), policy.max_containment), False)
+    container, group = (pc.if_else(is_in, features.column(name), None) for name in ("container", "container_group"))
+    return container, group
 
 
-def reasons_of(rank: pa.Array, best: pa.Array, container_best: pa.Array) -> pa.StringArray:
-    """Why members are out, by the best rank of their group and of the group that contains them; null where they stay."""
+def lie_in_winners(rank: pa.Array, container: pa.Array, container_best: pa.Array) -> pa.BooleanArray:
+    """Which members have a container that is the best of its group. What is held out gives way to what is held out only."""
+    is_winner = pc.equal(pc.replace_substring_regex(container_best, f"^[0-9]*{KEY_AFTER}", ""), container)
+    gives_way = pc.less_equal(pc.utf8_slice_codeunits(container_best, 0, 1), pc.utf8_slice_codeunits(rank, 0, 1))
+    return pc.fill_null(pc.and_(is_winner, gives_way), False)
+
+
+def reasons_of(rank: pa.Array, best: pa.Array, container_best: pa.Array, is_contained: pa.Array) -> pa.StringArray:
+    """Why members are out, by the best rank of their group and of the group that contains them; null where they stay.
+
+    is_contained: their container is kept. Who lies in the group of something held out is out, whichever of that group contains it.
+    """
     leaks, loses = pc.starts_with(rank, "1"), pc.not_equal(rank, best)
-    of_held_out = pc.starts_with(container_best, "0")
-    # What is held out gives way to what is held out only; who names nobody, to nobody but what is held out.
-    gives_way = pc.if_else(pc.ends_with(container_best, KEY_AFTER), pc.and_(leaks, of_held_out), pc.or_(leaks, of_held_out))
-    is_contained = pc.and_(pc.fill_null(gives_way, False), pc.is_valid(container_best))
+    leaks_in = pc.fill_null(pc.and_(leaks, pc.starts_with(container_best, "0")), False)
+    is_contained = pc.or_(leaks_in, is_contained)
     winner = pc.if_else(loses, best, container_best)
     of_held_out = pc.and_(leaks, pc.fill_null(pc.starts_with(winner, "0"), False))
     reason = pc.if_else(of_held_out, OF_HELD_OUT, pc.if_else(loses, NEAR_DUPLICATE, CONTAINED))

@@ -7,6 +7,7 @@ to the range in which its middle lies, as Parquet's readers on Hadoop have it, s
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
@@ -43,14 +44,29 @@ def ranges(folder: str, files: Iterable[DataFile], task_bytes: int) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=RANGE)
 
 
-def texts_of_ranges(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Batches of content_sha256 and text, of about BATCH_BYTES of text at most, of batches of RANGE."""
+def texts_of_ranges(batches: Iterable[pa.RecordBatch], wanted: pa.Array | None = None) -> Iterator[pa.RecordBatch]:
+    """Batches of content_sha256 and text, of about BATCH_BYTES of text at most, of batches of RANGE. `wanted`: of these keys alone."""
     for found in (row for batch in batches for row in batch.to_pylist()):
         filesystem, path = filesystem_of(found["file"])
         with pq.ParquetFile(path, filesystem=filesystem) as file:
-            for group in groups_within(file.metadata, found["start_byte"], found["end_byte"]):
+            groups = groups_within(file.metadata, found["start_byte"], found["end_byte"])
+            for group, is_wanted in _wanted_of(file, groups, wanted):
                 for part in file.read_row_group(group, [KEY, TEXT], use_threads=False).combine_chunks().to_batches():
-                    yield from bounded(part)
+                    yield from bounded(part if is_wanted is None else part.filter(is_wanted))
+
+
+def _wanted_of(file: pq.ParquetFile, groups: list[int], wanted: pa.Array | None) -> Iterator[tuple[int, pa.Array | None]]:
+    """The row groups that hold wanted keys, and which of their rows do; all rows where all keys are wanted."""
+    if wanted is None or not groups:
+        yield from ((group, None) for group in groups)
+        return
+    is_wanted = pc.is_in(file.read_row_groups(groups, [KEY], use_threads=False).column(KEY), value_set=wanted).combine_chunks()
+    start = 0
+    for group in groups:
+        rows = is_wanted.slice(start, file.metadata.row_group(group).num_rows)
+        start += len(rows)
+        if rows.true_count:
+            yield group, rows
 
 
 def groups_within(metadata: pq.FileMetaData, start_byte: int, end_byte: int) -> list[int]:

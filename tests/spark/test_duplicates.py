@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 
-from jobs.annotate import duplicates, signatures
+from jobs.annotate import duplicates, signatures, text_comparisons
 from jobs.annotate.duplicates import DuplicatesParams
 from jobs.runtime.errors import CodemillError
 from jobs.runtime.job import Replace
@@ -55,8 +55,11 @@ def corpus():
     return [*texts, "", " ", "\n\n", "x = 1", "x = 2", "x=1", "x  =  1\n", "a " * 5000, "a " * 4000, "{}" * 3000]
 
 
-# What came and went is looked for in lakes of any size.
-in_parts = partial(DuplicatesParams, least_for_parts=0)
+# As lakes are grouped that are too large for the driver.
+by_spark = partial(DuplicatesParams, most_texts_in_memory=0)
+
+
+either = pytest.mark.parametrize("params", [DuplicatesParams, by_spark], ids=["in-memory", "by-spark"])
 
 
 def put(tables, texts, gone=()):
@@ -69,7 +72,7 @@ def put(tables, texts, gone=()):
 
 def annotate(tables, params=None):
     run_job(tables, signatures, SignatureParams())
-    run_job(tables, duplicates, params or in_parts())
+    run_job(tables, duplicates, params or by_spark())
 
 
 def rows_of(tables, table=DUPLICATES):
@@ -108,10 +111,11 @@ def fresh(spark, tmp_path):
     return make
 
 
-def test_groups_are_those_of_all_pairs_by_true_similarity(tables):
+@either
+def test_groups_are_those_of_all_pairs_by_true_similarity(tables, params):
     texts = corpus()
     put(tables, texts)
-    annotate(tables)
+    annotate(tables, params())
     assert groups_of(tables, texts) == true_groups(texts, 0.7)
     rows = tables[DUPLICATES].collect()
     assert len(rows) == len(texts)
@@ -139,30 +143,32 @@ def test_texts_that_differ_in_white_space_alone_are_one_group_without_a_pair(tab
     assert len({row.node for row in tables[DUPLICATES].collect()}) == 2
 
 
+@either
 @pytest.mark.parametrize("seed", [1, 2])
-def test_any_order_of_new_and_deleted_texts_gives_the_tables_of_a_full_run(fresh, seed):
+def test_any_order_of_new_and_deleted_texts_gives_the_tables_of_a_full_run(fresh, seed, params):
     draw = random.Random(seed)
     texts = corpus()
     steps = fresh("steps")
     present = set(draw.sample(texts, 20))
     for _ in range(3):
         put(steps, sorted(present), gone=sorted({*texts} - present))
-        annotate(steps)
+        annotate(steps, params())
         present -= set(draw.sample(sorted(present), 6))
         present |= set(draw.sample(texts, 15))
     put(steps, sorted(present), gone=sorted({*texts} - present))
-    annotate(steps)
+    annotate(steps, params())
     whole = fresh("whole")
     put(whole, sorted(present))
-    annotate(whole)
+    annotate(whole, by_spark())
     assert rows_of(steps) == rows_of(whole)
     assert rows_of(steps, DUPLICATE_PAIRS) == rows_of(whole, DUPLICATE_PAIRS)
     assert groups_of(whole, sorted(present)) == true_groups(sorted(present), 0.7)
 
 
-def test_a_text_that_no_file_and_no_page_has_any_more_joins_nothing(tables):
+@either
+def test_a_text_that_no_file_and_no_page_has_any_more_joins_nothing(tables, params):
     """Ingest leaves the contents of files that are gone: a chain that went through one falls apart."""
-    texts, params = chain(3), in_parts(threshold=0.6)
+    texts, params = chain(3), params(threshold=0.6)
     put(tables, texts)
     annotate(tables, params)
     assert groups_of(tables, texts) == [[0, 1, 2]]
@@ -180,11 +186,11 @@ def test_only_what_is_touched_is_written(tables):
     texts = corpus()
     put(tables, texts[:-1])
     annotate(tables)
-    assert list(duplicates.transform(tables, in_parts())) == []
+    assert list(duplicates.transform(tables, by_spark())) == []
     put(tables, [*texts, edited(SOURCES[0], 0.01, 99)])
     run_job(tables, signatures, SignatureParams())
     group = next(len(g) for g in groups_of(tables, texts) if 0 in g)
-    written = [tables.apply(write) for write in duplicates.transform(tables, in_parts())]
+    written = [tables.apply(write) for write in duplicates.transform(tables, by_spark())]
     assert written[-1].rows == group + 2  # the group's sizes change, and two texts are new
 
 
@@ -205,27 +211,61 @@ def test_of_few_texts_all_are_grouped_again_where_one_came_or_went_and_nothing_i
         assert rows_of(few, table) == rows_of(whole, table)
 
 
-def test_a_run_killed_between_its_two_tables_is_made_good(fresh):
+@either
+def test_a_run_killed_between_its_two_tables_is_made_good(fresh, params):
     texts = corpus()
     killed, whole = fresh("killed"), fresh("whole")
     for lake in (killed, whole):
         put(lake, texts[:25])
-        annotate(lake)
+        annotate(lake, params())
         put(lake, texts[5:])
     for write in signatures.transform(killed, SignatureParams()):
         killed.apply(write)
-    for write in duplicates.transform(killed, in_parts()):
+    for write in duplicates.transform(killed, params()):
         killed.apply(write)
         break
-    annotate(killed)
-    annotate(whole)
+    annotate(killed, params())
+    annotate(whole, params())
     for table in (DUPLICATES, DUPLICATE_PAIRS):
         assert rows_of(killed, table) == rows_of(whole, table)
-    for write in duplicates.transform(killed, in_parts(threshold=0.85)):
+    for write in duplicates.transform(killed, params(threshold=0.85)):
         killed.apply(write)
         break
-    annotate(killed)  # as before: of the other threshold only the pairs are there
+    annotate(killed, params())  # as before: of the other threshold only the pairs are there
     assert rows_of(killed, DUPLICATE_PAIRS) == rows_of(whole, DUPLICATE_PAIRS)
+
+
+@pytest.mark.parametrize("rules", [{}, {"threshold": 0.85}, {"threshold": 0.6, "min_centre_similarity": 0.5}])
+def test_the_driver_finds_row_by_row_what_spark_finds(fresh, rules):
+    texts = [*corpus(), *chain(12)]
+    driver, spark = fresh("driver"), fresh("spark")
+    for lake, params in ((driver, DuplicatesParams), (spark, by_spark)):
+        put(lake, texts)
+        annotate(lake, params(**rules))
+    for table in (DUPLICATES, DUPLICATE_PAIRS):
+        assert rows_of(driver, table) == rows_of(spark, table)
+    assert driver.account.read_rows == spark.account.read_rows == len(texts)
+    assert driver.account.read_bytes == spark.account.read_bytes
+
+
+def test_more_pairs_than_the_driver_may_hold_are_grouped_by_spark(fresh, monkeypatch):
+    texts, driver, many = corpus(), fresh("driver"), fresh("many")
+    put(driver, texts)
+    annotate(driver, DuplicatesParams())
+    monkeypatch.setattr(text_comparisons, "in_parts", None)  # the driver compares no text
+    put(many, texts)
+    annotate(many, DuplicatesParams(most_edges_in_memory=3))
+    for table in (DUPLICATES, DUPLICATE_PAIRS):
+        assert rows_of(many, table) == rows_of(driver, table)
+
+
+def test_a_text_that_is_gone_from_the_table_is_an_error(tables):
+    texts = corpus()
+    put(tables, texts)
+    annotate(tables, DuplicatesParams())
+    put_rows(tables.lake, CONTENTS, [(key("x"), "x", 1)])
+    with pytest.raises(KeyError, match="contents are not in"):
+        annotate(tables, DuplicatesParams(threshold=0.75))
 
 
 def chain(length):
@@ -234,39 +274,42 @@ def chain(length):
     return ["\n".join(lines[6 * i : 6 * i + 40]) for i in range(length)]
 
 
-def test_a_poisoned_chain_is_measured_and_can_be_cut(fresh):
+@either
+def test_a_poisoned_chain_is_measured_and_can_be_cut(fresh, params):
     texts = chain(12)
     whole, cut = fresh("whole"), fresh("cut")
     for lake in (whole, cut):
         put(lake, texts)
-    annotate(whole, in_parts(threshold=0.6))
+    annotate(whole, params(threshold=0.6))
     assert groups_of(whole, texts) == [list(range(12))]
     assert min(row.centre_similarity for row in whole[DUPLICATES].collect()) < 0.1
-    annotate(cut, in_parts(threshold=0.6, min_centre_similarity=0.4))
+    annotate(cut, params(threshold=0.6, min_centre_similarity=0.4))
     rows = cut[DUPLICATES].collect()
     assert min(row.centre_similarity for row in rows) >= 0.4
     assert len({row.component_id for row in rows}) == 1 < len({row.group_id for row in rows})
 
 
-def test_signatures_of_another_version_are_computed_again_and_never_mixed(tables):
+@either
+def test_signatures_of_another_version_are_computed_again_and_never_mixed(tables, params):
     texts = corpus()[:12]
     put(tables, texts)
-    annotate(tables)
+    annotate(tables, params())
     expected = rows_of(tables)
     old = tables[SIGNATURES].withColumn("version", F.lit("an older one"))
     old.write.format("delta").mode("overwrite").save(tables.lake.spark_path(SIGNATURES.name))
-    annotate(tables)
+    annotate(tables, params())
     assert rows_of(tables) == expected
     assert tables[SIGNATURES].count() == 2 * len(texts)
     with pytest.raises(CodemillError, match="no text has a signature of 4 tokens and 256 hashes"):
-        annotate(tables, in_parts(hashes=256))
+        annotate(tables, params(hashes=256))
     assert rows_of(tables) == expected
-    annotate(tables, in_parts(threshold=0.85))
-    assert {row.version for row in tables[DUPLICATES].collect()} == {duplicates.version(in_parts(threshold=0.85))}
+    annotate(tables, params(threshold=0.85))
+    assert {row.version for row in tables[DUPLICATES].collect()} == {duplicates.version(params(threshold=0.85))}
     assert groups_of(tables, texts) == true_groups(texts, 0.85)
 
 
-def test_texts_at_the_size_limit_and_minified_ones_are_compared_like_others(tables):
+@either
+def test_texts_at_the_size_limit_and_minified_ones_are_compared_like_others(tables, params):
     draw = random.Random(5)
     minified = "".join(f"var v{draw.randrange(10**6)}=f({draw.randrange(10**6)});" for _ in range(550_000))[: 16 << 20]
     texts = [
@@ -279,7 +322,7 @@ def test_texts_at_the_size_limit_and_minified_ones_are_compared_like_others(tabl
         "a; " * (5 << 20),
     ]
     put(tables, texts)
-    annotate(tables)
+    annotate(tables, params())
     assert groups_of(tables, texts) == [[0, 1], [5, 6]]
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.annotate.candidates import Target, _in_buckets, _sketches, among, part_count
+from jobs.annotate.candidates import Target, among, part_count, records_in_buckets, sketch_records
 from udfs import minhash
 from udfs.minhash import SignatureParams
 
@@ -15,9 +15,9 @@ TARGET = Target(128, 0.7, 0.985, 2.0)
 def test_contents_of_one_signature_travel_once_a_batch() -> None:
     texts = ["x = f(1, 2)" + " " * spaces for spaces in range(1_000)] + ["y = g(3, 4)", "z = h(5, 6)"]
     batch = minhash.signatures(pa.array(texts), SignatureParams()).select(["node", "signature"])
-    sketched = np.concatenate(list(_sketches([batch, batch])))
+    sketched = np.concatenate(list(sketch_records([batch, batch])))
     assert len(sketched) == 6 and len(np.unique(sketched["node"])) == 3
-    in_buckets = np.concatenate(list(_in_buckets([batch], TARGET.banding)))
+    in_buckets = np.concatenate(list(records_in_buckets([batch], TARGET.banding)))
     assert len(in_buckets) == 3 * TARGET.banding.bands == len(np.unique(in_buckets))
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jobs.commands.tallies import Tally, settle
 from jobs.decide.policy import SURVIVOR_ORDERS, Policy
-from jobs.decide.survivors import CONTAINED, NEAR_DUPLICATE, OF_HELD_OUT, ORDERS, ranks, reasons_of
+from jobs.decide.survivors import CONTAINED, NEAR_DUPLICATE, OF_HELD_OUT, ORDERS, lie_in_winners, ranks, reasons_of
 from schemas.decide import FEATURES, OCCURRENCE
 
 POLICY = Policy("p", None, None, None, None, keep_unknown_repository_facts=True)
@@ -76,30 +76,52 @@ def test_held_out_members_come_first_and_their_likes_say_so():
     found = ranked(POLICY, features(rows, held_out={1}))
     assert min(found) == found[1]
     nobody = pa.nulls(2, pa.string())
-    assert reasons_of(pa.array(found), pa.array([found[1]] * 2), nobody).to_pylist() == [OF_HELD_OUT, None]
-    assert reasons_of(pa.array(found), pa.array([found[0]] * 2), nobody).to_pylist() == [None, NEAR_DUPLICATE]
+    in_none = pa.array([False, False])
+    assert reasons_of(pa.array(found), pa.array([found[1]] * 2), nobody, in_none).to_pylist() == [OF_HELD_OUT, None]
+    assert reasons_of(pa.array(found), pa.array([found[0]] * 2), nobody, in_none).to_pylist() == [None, NEAR_DUPLICATE]
 
 
 @pytest.mark.parametrize(
-    ("rank", "best", "container", "expected"),
+    ("rank", "best", "container_best", "expected"),
     [
-        ("1a", "1a", None, None),
-        ("1a", "1a", "1c", CONTAINED),
-        ("1b", "1a", "1c", NEAR_DUPLICATE),
-        ("1a", "1a", "0c", OF_HELD_OUT),
-        ("0a", "0a", "1c", None),
-        ("0a", "0a", "0c", CONTAINED),
-        ("0b", "0a", "1c", NEAR_DUPLICATE),
-        ("1b", "0a", "1c", OF_HELD_OUT),
+        ("10:a", "10:a", None, None),
+        ("10:a", "10:a", "10:c", CONTAINED),
+        ("10:a", "10:a", "10:other:c", None),  # another member of the container's group is kept: it may lack what lies in c
+        ("10:b", "10:a", "10:c", NEAR_DUPLICATE),
+        ("10:a", "10:a", "00:c", OF_HELD_OUT),
+        ("10:a", "10:a", "00:other:c", OF_HELD_OUT),
+        ("00:a", "00:a", "10:c", None),
+        ("00:a", "00:a", "00:c", CONTAINED),
+        ("00:b", "00:a", "10:c", NEAR_DUPLICATE),
+        ("10:b", "00:a", "10:c", OF_HELD_OUT),
         ("1:", "1:", "1:", None),  # without deduplication ranks name nobody
         ("1:", "1:", "0:", OF_HELD_OUT),
         ("0:", "0:", "0:", None),
         ("0:", "0:", "1:", None),
     ],
 )
-def test_who_wins_its_group_is_out_where_a_group_that_has_a_winner_contains_it(rank, best, container, expected):
-    columns = (pa.array([value], pa.string()) for value in (rank, best, container))
-    assert reasons_of(*columns).to_pylist() == [expected]
+def test_who_wins_its_group_is_out_where_its_container_wins_its_own(rank, best, container_best, expected):
+    rank, best, container_best = (pa.array([value], pa.string()) for value in (rank, best, container_best))
+    is_contained = lie_in_winners(rank, pa.array(["c"]), container_best)
+    assert reasons_of(rank, best, container_best, is_contained).to_pylist() == [expected]
+
+
+def contained(*places):
+    """Repositories that each are a group of their own, by (name, container)."""
+    rows = features([{"path": ""}] * len(places)).to_pylist()
+    group_of = {name: number for number, (name, _) in enumerate(places)}
+    for row, (name, container) in zip(rows, places, strict=True):
+        row |= {"kind": "repository", "candidate": name, "duplicate_group": group_of[name], "duplicate_group_size": 1}
+        row |= {"container": container, "container_group": group_of.get(container), "containment": 0.95 if container else None}
+    return pa.RecordBatch.from_pylist(rows, schema=FEATURES.arrow_schema)
+
+
+def test_who_lies_in_what_lies_in_another_stays_since_that_one_may_lack_it():
+    tally = Tally()
+    tally.add(POLICY, contained(("inner", "middle"), ("middle", "outer"), ("outer", None)))
+    settle([tally])
+    tally.judge_quality(POLICY, None)
+    assert (tally.kept, tally.dropped) == (2, {CONTAINED: 1})
 
 
 def test_who_fails_a_rule_or_has_no_company_does_not_compete():
@@ -111,9 +133,10 @@ def test_who_fails_a_rule_or_has_no_company_does_not_compete():
 def test_without_deduplication_what_is_like_something_held_out_is_out_all_the_same():
     found = pa.array(ranked(Policy("p", deduplicate=False), features([{"path": "a"}, {"path": "b"}, {"path": "c"}], frozenset({1}))))
     best = pa.array([min(found.to_pylist())] * 3)
-    assert reasons_of(found, best, pa.nulls(3, pa.string())).to_pylist() == [OF_HELD_OUT, None, OF_HELD_OUT]
+    in_none = pa.array([False] * 3)
+    assert reasons_of(found, best, pa.nulls(3, pa.string()), in_none).to_pylist() == [OF_HELD_OUT, None, OF_HELD_OUT]
     alike = pa.array(ranked(Policy("p", deduplicate=False), features([{"path": "a"}, {"path": "b"}])))
-    assert reasons_of(alike, pa.array([min(alike.to_pylist())] * 2), pa.nulls(2, pa.string())).to_pylist() == [None, None]
+    assert reasons_of(alike, pa.array([min(alike.to_pylist())] * 2), pa.nulls(2, pa.string()), in_none[:2]).to_pylist() == [None, None]
 
 
 def test_of_a_file_and_a_page_of_one_text_the_file_is_kept():

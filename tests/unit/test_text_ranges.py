@@ -52,3 +52,14 @@ def test_all_texts_are_read_in_bounded_batches(files: Path, task_bytes: int, mon
     rows = pa.Table.from_batches(batches)
     assert rows.equals(pa.concat_tables(pq.read_table(path, columns=["content_sha256", "text"]) for path in paths).combine_chunks())
     assert all(batch.num_rows == 1 or sum(len(t.encode()) for t in batch.column("text").to_pylist()) <= 1_000 for batch in batches)
+
+
+@pytest.mark.parametrize("task_bytes", [100, 700, 1 << 20])
+@pytest.mark.parametrize("keys", [[], ["1-00"], ["0-06", "2-00", "2-01", "2-39", "not there"]])
+def test_of_wanted_texts_alone_their_row_groups_are_read(files: Path, task_bytes: int, keys: list[str]) -> None:
+    paths = sorted(files.iterdir())
+    found = ranges(str(files), [DataFile(path.name, 0, path.stat().st_size) for path in paths], task_bytes)
+    rows = pa.concat_tables(pq.read_table(path, columns=["content_sha256", "text"]) for path in paths).to_pylist()
+    batches = list(texts_of_ranges(found.to_batches(), pa.array(keys, pa.string())))
+    assert [row for batch in batches for row in batch.to_pylist()] == [row for row in rows if row["content_sha256"] in keys]
+    assert len(batches) <= len(keys)
