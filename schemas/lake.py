@@ -21,7 +21,7 @@ from deltalake.exceptions import TableNotFoundError
 from schemas.table import Table
 
 MARKER = "codemill.json"
-FORMAT = 3
+FORMAT = 4
 STREAM_BYTES = 4 << 20  # that are read of a column at once
 # What lies in a lake and is no table, nor in the folder of one.
 BUNDLES = "ingest/bundles"

@@ -31,7 +31,7 @@ from jobs.mix.pack import Pack, Packets
 from jobs.mix.places import Order
 from jobs.mix.recipes import recipe
 from jobs.mix.runs_aside import Aside, packets_of
-from jobs.mix.tokens import Then, token_runs, token_type, tokens_version
+from jobs.mix.tokens import Then, token_runs, tokens_version
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Job, Replace, ReplaceFiles, Write, parameter
 from jobs.runtime.staging import Staging
@@ -49,6 +49,7 @@ from schemas.table import Table
 from udfs.fim import marks_of
 from udfs.mixture import MixtureError, Phase, check_phase
 from udfs.token_packets import GROUP
+from udfs.token_values import token_type
 from udfs.tokenizer import TokenizerError, load
 
 NO_LANGUAGE = "none"
