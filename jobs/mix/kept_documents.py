@@ -128,8 +128,8 @@ def check_documents(tables: Tables, documents: DataFrame) -> tuple[int, int]:
 
 
 def map_documents(tables: Tables, documents: DataFrame, size_bytes: int, function: TextsFunction, schema: StructType) -> DataFrame:
-    """Applies `function` to the batches of a task: of the columns of `kept_documents`, less the last two, with `text` besides, wherever the
-    texts lie. `size_bytes` are of those whose texts are in ingest/contents.
+    """Applies `function` to the batches of a task: the columns of `documents`, less text_file and text_block, and `text`, wherever that
+    lies. `size_bytes` are of those whose texts are in ingest/contents.
 
     A text of assemble/documents is read where it lies too, unless Spark chooses to shuffle it for the join with `documents`.
     """

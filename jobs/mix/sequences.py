@@ -103,7 +103,7 @@ def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     tokenizer_json, tokenizer_sha256, kind = tokenizer_of(tables, params.tokenizer, phase)
     documents = with_sets(tables, kept_documents(tables, params.profile, params.layouts), phase, params.profile)
     documents = documents.withColumn("language", F.coalesce("language", F.lit(NO_LANGUAGE)))
-    documents = with_fim(with_lots(documents, phase), phase).persist()
+    documents = with_fim(with_lots(documents, phase), phase).drop("repository", "score_percent", "sets").persist()
     check_assembled(tables, params.profile, params.layouts)
     tables.account.read_rows, _ = check_documents(tables, documents)
     version, order = tokens_version(tokenizer_sha256), Order(params.hash_groups, params.seed)

@@ -76,6 +76,7 @@ def token_runs(
     sizes = (F.col("size_bytes"), F.when(F.col("content_sha256").isNotNull(), F.col("size_bytes")))
     tables.account.read_bytes, in_contents = new.agg(*(F.coalesce(F.sum(one), F.lit(0)) for one in sizes)).first()  # type: ignore[misc]
     tokenize, unpack, schema = Tokenize(tokenizer_json, kind), Unpack(version), from_arrow_schema(then.schema)
+    new = new.drop("is_checked", "size_bytes")  # what no task reads
     tokenized = map_documents(tables, new, in_contents, lambda batches: then(tokenize(batches)), schema)
     if known is None:
         return tokenized
