@@ -17,12 +17,12 @@ import pyarrow as pa
 
 from benchmarks.measure import interleaved, report, result
 from jobs.mix.group_files import read_group
-from jobs.mix.shards import COLUMNS
-from schemas.mix import SEQUENCES
+from schemas.mix import SHARD_ROW
 from udfs.export_formats import FORMATS, export_shard
 from udfs.exports import Target
 from udfs.packing import pack
 from udfs.shards import write_shard
+from udfs.token_values import as_binary, token_type, with_lists
 
 ROOT = Path(__file__).parents[1]
 VOCABULARY, WINDOW, END = 32_768, 8_192, 0
@@ -42,18 +42,17 @@ def made_shard(folder: Path, tokens: int) -> Path:
             part = lengths[first : first + BATCH_DOCUMENTS]
             ids = random.integers(1, VOCABULARY, int(part.sum()), np.int32)
             ids[np.cumsum(part) - 1] = END
-            lists = pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(part)]), pa.int32()), pa.array(ids))
+            tokens = as_binary(ids.astype(token_type(VOCABULARY)), np.concatenate([[0], np.cumsum(part)]))
             names = pa.array([f"{first + place:064x}" for place in range(len(part))])
             kinds, offsets = pa.array(["file"] * len(part)), pa.array(np.zeros(len(part), np.int64))
-            columns = {"kind": kinds, "candidate": names, "token_offset": offsets, "tokens": lists}
+            columns = {"kind": kinds, "candidate": names, "token_offset": offsets, "tokens": tokens}
             columns |= {"is_fim": pa.repeat(False, len(part)), "epoch": pa.repeat(pa.scalar(0, pa.int32()), len(part))}
             columns |= {"text_hash": pa.repeat("0" * 16, len(part)), "language": pa.repeat("Python", len(part))}
             batches.append(pa.RecordBatch.from_pydict(columns))
         return batches
 
     named = (batch.append_column("sequence", names_of(batch)) for batch in pack(documents(), WINDOW, np.full(VOCABULARY, 4)))
-    schema = pa.schema([SEQUENCES.arrow_schema.field(name) for name in COLUMNS])
-    write_shard(str(folder), "train-00000.parquet", named, schema)
+    write_shard(str(folder), "train-00000.parquet", map(with_lists, named), SHARD_ROW)
     return folder / "train-00000.parquet"
 
 
@@ -77,7 +76,7 @@ def measure(folder: Path, format: str, tokens: int, rounds: int) -> None:
     peers: list[float] = []
 
     def ours() -> None:
-        export_shard(format, target, shard.name, read_group(str(shard), COLUMNS))
+        export_shard(format, target, shard.name, read_group(str(shard), SHARD_ROW.names))
 
     def bare() -> None:
         with (folder / "bare.bin").open("wb") as out:

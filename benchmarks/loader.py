@@ -19,14 +19,15 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from benchmarks.measure import interleaved, report, result
+from schemas.mix import SHARD_ROW
 from training.loader import Batches, Source
 from training.pools import IGNORED
 from udfs.manifest import Manifest, Split
-from udfs.packing import PACKED, pack
+from udfs.packing import pack
 from udfs.shards import read_manifest, write_shard
+from udfs.token_values import as_binary, token_type, with_lists
 
 SEQUENCE, VOCABULARY, MEAN_TOKENS = 8192, 32_000, 2_500
-SCHEMA = pa.schema([pa.field("sequence", pa.string(), False), *[field for field in PACKED if field.name != "position"]])
 
 
 def main() -> None:
@@ -92,7 +93,7 @@ class Rows(IterableDataset):  # type: ignore[misc]
 
 def made(folder: str, tokens: int) -> Manifest:
     """Eight shards of skewed random tokens in documents of random lengths."""
-    shards = tuple(write_shard(folder, f"train-{n:05d}.parquet", packed(n, tokens // 8), SCHEMA) for n in range(8))
+    shards = tuple(write_shard(folder, f"train-{n:05d}.parquet", packed(n, tokens // 8), SHARD_ROW) for n in range(8))
     return Manifest("benchmark", "", SEQUENCE, VOCABULARY, "<|endoftext|>", "", {"train": Split(shards, {})})
 
 
@@ -100,21 +101,21 @@ def packed(number: int, tokens: int) -> Iterator[pa.RecordBatch]:
     random = np.random.default_rng(number)
     lengths = 1 + random.exponential(MEAN_TOKENS, tokens // MEAN_TOKENS).astype(np.int64)
     ids = (random.random(int(lengths.sum())) ** 3 * VOCABULARY).astype(np.int32)
-    lists = pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32()), pa.array(ids))
-    names = pa.array([f"{number}-{row}" for row in range(len(lists))])
+    values = as_binary(ids.astype(token_type(VOCABULARY)), np.concatenate([[0], np.cumsum(lengths)]))
+    names = pa.array([f"{number}-{row}" for row in range(len(lengths))])
     columns = {
-        "kind": pa.repeat("file", len(lists)),
+        "kind": pa.repeat("file", len(lengths)),
         "candidate": names,
-        "is_fim": pa.repeat(False, len(lists)),
-        "epoch": pa.repeat(pa.scalar(0, pa.int32()), len(lists)),
-        "text_hash": pa.repeat("0" * 16, len(lists)),
-        "language": pa.repeat("Python", len(lists)),
-        "token_offset": pa.repeat(pa.scalar(0, pa.int64()), len(lists)),
-        "tokens": lists,
+        "is_fim": pa.repeat(False, len(lengths)),
+        "epoch": pa.repeat(pa.scalar(0, pa.int32()), len(lengths)),
+        "text_hash": pa.repeat("0" * 16, len(lengths)),
+        "language": pa.repeat("Python", len(lengths)),
+        "token_offset": pa.repeat(pa.scalar(0, pa.int64()), len(lengths)),
+        "tokens": values,
     }
     for batch in pack([pa.RecordBatch.from_pydict(columns)], SEQUENCE, np.full(VOCABULARY, 3)):
         sequences = pa.array([f"benchmark/train/{number}/{position}" for position in batch.column("position").to_pylist()])
-        yield pa.RecordBatch.from_arrays([sequences, *batch.columns[1:]], schema=SCHEMA)
+        yield with_lists(batch).append_column("sequence", sequences)
 
 
 if __name__ == "__main__":

@@ -43,14 +43,25 @@ SEQUENCES = Table(
         Column("split", pa.string(), "train or held_out"),
         Column("hash_group", pa.int32(), "fixed group of documents by hash; packing never crosses it"),
         Column("position", pa.int32(), "of the sequence inside its group, from 0"),
-        Column("tokens", pa.list_(pa.int32()), "at most the window; concatenated, only the last of a group is shorter"),
-        Column("pieces", pa.list_(PIECE), "documents inside, in order; their token counts add up to the length of tokens"),
+        Column("tokens", pa.binary(), "ids, little-endian; at most the window; concatenated, only the last of a group is shorter"),
+        Column("token_width_bytes", pa.int32(), "of each id in tokens: 2 where the tokenizer has at most 65,536 ids, else 4"),
+        Column("pieces", pa.list_(PIECE), "documents inside, in order; their token counts add up to the ids in tokens"),
         Column("text_bytes", pa.int64(), "UTF-8 bytes that its tokens stand for: what bits per byte divides by"),
         Column("tokens_version", pa.string(), "hash of the tokenizer and of how it is applied: the same text has the same tokens"),
     ),
     key=("sequence",),
     writer="delta-rs",
     partitions=("mixture", "split", "hash_group"),
+)
+
+# A row of a shard: what a trainer reads.
+SHARD_ROW = pa.schema(
+    [
+        pa.field("sequence", pa.string(), False),
+        pa.field("tokens", pa.list_(pa.int32()), False),
+        pa.field("pieces", pa.list_(PIECE), False),
+        pa.field("text_bytes", pa.int64(), False),
+    ]
 )
 
 # The columns of decide/kept that `kept_digest` is made of, one on a line.

@@ -21,9 +21,10 @@ from tree_sitter import Node
 from jobs.runtime.job import parameters_json
 from schemas import ALL_TABLES
 from schemas.lake import Lake
-from schemas.mix import KEPT_ID
+from schemas.mix import KEPT_ID, SEQUENCES
 from tests.lake_duplicates import PARAMS, add_duplicates
 from tests.source_files import SourceFile
+from tests.token_rows import with_values
 from udfs.digests import digest
 
 LANGUAGES = {".py": "Python", ".h": "C", ".c": "C", ".css": "CSS", ".bat": "Batchfile", ".md": "Markdown", ".toml": None}
@@ -54,7 +55,9 @@ class LakeRows:
         Lake.at(str(root)).create()
         for table in ALL_TABLES:
             if table.name not in leave_out:
-                write_deltalake(str(root / table.name), pa.Table.from_pylist(self.rows.get(table.name, []), schema=table.arrow_schema))
+                held = self.rows.get(table.name, [])
+                rows = [with_values(row) for row in held] if table is SEQUENCES else held
+                write_deltalake(str(root / table.name), pa.Table.from_pylist(rows, schema=table.arrow_schema))
         return root
 
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from jobs.mix.shards import COLUMNS
-from schemas.mix import SEQUENCES
+from schemas.mix import SHARD_ROW
 from tests.lake_builder import LakeRows
 from udfs import commit_layout, repository_layout
 from udfs.commit_layout import CommitDocument, PathChange
@@ -148,11 +147,10 @@ def write_mixed_lake(root: Path, rows: LakeRows | None = None) -> Path:
     """The lake with the shards of both mixtures."""
     rows, known = rows or mixed_rows(), tokenizer()
     rows.write(root)
-    schema = pa.schema([SEQUENCES.arrow_schema.field(name) for name in COLUMNS])
     for mixture in MIXTURES:
         folder = str(root / "mix" / ("shards" if mixture == "demo" else f"shards-{mixture}"))
-        held = [{name: row[name] for name in COLUMNS} for row in rows.rows["mix/sequences"] if row["mixture"] == mixture]
-        shard = write_shard(folder, "train-00000.parquet", pa.Table.from_pylist(held, schema).to_batches(), schema)
+        held = [{name: row[name] for name in SHARD_ROW.names} for row in rows.rows["mix/sequences"] if row["mixture"] == mixture]
+        shard = write_shard(folder, "train-00000.parquet", pa.Table.from_pylist(held, SHARD_ROW).to_batches(), SHARD_ROW)
         ties = {"policy": "demo", "sequences_hash": mixture, "kept_digest": "k"}
         whole = (mixture, "x", WINDOW, known.vocabulary_size, known.end_token, known.sha256, {"train": Split((shard,), {})})
         write_manifest(folder, Manifest(*whole, **ties), known.tokenizer_json)

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from schemas.mix import SHARD_ROW
+from tests.token_rows import values
 from udfs.manifest import LanguageCounts, Manifest, Split
-from udfs.packing import PACKED, pack
+from udfs.packing import pack
 from udfs.shards import write_manifest, write_shard
+from udfs.token_values import with_lists
 from udfs.tokenizer import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, Tokenizer, encode, load, train
 
 LIBRARY = Path(sysconfig.get_paths()["stdlib"])
@@ -19,7 +22,6 @@ TEXTS = {
 }
 WINDOW = 100
 VOCABULARY = 512
-SCHEMA = pa.schema([pa.field("sequence", pa.string(), False), *[field for field in PACKED if field.name != "position"]])
 
 
 def write_split(folder: str, split: str, texts: list[str], tokenizer: Tokenizer, window: int = WINDOW) -> Split:
@@ -41,16 +43,16 @@ def write_split(folder: str, split: str, texts: list[str], tokenizer: Tokenizer,
                 "text_hash": pa.array(["0" * 16] * len(rows)),
                 "language": pa.array(["Python"] * len(rows)),
                 "token_offset": pa.array([0] * len(rows), pa.int64()),
-                "tokens": pa.array(rows, pa.list_(pa.int32())),
+                "tokens": values(rows),
             }
         )
 
     def rows() -> Iterator[pa.RecordBatch]:
         for batch in pack(documents(), window, tokenizer.token_bytes):
             names = pa.array([f"demo/{split}/0/{position}" for position in batch.column("position").to_pylist()])
-            yield pa.RecordBatch.from_arrays([names, *batch.columns[1:]], schema=SCHEMA)
+            yield with_lists(batch).append_column("sequence", names)
 
-    shard = write_shard(folder, f"{split}-00000.parquet", rows(), SCHEMA)
+    shard = write_shard(folder, f"{split}-00000.parquet", rows(), SHARD_ROW)
     return Split((shard,), {"Python": LanguageCounts(len(texts), shard.tokens, shard.text_bytes)})
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from udfs.packing import Pieces, Stream, sequences_of
+from udfs.token_kernels import gathered
+from udfs.token_values import token_type
 
 BLOCK_TOKENS = 4 << 20  # 128 windows of 32,768; a block takes about 100 MB to place
 
@@ -22,17 +24,17 @@ def pack_best_fit(batches: Iterable[pa.RecordBatch], window: int, token_bytes: n
     if window < 1:
         raise ValueError(f"the window is {window} tokens; at least 1 is needed")
     position = 0
-    for block in blocks(batches, max(BLOCK_TOKENS, 8 * window)):
+    for block in blocks(batches, max(BLOCK_TOKENS, 8 * window), token_type(len(token_bytes))):
         packed = _packed(block, window, position, token_bytes)
         position += packed.num_rows
         yield packed
 
 
-def blocks(batches: Iterable[pa.RecordBatch], tokens: int) -> Iterator[Stream]:
+def blocks(batches: Iterable[pa.RecordBatch], tokens: int, kind: np.dtype) -> Iterator[Stream]:
     """Whole documents, cut after the first with which a block has so many tokens."""
     rest: Stream | None = None
     for batch in batches:
-        rest = Stream.of(batch) if rest is None else rest.followed_by(Stream.of(batch))
+        rest = Stream.of(batch, kind) if rest is None else rest.followed_by(Stream.of(batch, kind))
         while True:
             # The last document may go on in the next batch.
             ends = np.unique(rest.starts)[1:] if len(rest.starts) else rest.starts
@@ -56,10 +58,10 @@ def _packed(block: Stream, window: int, position: int, token_bytes: np.ndarray) 
     sequence = _sequences(sizes, window)
     order = np.argsort(sequence, kind="stable")
     bounds = np.concatenate([[0], np.cumsum(sizes[order])])
-    source = np.repeat((starts[document] + offsets)[order] - bounds[:-1], sizes[order]) + np.arange(bounds[-1])
+    tokens = gathered(block.tokens, (starts[document] + offsets)[order], bounds)
     pieces = Pieces(block.documents.take(pa.array(rows[document[order]])), offsets[order], bounds)
     first = np.searchsorted(sequence[order], np.arange(sequence.max() + 1 if len(sequence) else 0))
-    return sequences_of(block.tokens[source], pieces, np.append(bounds[first], bounds[-1]), position, token_bytes)
+    return sequences_of(tokens, pieces, np.append(bounds[first], bounds[-1]), position, token_bytes)
 
 
 def _sequences(sizes: np.ndarray, window: int) -> np.ndarray:

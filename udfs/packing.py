@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from udfs.token_kernels import run_bytes
+from udfs.token_values import as_binary, counts_of, flat_ids, token_type
 
 PIECE = pa.struct(
     [
@@ -37,7 +37,8 @@ DOCUMENT = ("kind", "candidate", "is_fim", "epoch", "text_hash", "language")
 PACKED = pa.schema(
     [
         pa.field("position", pa.int32(), False),
-        pa.field("tokens", pa.list_(pa.int32()), False),
+        pa.field("tokens", pa.binary(), False),
+        pa.field("token_width_bytes", pa.int32(), False),
         pa.field("pieces", pa.list_(PIECE), False),
         pa.field("text_bytes", pa.int64(), False),
     ]
@@ -59,13 +60,12 @@ class Stream:
     documents: pa.RecordBatch  # columns of DOCUMENT
 
     @classmethod
-    def of(cls, batch: pa.RecordBatch) -> "Stream":
-        lists = batch.column("tokens")
-        if lists.null_count or lists.flatten().null_count:
-            raise ValueError("a document has null tokens")
-        counts = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
+    def of(cls, batch: pa.RecordBatch, kind: np.dtype) -> "Stream":
+        """Of rows whose tokens are binary values of this type."""
+        tokens = flat_ids(batch.column("tokens"), kind)
+        counts = counts_of(batch.column("tokens"), kind)
         starts = np.cumsum(counts) - counts - np.asarray(batch.column("token_offset"))
-        return cls(lists.flatten().to_numpy(), starts, batch.select(list(DOCUMENT)))
+        return cls(tokens, starts, batch.select(list(DOCUMENT)))
 
     def followed_by(self, other: "Stream") -> "Stream":
         return Stream(
@@ -91,14 +91,14 @@ def pack(batches: Iterable[pa.RecordBatch], window: int, token_bytes: np.ndarray
 
     A row is a whole document (`token_offset` 0) or a run of one, whose runs follow each other without gap. The tokens of a document
     include its end token; a document without tokens leaves no piece. `token_bytes[id]` is the number of UTF-8 bytes that a token stands
-    for.
+    for, and by its length the type of the ids is told (`udfs.token_values`).
     """
     if window < 1:
         raise ValueError(f"the window is {window} tokens; at least 1 is needed")
     rest: Stream | None = None
-    position = 0
+    position, kind = 0, token_type(len(token_bytes))
     for batch in batches:
-        stream = Stream.of(batch) if rest is None else rest.followed_by(Stream.of(batch))
+        stream = Stream.of(batch, kind) if rest is None else rest.followed_by(Stream.of(batch, kind))
         sequences = len(stream.tokens) // window
         if sequences:
             yield _packed(stream, np.arange(sequences + 1) * window, position, token_bytes)
@@ -127,7 +127,7 @@ class Pieces:
 
 
 def sequences_of(tokens: np.ndarray, pieces: Pieces, bounds: np.ndarray, position: int, token_bytes: np.ndarray) -> pa.RecordBatch:
-    """Rows of `PACKED`: sequence i is `tokens[bounds[i]:bounds[i + 1]]`; no piece lies in two."""
+    """Rows of `PACKED`: sequence i is `tokens[bounds[i]:bounds[i + 1]]`; the first begins at 0, and no piece lies in two."""
     starts, ends = pieces.bounds[:-1], pieces.bounds[1:]
     sizes, first = run_bytes(tokens, pieces.bounds, token_bytes), np.searchsorted(starts, bounds)
     columns = {name: pieces.documents.column(name) for name in DOCUMENT} | {
@@ -139,7 +139,8 @@ def sequences_of(tokens: np.ndarray, pieces: Pieces, bounds: np.ndarray, positio
     return pa.RecordBatch.from_arrays(
         [
             pa.array(np.arange(position, position + len(bounds) - 1, dtype=np.int32)),
-            pa.ListArray.from_arrays(pa.array(bounds, pa.int32()), pa.array(tokens, pa.int32()), type=PACKED.field("tokens").type),
+            as_binary(tokens, bounds),
+            pa.array(np.full(len(bounds) - 1, tokens.itemsize, np.int32)),
             pa.ListArray.from_arrays(pa.array(first, pa.int32()), rows, type=PACKED.field("pieces").type),
             pa.array(np.add.reduceat(sizes, first[:-1])),
         ],

@@ -6,15 +6,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from udfs.token_values import ids_of
+
 LABELS = ("split", "kind", "language")
 COUNTS = ("document_count", "distinct_document_count", "fim_document_count", "cut_document_count", "token_count", "text_bytes")
 SCHEMA = pa.schema([(name, pa.string()) for name in LABELS] + [(name, pa.int64()) for name in COUNTS])
 
 
 def counted(batch: pa.RecordBatch, split: str, end_id: int) -> pa.Table:
-    """Rows of SCHEMA, of rows with `tokens` and `pieces`. A document counts where it starts, and as cut unless it ends there too."""
+    """Rows of SCHEMA, of packed rows. A document counts where it starts, and as cut unless it ends there too."""
     pieces = batch.column("pieces").flatten()
-    tokens = batch.column("tokens").flatten().to_numpy(zero_copy_only=False)
+    tokens = ids_of(batch)
     sizes = np.asarray(pieces.field("token_count"))
     is_first = np.asarray(pieces.field("token_offset")) == 0
     is_fim = pieces.field("is_fim").to_numpy(zero_copy_only=False).astype(bool)

@@ -51,7 +51,7 @@ def write_shard(
             pa.PythonFile(sink, mode="w"), schema, compression="zstd", use_dictionary=False, write_statistics=list(STATISTICS)
         ) as writer,
     ):
-        for group in _row_groups(batches, schema):
+        for group in row_groups(batches, schema):
             writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
             rows += group.num_rows
             tokens += pc.sum(pc.list_value_length(group.column("tokens")), min_count=0).as_py()
@@ -162,7 +162,7 @@ def _without_null_tokens(schema: pa.Schema) -> pa.Schema:
     return schema.set(schema.get_field_index("tokens"), schema.field("tokens").with_type(pa.list_(item)))
 
 
-def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
     """The rows in tables of `ROW_GROUP_ROWS`, the last one smaller; at least one table, which may be empty."""
     waiting = schema.empty_table()
     for batch in batches:

@@ -28,6 +28,13 @@ def run_bytes(tokens: np.ndarray, bounds: np.ndarray, token_bytes: np.ndarray) -
     return sizes
 
 
+def gathered(tokens: np.ndarray, starts: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """Runs of tokens one behind the other: run i starts at `starts[i]` and comes to `[bounds[i]:bounds[i + 1]]`."""
+    found = np.empty(bounds[-1], tokens.dtype)
+    _gather(tokens, starts, bounds, found)
+    return found
+
+
 @compiled
 def _join(ids: Any, counts: Any, ends: Any, token_bytes: Any, tokens: Any, sizes: Any) -> None:
     start = place = 0
@@ -42,6 +49,14 @@ def _join(ids: Any, counts: Any, ends: Any, token_bytes: Any, tokens: Any, sizes
         tokens[place] = ends[part]
         place += 1
         sizes[part] = size
+
+
+@compiled
+def _gather(tokens: Any, starts: Any, bounds: Any, found: Any) -> None:
+    for run in range(len(starts)):
+        start = starts[run] - bounds[run]
+        for place in range(bounds[run], bounds[run + 1]):
+            found[place] = tokens[start + place]
 
 
 @compiled

@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from udfs.token_values import as_binary
+
 GROUP = ("split", "hash_group")
 # A run of one document's tokens, with the place of the document in its group. `tokens` are numbers of one type, as bytes.
 RUNS = pa.schema(
@@ -70,7 +72,7 @@ def _packets(held: list[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def in_place(packets: Iterable[pa.Buffer], kind: np.dtype) -> Iterator[pa.RecordBatch]:
-    """All runs of a group in order: batches of RUNS with their tokens, which are of the type `kind`, as lists of int32."""
+    """All runs of a group in order: batches of RUNS. The tokens are of the type `kind`."""
     with Held() as held:
         for packet in packets:
             held.add(packet)
@@ -102,9 +104,8 @@ class _Tokens:
 
     def of(self, runs: np.ndarray) -> pa.Array:
         places = zip(self._part[runs].tolist(), self._start[runs].tolist(), self._end[runs].tolist(), strict=True)
-        flat = np.concatenate([self._flat[part][start:end] for part, start, end in places], dtype=np.int32)
-        offsets = np.concatenate([[0], np.cumsum(self.counts[runs])]).astype(np.int32)
-        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
+        flat = np.concatenate([self._flat[part][start:end] for part, start, end in places])
+        return as_binary(flat, np.concatenate([[0], np.cumsum(self.counts[runs])]))
 
 
 class Held:

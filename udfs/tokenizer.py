@@ -169,6 +169,8 @@ def _flat_ids(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, np.nd
     """The ids of all texts (uint32), and how many each has (int64)."""
     most_chars = LIBRARY_CALL_CHARS if tokenizer.compiled is None else COMPILED_CALL_CHARS
     found = [_ids_of_call(tokenizer, call) for call in calls(texts, most_chars)] or [(np.zeros(0, np.uint32), np.zeros(0, np.int64))]
+    if len(found) == 1:
+        return found[0]
     ids, counts = zip(*found, strict=True)
     return np.concatenate(ids), np.concatenate(counts)
 

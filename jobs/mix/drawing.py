@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.mix.places import uniform
+from jobs.mix.places import is_below, rate_digits, uniform
 from jobs.runtime.errors import CodemillError
 from udfs import draws
 from udfs.mixture import MixtureError, Phase, Stock, Wish, note, rate_for, solve, whole_and_rest
@@ -38,8 +38,9 @@ class Drawn:
         """How often a document is taken; of columns split, lot and candidate."""
         if self.is_once:
             return F.lit(1)
-        whole, rate = (F.element_at(F.array(*map(F.lit, values)), F.col("lot") + 1) for values in (self.whole, self.rates))
-        more = (uniform(F.col("candidate"), SEED) < rate).cast("int")
+        by_lot: tuple[list[Any], ...] = (self.whole, [rate_digits(rate) for rate in self.rates])
+        whole, digits = (F.element_at(F.array(*map(F.lit, values)), F.col("lot") + 1) for values in by_lot)
+        more = is_below(F.col("candidate"), SEED, digits).cast("int")
         return F.when(F.col("split") == "train", whole + more).otherwise(1)
 
     def repeated(self, runs: pa.RecordBatch) -> pa.RecordBatch:

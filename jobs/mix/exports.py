@@ -23,7 +23,7 @@ from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.decide import KEPT
 from schemas.lake import Lake
-from schemas.mix import MANIFEST, SEQUENCES, TOKENIZERS
+from schemas.mix import MANIFEST, SEQUENCES, SHARD_ROW, TOKENIZERS
 from udfs.croissant import of_export
 from udfs.export_formats import FORMATS, export_shard
 from udfs.exports import SPLITS, Export, ShardExport, SplitExport, Target, begin, export_damage, finish, shard_export_of
@@ -31,7 +31,6 @@ from udfs.manifest import Manifest
 from udfs.shards import MANIFEST_NAME, TOKENIZER_NAME, open_folder, sha256_of
 from udfs.tokenizer import load
 
-COLUMNS = ["sequence", "tokens", "pieces", "text_bytes"]
 TO_EXPORT = "split string, shard string, sha256 string"
 WRITTEN = pa.schema([(name, pa.string()) for name in ("split", "shard", "shard_export", "fault")])
 
@@ -114,7 +113,7 @@ class ExportShards:
             told = {"split": row["split"], "shard": row["shard"], "fault": self.fault(row["shard"], row["sha256"])}
             if not told["fault"]:
                 number = row["shard"].removesuffix(".parquet").rpartition("-")[2]
-                rows = read_group(f"{self.source}/{row['shard']}", COLUMNS)
+                rows = read_group(f"{self.source}/{row['shard']}", SHARD_ROW.names)
                 found = export_shard(self.format, self.target.of(row["split"], number), row["shard"], rows)
                 told["shard_export"] = json.dumps(asdict(found))
             yield pa.RecordBatch.from_pylist([told], schema=WRITTEN)

@@ -99,12 +99,14 @@ def check_assembled(tables: Tables, profile: str, layouts: Sequence[str]) -> Non
 
 def check_documents(tables: Tables, documents: DataFrame) -> tuple[int, int]:
     """Documents and bytes. Raises `CodemillError` unless each candidate is one document whose text can be found."""
+    # Of a file or page one layout is wanted; others are counted, which takes a shuffle of their keys.
+    others = [F.when(~F.col("kind").isin("file", "page"), F.col(name)) for name in ("kind", "candidate")]
     counts = documents.agg(
-        F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)), F.countDistinct("kind", "candidate"),
+        F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)), F.count(others[0]), F.countDistinct(*others),
         F.count(F.when(F.col("content_sha256").isNotNull() & F.col("text_file").isNull(), 1)),
         F.count(F.when(~F.col("is_checked"), 1)),
     )  # fmt: skip
-    rows, size, distinct, textless, unchecked = counts.first()  # type: ignore[misc]
+    rows, size, several, distinct, textless, unchecked = counts.first()  # type: ignore[misc]
     if textless:
         raise CodemillError(
             f"the texts of {textless:,} of {rows:,} kept documents are not in ingest/contents; `ingest.files --force` with their sources, "
@@ -115,7 +117,7 @@ def check_documents(tables: Tables, documents: DataFrame) -> tuple[int, int]:
             f"{unchecked:,} of {rows:,} kept documents have texts that were not compared with benchmarks and with what is held out; "
             "`codemill assemble.document_checks` does it"
         )
-    if rows != distinct:
+    if several != distinct:
         twice = documents.groupBy("kind", "candidate").agg(F.collect_set("layout").alias("layouts")).where(F.size("layouts") > 1)
         found = twice.select("kind", F.explode("layouts").alias("layout")).distinct().sort("kind", "layout").limit(10).collect()
         raise CodemillError(
@@ -125,15 +127,14 @@ def check_documents(tables: Tables, documents: DataFrame) -> tuple[int, int]:
     return rows, size
 
 
-def map_documents(tables: Tables, documents: DataFrame, function: TextsFunction, schema: StructType) -> DataFrame:
-    """Applies `function` to the batches of a task: of the columns of `kept_documents`, less the last two, with `text` besides, wherever the
-    texts lie.
+def map_documents(tables: Tables, documents: DataFrame, size_bytes: int, function: TextsFunction, schema: StructType) -> DataFrame:
+    """Applies `function` to the batches of a task: the columns of `documents`, less text_file and text_block, and `text`, wherever that
+    lies. `size_bytes` are of those whose texts are in ingest/contents.
 
     A text of assemble/documents is read where it lies too, unless Spark chooses to shuffle it for the join with `documents`.
     """
     contents = documents.where("content_sha256 is not null")
-    size = contents.agg(F.coalesce(F.sum("size_bytes"), F.lit(0))).first()[0]  # type: ignore[index]
-    rows = placed(contents, task_count(size, tables.cores))
+    rows = placed(contents, task_count(size_bytes, tables.cores))
     mapped = rows.mapInArrow(lambda batches: function(texts_where_they_lie(batches)), schema)
     texts = documents.where("content_sha256 is null").drop("text_file", "text_block")
     key = ["kind", "candidate", "layout"]

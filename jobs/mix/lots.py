@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.mix.places import uniform
+from jobs.mix.places import is_below, rate_digits
 from jobs.runtime.tables import Tables
 from schemas.decide import HIGH_QUALITY
 from udfs.fim import RATE_SEED
@@ -26,4 +26,6 @@ def with_sets(tables: Tables, documents: DataFrame, phase: Phase, profile: str) 
 
 def with_fim(documents: DataFrame, phase: Phase) -> DataFrame:
     """Held-out documents stay as they are: their bits per byte are compared across phases."""
-    return documents.withColumn("is_fim", (F.col("split") == "train") & (uniform(F.col("candidate"), RATE_SEED) < phase.fim_rate))
+    return documents.withColumn(
+        "is_fim", (F.col("split") == "train") & is_below(F.col("candidate"), RATE_SEED, F.lit(rate_digits(phase.fim_rate)))
+    )

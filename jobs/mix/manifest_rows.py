@@ -32,10 +32,10 @@ def manifest_rows(phase: Phase, names: Row, counted: list[Row], wanted: dict[Lab
 def made_of_hashes(tables: Tables, documents: DataFrame, policy: str, ways: list[str]) -> dict[str, str]:
     """What ties the sequences to what they are made of, as columns of mix/manifest. `ways` are all that was asked for, as text."""
     kept = tables[KEPT].where(F.col("policy") == policy)
-    policy_hash = kept.agg(F.min("policy_hash")).first()[0]  # type: ignore[index]
+    first = kept.select("policy_hash").first()  # all rows of a policy have the same
     taken = F.concat_ws("\n", "kind", "candidate", "text_hash", "split", F.col("lot").cast("string"))
     return {
-        "policy_hash": policy_hash or "",
+        "policy_hash": first.policy_hash if first else "",
         "kept_digest": digest_of(kept.select(F.concat_ws("\n", *KEPT_ID))),
         "sequences_hash": short_hash("sequences", str(VERSION), *ways, digest_of(documents.select(taken))),
     }

@@ -1,5 +1,6 @@
 """Draws in Spark SQL, and by draws the place of every document: functions of its key, so that new data moves no old document."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,16 @@ def uniform(ids: Column, seed: str) -> Column:
     """`udfs.draws.uniform` of a column."""
     digits = F.substring(F.sha2(F.concat(F.lit(f"{seed}:"), ids), 256), 1, 13)
     return F.conv(digits, 16, 10).cast("double") / F.lit(float(DRAWS))
+
+
+def is_below(ids: Column, seed: str, digits: Column) -> Column:
+    """`uniform(ids, seed) < rate`, told by `rate_digits` of the rate: to make numbers of digits takes Spark several times as long."""
+    return F.sha2(F.concat(F.lit(f"{seed}:"), ids), 256) < digits
+
+
+def rate_digits(rate: float) -> str:
+    """What the digits of a draw are compared with: those of the least draw that is not below the rate."""
+    return f"{math.ceil(rate * DRAWS):013x}" if rate < 1 else "g"
 
 
 def digest_of(ids: DataFrame) -> str:

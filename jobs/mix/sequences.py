@@ -32,7 +32,7 @@ from jobs.mix.pack import Pack, Packets
 from jobs.mix.places import Order
 from jobs.mix.recipes import recipe
 from jobs.mix.runs_aside import Aside, packets_of
-from jobs.mix.tokens import Then, token_runs, token_type, tokens_version
+from jobs.mix.tokens import Then, token_runs, tokens_version
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Job, ReplaceFiles, ReplaceRows, Write, parameter
 from jobs.runtime.staging import Staging
@@ -49,6 +49,7 @@ from schemas.table import Table
 from udfs.fim import marks_of
 from udfs.mixture import NO_LANGUAGE, MixtureError, Phase, check_phase
 from udfs.token_packets import GROUP
+from udfs.token_values import token_type
 from udfs.tokenizer import TokenizerError, load
 
 Row = dict[str, Any]
@@ -101,7 +102,7 @@ def transform(tables: Tables, params: SequencesParams) -> Iterator[Write]:
     tokenizer_json, tokenizer_sha256, kind = tokenizer_of(tables, params.tokenizer, phase)
     documents = with_sets(tables, kept_documents(tables, params.profile, params.layouts), phase, params.profile)
     documents = documents.withColumn("language", F.coalesce("language", F.lit(NO_LANGUAGE)))
-    documents = with_fim(with_lots(documents, phase), phase).persist()
+    documents = with_fim(with_lots(documents, phase), phase).drop("repository", "score_percent", "sets").persist()
     check_assembled(tables, params.profile, params.layouts)
     tables.account.read_rows, _ = check_documents(tables, documents)
     version, order = tokens_version(tokenizer_sha256), Order(params.hash_groups, params.seed)

@@ -21,12 +21,12 @@ from jobs.runtime.job import Job, Write, parameter
 from jobs.runtime.tables import Tables
 from schemas.delta_files import DataFile, data_files
 from schemas.lake import Lake
-from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
+from schemas.mix import LOTS, MANIFEST, SEQUENCES, SHARD_ROW, TOKENIZERS
 from udfs.manifest import LanguageCounts, Manifest, Shard, ShardError, Split
 from udfs.shards import MANIFEST_NAME, damage, read_manifest, write_manifest, write_shard
+from udfs.token_values import with_lists
 from udfs.tokenizer import load
 
-COLUMNS = ["sequence", "tokens", "pieces", "text_bytes"]
 WRITTEN = "split string, file string, sha256 string, rows bigint, tokens bigint, text_bytes bigint, size_bytes bigint, longest bigint"
 
 
@@ -89,17 +89,16 @@ class Export:
     folder: str
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        schema = pa.schema([SEQUENCES.arrow_schema.field(name) for name in COLUMNS])
         for row in (row for batch in batches for row in batch.to_pylist()):
             lengths: list[int] = []
-            shard = write_shard(self.folder, row["shard"], sequences(row["files"], lengths), schema)
+            shard = write_shard(self.folder, row["shard"], sequences(row["files"], lengths), SHARD_ROW)
             yield pa.RecordBatch.from_pylist([{"split": row["split"], **vars_of(shard), "longest": max(lengths)}])
 
 
 def sequences(files: list[str], lengths: list[int]) -> Iterator[pa.RecordBatch]:
     """Rows of the files in order; appends to `lengths` how many tokens the longest of each batch has."""
     for file in files:
-        for batch in read_group(file, COLUMNS):
+        for batch in map(with_lists, read_group(file, [*SHARD_ROW.names, "token_width_bytes"])):
             lengths.append(pc.max(pc.list_value_length(batch.column("tokens"))).as_py())
             yield batch
 

@@ -24,6 +24,7 @@ from schemas.delta_files import data_files
 from schemas.mix import SEQUENCES
 from udfs import fim
 from udfs import tokenizer as byte_level_bpe
+from udfs.token_values import as_binary, ids_of
 from udfs.tokenizer import Tokenizer, load
 
 # A run of one document's tokens.
@@ -37,7 +38,7 @@ RUNS = pa.schema(
         ("lot", pa.int32()),  # the part of the recipe that its document belongs to
         ("language", pa.string()),
         ("token_offset", pa.int64()),  # of the run inside its document
-        ("tokens", pa.binary()),  # numbers of `token_type`
+        ("tokens", pa.binary()),  # numbers of `udfs.token_values.token_type`
     ]
 )
 # What tells whether tokens of an earlier run are those that are wanted now.
@@ -60,11 +61,6 @@ def tokens_version(tokenizer_sha256: str) -> str:
     return short_hash("tokens", str(byte_level_bpe.VERSION), str(fim.VERSION), byte_level_bpe.library_versions(), tokenizer_sha256)
 
 
-def token_type(vocabulary_size: int) -> np.dtype:
-    """How tokens travel: two bytes each where they fit."""
-    return np.dtype("<u2" if vocabulary_size <= 1 << 16 else "<i4")
-
-
 def token_runs(
     tables: Tables, documents: DataFrame, mixture: str, tokenizer_json: str, kind: np.dtype, version: str, then: Then
 ) -> DataFrame:
@@ -77,9 +73,11 @@ def token_runs(
     # One version, or a write that is tried again would find documents in the table that it brings itself.
     table_version = tables.lake.version(SEQUENCES)
     new, known = (documents, None) if table_version is None else new_and_known(tables, documents, mixture, version, table_version)
-    tables.account.read_bytes = new.agg(F.coalesce(F.sum("size_bytes"), F.lit(0))).first()[0]  # type: ignore[index]
-    tokenize, unpack, schema = Tokenize(tokenizer_json, kind), Unpack(version, kind), from_arrow_schema(then.schema)
-    tokenized = map_documents(tables, new, lambda batches: then(tokenize(batches)), schema)
+    sizes = (F.col("size_bytes"), F.when(F.col("content_sha256").isNotNull(), F.col("size_bytes")))
+    tables.account.read_bytes, in_contents = new.agg(*(F.coalesce(F.sum(one), F.lit(0)) for one in sizes)).first()  # type: ignore[misc]
+    tokenize, unpack, schema = Tokenize(tokenizer_json, kind), Unpack(version), from_arrow_schema(then.schema)
+    new = new.drop("is_checked", "size_bytes")  # what no task reads
+    tokenized = map_documents(tables, new, in_contents, lambda batches: then(tokenize(batches)), schema)
     if known is None:
         return tokenized
     mixtures = sorted(row.source for row in known.select("source").distinct().collect())
@@ -127,7 +125,10 @@ class Tokenize:
         wanted = np.asarray(batch.column("is_fim").to_numpy(zero_copy_only=False), dtype=bool)
         tokens, offsets, is_fim = fim.encode_documents(loaded(self.tokenizer_json), batch.column("candidate"), batch.column("text"), wanted)
         columns = {name: batch.column(name) for name in ("kind", "candidate", "text_hash", *PLACED)} | {"is_fim": pa.array(is_fim)}
-        columns |= {"token_offset": pa.array(np.zeros(batch.num_rows, np.int64)), "tokens": as_bytes(tokens, offsets, self.kind)}
+        columns |= {
+            "token_offset": pa.array(np.zeros(batch.num_rows, np.int64)),
+            "tokens": as_binary(tokens.astype(self.kind, copy=False), offsets),
+        }
         return pa.RecordBatch.from_arrays([columns[name] for name in RUNS.names], schema=RUNS)
 
 
@@ -136,7 +137,6 @@ class Unpack:
     """Known documents, with the file of packed sequences in which each lies, to their runs: pieces follow each other without gap."""
 
     tokens_version: str
-    kind: np.dtype
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         # Rows of all documents of a task, without any token.
@@ -146,7 +146,7 @@ class Unpack:
         wanted = pa.Table.from_batches(rows)
         for file in wanted.column("file").unique().to_pylist():
             documents = wanted.filter(pc.equal(wanted.column("file"), file)).combine_chunks()
-            for sequences in read_group(file, ["tokens", "pieces", "tokens_version"]):
+            for sequences in read_group(file, ["tokens", "token_width_bytes", "pieces", "tokens_version"]):
                 found = sequences.filter(pc.equal(sequences.column("tokens_version"), self.tokens_version))
                 yield self.runs(found, documents)
 
@@ -154,7 +154,7 @@ class Unpack:
         """Those of the documents, each once, however often it is repeated."""
         pieces = pa.RecordBatch.from_struct_array(sequences.column("pieces").flatten())
         ends = np.concatenate([[0], np.cumsum(np.asarray(pieces.column("token_count")))])
-        tokens = as_bytes(np.asarray(sequences.column("tokens").flatten()), ends, self.kind)
+        tokens = as_binary(ids_of(sequences), ends)
         position = pc.index_in(_key(pieces), value_set=_key(documents).combine_chunks())
         is_wanted = pc.and_(pc.is_valid(position), pc.equal(pieces.column("epoch"), 0))
         found = pieces.append_column("tokens", tokens).append_column("row", position).filter(is_wanted)
@@ -167,12 +167,6 @@ def _key(rows: pa.RecordBatch | pa.Table) -> pa.Array | pa.ChunkedArray:
     """KEY as one text; no column but the last can hold a line end."""
     columns = [rows.column(name).cast(pa.string()) for name in ("kind", "text_hash", "is_fim", "candidate")]
     return pc.binary_join_element_wise(*columns, "\n")
-
-
-def as_bytes(tokens: np.ndarray, offsets: np.ndarray, kind: np.dtype) -> pa.Array:
-    """Runs of tokens as binary values."""
-    ends = pa.py_buffer((offsets * kind.itemsize).astype(np.int32))
-    return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, [None, ends, pa.py_buffer(tokens.astype(kind, copy=False))])
 
 
 _TOKENIZERS: dict[str, Tokenizer] = {}

@@ -20,6 +20,7 @@ from schemas.lake import Lake
 from schemas.mix import MANIFEST, SEQUENCES
 from tests.e2e.lakes import SMALL, codemill, content, hostile_sources, real_sources, rows, run_and_kill, versions
 from tests.hostile import MARKER, UNDECODABLE
+from tests.token_rows import ids_of
 from udfs.shards import verify
 
 
@@ -96,7 +97,7 @@ def test_no_token_and_no_byte_is_lost_between_kept_documents_and_shards(lake):
     assert sum(row["text_bytes"] for row in sequences) == text_bytes
     assert sum(row["text_bytes"] for row in rows(lake, MANIFEST)) == text_bytes
     manifest = verify(str(lake / "mix" / "shards"))
-    assert sum(split.totals["tokens"] for split in manifest.splits.values()) == sum(len(row["tokens"]) for row in sequences)
+    assert sum(split.totals["tokens"] for split in manifest.splits.values()) == sum(len(ids_of(row)) for row in sequences)
 
 
 def test_held_out_repositories_are_in_no_training_sequence(lake):

@@ -38,7 +38,8 @@ def rows_of(tables, mixture):
     """What a mixture is made of, in all tables, and nothing of how it came there."""
     return {
         table.name: sorted(
-            json.dumps(row.asDict(recursive=True), sort_keys=True) for row in tables[table].where(f"mixture = '{mixture}'").collect()
+            json.dumps(row.asDict(recursive=True), sort_keys=True, default=bytes.hex)
+            for row in tables[table].where(f"mixture = '{mixture}'").collect()
         )
         for table in (SEQUENCES, MANIFEST, LOTS)
     }

@@ -22,6 +22,7 @@ from schemas.lake import Lake
 from schemas.mix import LOTS, MANIFEST, SEQUENCES, TOKENIZERS
 from tests.job_runs import run_job
 from tests.table_rows import put_rows
+from tests.token_rows import ids_of
 from udfs.draws import uniform
 from udfs.mixture import Phase, Share
 from udfs.tokenizer import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, load, train
@@ -81,11 +82,11 @@ def decoded(tables, tokenizer):
     """The text of every document in the sequences, fill-in-the-middle undone; and whether it was done."""
     tokens, found = {}, {}
     for row in sorted(tables[SEQUENCES].collect(), key=lambda row: row.sequence):
-        start = 0
+        start, ids = 0, ids_of(row.asDict())
         for piece in row.pieces:
             held = tokens.setdefault((piece.kind, piece.candidate, piece.epoch, piece.is_fim), [])
             assert len(held) == piece.token_offset
-            held += row.tokens[start : start + piece.token_count]
+            held += ids[start : start + piece.token_count]
             start += piece.token_count
     for (kind, candidate, _, is_fim), ids in tokens.items():
         text = tokenizer.model.decode(ids[:-1], skip_special_tokens=False)
@@ -126,7 +127,7 @@ def packed(tables, params=PARAMS):
     """Rows of both tables, and the bytes of text that were tokenized."""
     run_job(tables, sequences, params)
     found = {
-        table.name: sorted(json.dumps(row, sort_keys=True) for row in tables.lake.read(table).to_pylist())
+        table.name: sorted(json.dumps(row, sort_keys=True, default=bytes.hex) for row in tables.lake.read(table).to_pylist())
         for table in (SEQUENCES, MANIFEST)
     }
     return found, tables.account.read_bytes
@@ -158,7 +159,7 @@ def test_a_run_that_another_one_overtakes_doubles_nothing(lakes):
     overtaken = next(iter(sequences.transform(Tables(tables.spark, tables.lake), PARAMS)))  # has seen what is new, has not written
     expected, _ = packed(tables)
     tables.apply(overtaken)
-    found = sorted(json.dumps(row.asDict(recursive=True), sort_keys=True) for row in tables[SEQUENCES].collect())
+    found = sorted(json.dumps(row.asDict(recursive=True), sort_keys=True, default=bytes.hex) for row in tables[SEQUENCES].collect())
     assert found == expected[SEQUENCES.name]
 
 

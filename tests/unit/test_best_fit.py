@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.token_rows import listed
 from udfs import best_fit
 from udfs.best_fit import pack_best_fit
 from udfs.packing import PACKED, pack
@@ -18,7 +19,7 @@ WINDOWS = st.integers(1, 12)
 RUNS = st.integers(1, 40)
 SCHEMA = pa.schema(
     [
-        ("kind", pa.string()), ("candidate", pa.string()), ("token_offset", pa.int64()), ("tokens", pa.list_(pa.int32())),
+        ("kind", pa.string()), ("candidate", pa.string()), ("token_offset", pa.int64()), ("tokens", pa.binary()),
         ("is_fim", pa.bool_()), ("epoch", pa.int32()), ("text_hash", pa.string()),
         ("language", pa.string()),
     ]
@@ -33,8 +34,9 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def rows(documents: list[list[int]], run: int, cuts: list[int]) -> Iterator[pa.RecordBatch]:
     """The documents in runs of at most `run` tokens, as batches that end at `cuts`."""
     found = [
-        {"kind": "file", "candidate": f"{number}", "token_offset": start, "tokens": tokens[start : start + run], "is_fim": number % 2 == 0,
-         "epoch": 0, "text_hash": f"hash {number}", "language": f"l{number}"}
+        {"kind": "file", "candidate": f"{number}", "token_offset": start, "is_fim": number % 2 == 0,
+         "tokens": np.array(tokens[start : start + run], "<u2").tobytes(), "epoch": 0,
+         "text_hash": f"hash {number}", "language": f"l{number}"}
         for number, tokens in enumerate(documents)
         for start in range(0, len(tokens), run)
     ]  # fmt: skip
@@ -45,7 +47,7 @@ def rows(documents: list[list[int]], run: int, cuts: list[int]) -> Iterator[pa.R
 
 def packed(documents: list[list[int]], window: int, run: int = 40, cuts: list[int] | None = None) -> list[dict[str, Any]]:
     batches = list(pack_best_fit(rows(documents, run, cuts or []), window, TOKEN_BYTES))
-    return pa.Table.from_batches(batches, schema=PACKED).to_pylist()
+    return listed(pa.Table.from_batches(batches, schema=PACKED))
 
 
 def pieces_of(sequences: list[dict[str, Any]]) -> dict[str, list[tuple[int, list[int]]]]:

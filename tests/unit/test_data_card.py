@@ -15,12 +15,11 @@ import pytest
 from jobs.cli import main
 from jobs.mix.card_differences import differences, digest_kept
 from jobs.mix.card_facts import card_facts, oracle, policy_values, without_folders
-from jobs.mix.shards import COLUMNS
 from jobs.mix.without_documents import without_documents
 from schemas.assemble import COMMIT_CONTEXTS, DOCUMENTS, NOTEBOOKS, REPOSITORY_CONTEXTS
 from schemas.decide import KEPT
 from schemas.lake import SCORERS, Lake
-from schemas.mix import SEQUENCES
+from schemas.mix import SHARD_ROW
 from tests.export_cases import export, sequences_of
 from tests.export_readers import Reader, reader
 from tests.lake_builder import POLICY, POLICY_HASH, SCORER, WINDOW, LakeRows, lake_rows
@@ -32,7 +31,6 @@ from udfs.shards import read_manifest, write_manifest, write_shard
 
 TOKENIZER_JSON = '{"a tokenizer": true}'
 HOSTILE = "a | <b>\n# c"
-SCHEMA = pa.schema([SEQUENCES.arrow_schema.field(name) for name in COLUMNS])
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +58,13 @@ def lake(rows: LakeRows, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, splits = str(root / "mix" / "shards"), {}
     for split in ("train", "held_out"):
         held = [row for row in rows.rows["mix/sequences"] if row["split"] == split]
-        table = pa.Table.from_pylist([{name: row[name] for name in COLUMNS} for row in held], SCHEMA)
+        table = pa.Table.from_pylist([{name: row[name] for name in SHARD_ROW.names} for row in held], SHARD_ROW)
         languages = {
             row["language"]: LanguageCounts(row["document_count"], row["token_count"], row["text_bytes"])
             for row in rows.rows["mix/manifest"]
             if row["split"] == split
         }
-        splits[split] = Split((write_shard(folder, f"{split}-00000.parquet", table.to_batches(), SCHEMA),), languages)
+        splits[split] = Split((write_shard(folder, f"{split}-00000.parquet", table.to_batches(), SHARD_ROW),), languages)
     sha256 = hashlib.sha256(TOKENIZER_JSON.encode()).hexdigest()
     counted = rows.rows["mix/manifest"][0]
     ties = {name: counted[name] for name in ("policy", "recipe", "packing", "kept_digest", "sequences_hash")}

@@ -1,11 +1,14 @@
+import hashlib
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jobs.mix.drawing import SEED, Drawn
-from jobs.mix.places import Order
+from jobs.mix.places import Order, rate_digits
 from udfs.draws import hash_group, uniform
 
 KEYS = [f"document-{number}" for number in range(40)]
@@ -33,6 +36,14 @@ def test_whoever_takes_each_document_once_gets_all_of_them() -> None:
     once = replace(TAKEN, whole=[1, 1, 1], rates=[0.0] * 3)
     assert once.is_once and not TAKEN.is_once
     assert once.repeated(runs()).select(["split", "candidate", "lot"]).equals(runs())
+
+
+@given(st.lists(st.floats(0, 1), max_size=5), st.integers(0, 39))
+def test_digits_of_a_rate_tell_the_draws_below_it(rates: list[float], exact: int) -> None:
+    draws, digits = uniform(pa.array(KEYS), "seed"), [hashlib.sha256(f"seed:{key}".encode()).hexdigest() for key in KEYS]
+    drawn = float(draws[exact])
+    for rate in (0.0, 1.0, drawn, np.nextafter(drawn, 0), np.nextafter(drawn, 1), *rates):
+        assert [one < rate_digits(float(rate)) for one in digits] == (draws < rate).tolist()
 
 
 def test_each_epoch_of_a_document_has_a_group_and_a_place_of_its_own() -> None:

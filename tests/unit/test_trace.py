@@ -7,8 +7,7 @@ import pyarrow as pa
 import pytest
 
 from jobs.cli import main
-from jobs.mix.shards import COLUMNS
-from schemas.mix import SEQUENCES
+from schemas.mix import SHARD_ROW
 from tests.lake_builder import LakeRows
 from udfs.manifest import Manifest, Split
 from udfs.shards import write_manifest, write_shard
@@ -123,8 +122,7 @@ def test_a_sequence_of_shards_is_told_by_them_and_not_by_what_has_its_name_now(
     older = [piece("page", "fa57", "older"), piece("file", "c0ffee")]
     held = {"sequence": name, "tokens": [1] * 10, "pieces": older, "text_bytes": 18}
     other = {"sequence": "long/train/00000/000001", "tokens": [1] * 5, "pieces": older[:1], "text_bytes": 9}
-    schema = pa.schema([SEQUENCES.arrow_schema.field(column) for column in COLUMNS])
-    shard = write_shard(folder, "train-00000.parquet", pa.Table.from_pylist([held, other], schema).to_batches(), schema)
+    shard = write_shard(folder, "train-00000.parquet", pa.Table.from_pylist([held, other], SHARD_ROW).to_batches(), SHARD_ROW)
     splits = {"train": Split((shard,), {})}
     write_manifest(folder, Manifest("long", "x", 32, 257, "<|endoftext|>", "t", splits, policy="paper", sequences_hash="earlier"), "{}")
     assert main(["trace", name, "--lake", lake]) == 0

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from tests.shards_builder import SCHEMA, WINDOW, write_shards
+from schemas.mix import SHARD_ROW
+from tests.shards_builder import WINDOW, write_shards
 from tests.trainer_cases import CONTINUED, REGULAR, SHORT, command, plan_file, trained
 from training.__main__ import main
 from training.errors import NothingToTrainOn, PlanError, TrainingError
@@ -72,7 +73,7 @@ def without(split: str, shards: Path, folder: Path) -> Path:
     """The same shards with an empty split."""
     folder.mkdir()
     manifest = read_manifest(str(shards))
-    empty = write_shard(str(folder), f"{split}-00000.parquet", [], SCHEMA)
+    empty = write_shard(str(folder), f"{split}-00000.parquet", [], SHARD_ROW)
     for name, kept in manifest.splits.items():
         if name != split:
             (folder / kept.shards[0].file).write_bytes((shards / kept.shards[0].file).read_bytes())
