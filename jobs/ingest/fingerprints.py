@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from jobs.runtime.job import Snapshot, Write
+from jobs.runtime.local_rows import local_rows
 from jobs.runtime.tables import Tables
 from schemas.ingest import CONTENTS, FINGERPRINTS, REJECTS
 from schemas.lake import Lake
@@ -49,5 +50,5 @@ def beginning(tables: Tables, known: Mapping[str, Known], todo: Iterable[str]) -
 
 def written(tables: Tables, rows: Iterable[tuple[str, str, str]]) -> Snapshot:
     """rows: label, fingerprint, location."""
-    found = tables.spark.createDataFrame(sorted(rows), spark_schema(FINGERPRINTS))
+    found = local_rows(tables.spark, sorted(rows), spark_schema(FINGERPRINTS))
     return Snapshot(FINGERPRINTS, found, found.select("source"))
