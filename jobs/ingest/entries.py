@@ -58,8 +58,7 @@ def count(tables: Tables, entries: DataFrame, size_bytes: str = "size_bytes") ->
 
 
 def file_rows(entries: DataFrame) -> DataFrame:
-    """Rows of ingest/files, and source_kind."""
-    return entries.where("reason is null").select(*FILES.names, "source_kind")
+    return entries.where("reason is null").select(*FILES.names)
 
 
 def reject_rows(entries: DataFrame) -> DataFrame:

@@ -83,7 +83,7 @@ def rows_of(tables: Tables, listed: DataFrame, entries: DataFrame, labels: list[
     files, rejects = held.with_unseen(file_rows(entries)), reject_rows(entries)
     touched = touched_repositories(held, listed, entries).localCheckpoint()
     yield Snapshot(REPOSITORIES, repository_rows(held, listed, entries, touched, files, rejects, has_tables), touched)
-    yield Snapshot(FILES, files.select(*FILES.names), origins)
+    yield Snapshot(FILES, files, origins)
     yield Snapshot(REJECTS, rejects, origins)
 
 

@@ -32,21 +32,19 @@ class Held:
         return self.origins.limit(0) if self.unseen is None else self.unseen.select("origin").distinct()
 
     def with_unseen(self, files: DataFrame) -> DataFrame:
-        """The rows that ingest/files is to have of these sources: `files`, and what it has where they were not seen. Other columns stay."""
+        """The rows that ingest/files is to have of these sources: `files`, and what it has where they were not seen."""
         if self.unseen is None:
             return files
         hidden = self.unseen.withColumnRenamed("origin", "hidden")
         is_hidden = (F.col("origin") == F.col("hidden")) & F.col("path").startswith(F.col("beginning"))
         staying = self.files.join(hidden, is_hidden, "left_semi")
-        return files.unionByName(staying.join(files.select(*FILES.key), list(FILES.key), "left_anti"), allowMissingColumns=True)
+        return files.unionByName(staying.join(files.select(*FILES.key), list(FILES.key), "left_anti"))
 
     def with_others(self, table: Table, rows: DataFrame, touched: DataFrame) -> DataFrame:
-        """All rows that a table will have of the repositories `touched`: `rows`, and those of other origins whose key these do not take.
-
-        Columns that only `rows` has are null in the others."""
+        """All rows that a table will have of the repositories `touched`: `rows`, and those of other origins whose key these do not take."""
         held = self.files if table is FILES else self.rejects
         others = held.join(touched, touched.columns, "left_semi").join(self.origins, "origin", "left_anti")
-        return rows.unionByName(others.join(rows.select(*table.key), list(table.key), "left_anti"), allowMissingColumns=True)
+        return rows.unionByName(others.join(rows.select(*table.key), list(table.key), "left_anti"))
 
 
 def held_rows(tables: Tables, origins: DataFrame, unseen: DataFrame | None) -> Held:

@@ -34,14 +34,13 @@ def said_of(listed: DataFrame) -> DataFrame:
 def repository_rows(
     held: Held, listed: DataFrame, entries: DataFrame, touched: DataFrame, files: DataFrame, rejects: DataFrame, has_tables: bool
 ) -> DataFrame:
-    """One row per repository of `touched` that is still there. `files`, `rejects`: rows that the tables will have of the sources read;
-    those of `files` that were read just now have their source_kind.
+    """One row per repository of `touched` that is still there. `files`, `rejects`: rows that the tables will have of the sources read.
 
     Where another source holds a part of a repository, or its own was not read to its end, what the lake knows of it and this run does not
     stays.
     """
     rows = touched.join(said_of(listed), "repository", "left").join(_counted(held, touched, files, rejects), "repository", "left")
-    rows = _with_facts_of_rows(rows, entries, has_tables)
+    rows = rows.join(_read_facts(entries, has_tables), "repository", "left")
     old = held.repositories.select("repository", *(F.col(c).alias(f"held_{c}") for c in ("source_kind", "commit", "history", *FACTS)))
     unread = held.unread.select(F.col("origin").alias("repository"), F.lit(True).alias("is_unread"))
     rows = rows.join(old, "repository", "left").join(unread, "repository", "left")
@@ -65,25 +64,22 @@ def repository_rows(
 
 
 def _counted(held: Held, touched: DataFrame, files: DataFrame, rejects: DataFrame) -> DataFrame:
-    """file_count, size_bytes, reject_count, is_shared (a source that is not read to its end has files of it) and entry_kind (place in KINDS
-    of what was read) by repository."""
+    """file_count, size_bytes, reject_count, is_shared (a source that is not read to its end has files of it) by repository."""
     seen = held.origins.join(held.unread, "origin", "left_anti").withColumn("is_seen", F.lit(True))
     after = held.with_others(FILES, files, touched).join(seen, "origin", "left")
-    place = F.array_position(F.array(*map(F.lit, KINDS)), F.col("source_kind")).cast("int")  # a minimum of text would sort all rows
     by_files = after.groupBy("repository").agg(
-        F.count("*").alias("file_count"),
-        F.sum("size_bytes").alias("size_bytes"),
-        F.max(F.col("is_seen").isNull()).alias("is_shared"),
-        F.min(place).alias("entry_kind"),
+        F.count("*").alias("file_count"), F.sum("size_bytes").alias("size_bytes"), F.max(F.col("is_seen").isNull()).alias("is_shared")
     )
     sources = touched.withColumnRenamed("repository", "source")
     refused = held.with_others(REJECTS, rejects, sources).groupBy(F.col("source").alias("repository"))
     return by_files.join(refused.agg(F.count("*").alias("reject_count")), "repository", "full")
 
 
-def _with_facts_of_rows(rows: DataFrame, entries: DataFrame, has_tables: bool) -> DataFrame:
-    """With the largest of what rows of tables say of a repository (`row_...`)."""
+def _read_facts(entries: DataFrame, has_tables: bool) -> DataFrame:
+    """entry_kind (place in KINDS) and, of tables, the largest of what rows say (`row_...`), by repository."""
+    place = F.array_position(F.array(*map(F.lit, KINDS)), F.col("source_kind"))
+    kinds = entries.where("reason is null").groupBy("repository").agg(F.min(place).cast("int").alias("entry_kind"))
     if not has_tables:  # maxima of text sort all entries
-        return rows.withColumns({f"row_{c}": F.lit(None).cast(kind) for c, kind in FACTS.items()})
+        return kinds.withColumns({f"row_{c}": F.lit(None).cast(kind) for c, kind in FACTS.items()})
     of_rows = entries.where("source_kind = 'table'").groupBy("repository").agg(*(F.max(c).alias(f"row_{c}") for c in FACTS))
-    return rows.join(of_rows, "repository", "left")
+    return kinds.join(of_rows, "repository", "full")
