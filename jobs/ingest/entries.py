@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.ingest.listing import UNREADABLE
+from jobs.runtime.local_rows import local_rows
 from jobs.runtime.tables import Tables
 from jobs.sources.source import Reject
 from schemas.ingest import FILES
@@ -23,7 +24,7 @@ def refused(tables: Tables, listed: DataFrame, rejects: Iterable[Reject]) -> Dat
     kinds = F.get_json_object("source", "$.kind").alias("source_kind")
     found = listed.where("reason is not null").select(*columns, kinds)
     early = [(r.source, r.locator, r.source, r.reason, r.detail, r.size_bytes, "manifest") for r in rejects]
-    return found.union(tables.spark.createDataFrame(early, found.schema)) if early else found
+    return found.union(local_rows(tables.spark, early, found.schema)) if early else found
 
 
 def has_repeats(entries: DataFrame) -> bool:

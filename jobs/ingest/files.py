@@ -29,6 +29,7 @@ from jobs.ingest.reading import ENTRIES, READ, read_units
 from jobs.ingest.repository_rows import repository_rows, touched_repositories
 from jobs.ingest.texts import NewTexts, StagedFile, remove_leftovers
 from jobs.runtime.job import AddFiles, Job, Snapshot, Write, parameter
+from jobs.runtime.local_rows import local_rows
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import task_count
@@ -76,7 +77,7 @@ def transform(tables: Tables, params: IngestParams) -> Iterator[Write]:
 
 def rows_of(tables: Tables, listed: DataFrame, entries: DataFrame, labels: list[str], has_tables: bool) -> Iterator[Write]:
     """What the tables are to have of these sources: what was read, and where they could not be read what the lake holds of them."""
-    origins = tables.spark.createDataFrame([(label,) for label in labels], "origin string")
+    origins = local_rows(tables.spark, [(label,) for label in labels], "origin string")
     hidden = unseen(entries) if tables.account.rejected else None
     held = held_rows(tables, origins, None if hidden is None or hidden.isEmpty() else hidden)
     files, rejects = held.with_unseen(file_rows(entries)), reject_rows(entries)
@@ -107,7 +108,7 @@ def is_changed(lake: Lake, params: IngestParams) -> bool:
 
 
 def list_changed(tables: Tables, todo: list[Source], params: IngestParams) -> DataFrame:
-    rows = tables.spark.createDataFrame([(s.to_json(),) for s in todo], "source string")
+    rows = local_rows(tables.spark, [(s.to_json(),) for s in todo], "source string")
     listing = partial(list_sources, lake=tables.lake, unit_bytes=params.unit_bytes, max_content_bytes=params.max_content_bytes)
     return rows.repartition(max(1, min(len(todo), 16 * tables.cores)), "source").mapInArrow(listing, from_arrow_schema(LISTED))
 
@@ -118,7 +119,7 @@ def read_listed(tables: Tables, listed: DataFrame, params: IngestParams, staging
     count, size = units.agg(F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0))).first()  # type: ignore[misc]
     schema = from_arrow_schema(ENTRIES)
     if not count:
-        return tables.spark.createDataFrame([], schema), []
+        return local_rows(tables.spark, [], schema), []
     folders = {"entry_folder": staging.folder("entries"), "text_folder": staging.folder("texts")}
     reading = partial(read_units, **folders, max_content_bytes=params.max_content_bytes)
     done = units.repartition(min(count, task_count(size, tables.cores))).mapInArrow(reading, from_arrow_schema(READ)).collect()

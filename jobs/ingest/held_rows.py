@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.runtime.local_rows import local_rows
 from jobs.runtime.tables import Tables
 from schemas.ingest import FILES, REJECTS, REPOSITORIES
 from schemas.spark import spark_schema
@@ -53,4 +54,4 @@ def held_rows(tables: Tables, origins: DataFrame, unseen: DataFrame | None) -> H
 def _before(tables: Tables, table: Table) -> DataFrame:
     """The table at the version that it has now, whatever is written later."""
     version = tables.lake.version(table)
-    return tables.spark.createDataFrame([], spark_schema(table)) if version is None else tables.at(table, version)
+    return local_rows(tables.spark, [], spark_schema(table)) if version is None else tables.at(table, version)

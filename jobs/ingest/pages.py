@@ -26,6 +26,7 @@ from jobs.ingest.page_reading import PAGE_ENTRIES, Limits, read_archives, reject
 from jobs.ingest.reading import READ
 from jobs.ingest.texts import NewTexts, StagedFile, remove_leftovers
 from jobs.runtime.job import AddFiles, Job, Snapshot, Write, parameter, short_hash
+from jobs.runtime.local_rows import local_rows
 from jobs.runtime.setup_kernels import compile_kernels
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
@@ -63,7 +64,7 @@ def transform(tables: Tables, params: PagesParams) -> Iterator[Write]:
     remove_leftovers(tables.lake, datetime.now(UTC))
     with Staging(tables.lake, tables.run) as staging:
         read, staged = read_changed(tables, list(prints), params, staging)
-        names = tables.spark.createDataFrame([(archive.name,) for archive in prints], "archive string")
+        names = local_rows(tables.spark, [(archive.name,) for archive in prints], "archive string")
         entries = staging.keep(tables.spark, without_repeats(tables, read, names), "entries")
         pages = entries.where("reason is null")
         unread = [row.archive for row in entries.where(F.col("reason") == UNREADABLE).select("archive").distinct().collect()]
@@ -130,13 +131,13 @@ def read_changed(tables: Tables, archives: list[Archive], params: PagesParams, s
             ]
         except SourceError as error:
             rejects.append(tuple(reject(archive, "", UNREADABLE, str(error), None).get(name) for name in PAGE_ENTRIES.names))
-    refused = tables.spark.createDataFrame(rejects, schema)
+    refused = local_rows(tables.spark, rejects, schema)
     if not units:
         return refused, []
     entry_folder, text_folder = staging.folder("entries"), staging.folder("texts")
     limits = Limits(params.max_html_bytes, params.max_content_bytes, IsolationLimits(params.deadline_s, params.memory_bytes))
     reading = partial(read_archives, entry_folder=entry_folder, text_folder=text_folder, limits=limits)
-    rows = tables.spark.createDataFrame(units, "name string, address string, start bigint, end bigint, is_all boolean")
+    rows = local_rows(tables.spark, units, "name string, address string, start bigint, end bigint, is_all boolean")
     tasks = min(len(units), task_count(sum(unit[3] - unit[2] for unit in units), tables.cores))
     done = rows.repartition(tasks).mapInArrow(reading, from_arrow_schema(READ)).collect()
     entries = staging.read(tables.spark, schema, *(f"entries/{row.entry_file}" for row in done))

@@ -19,6 +19,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.ingest.content_file import ContentFile
 from jobs.ingest.staged_texts import texts_of
+from jobs.runtime.local_rows import local_rows
 from jobs.runtime.staging import LEFTOVER_DAYS
 from jobs.runtime.tables import Tables
 from jobs.runtime.texts import KEY, task_count
@@ -57,7 +58,7 @@ class NewTexts:
         if self.tables.lake.file_names(CONTENTS, version):
             new = new.join(self.tables.at(CONTENTS, version).select(KEY), KEY, "left_anti")
         tasks = min(len(self.staged), task_count(sum(file.size_bytes for file in self.staged), self.tables.cores))
-        shares = self.tables.spark.createDataFrame(shared_out(self.staged, tasks), "text_task int, task int")
+        shares = local_rows(self.tables.spark, shared_out(self.staged, tasks), "text_task int, task int")
         placed = new.join(F.broadcast(shares), "text_task").repartitionById(tasks, "task").select("text_task", KEY)
         names = {file.task: f"{self.folder}/{file.name}" for file in self.staged}
         writing = partial(write_new, staged=names, folder=self.tables.lake.path(CONTENTS.name))

@@ -30,6 +30,8 @@ ALWAYS = {
     # becoming 100 (the default), which is more than a gigabyte.
     "spark.hadoop.parquet.block.size": str(16 << 20),
     "spark.hadoop.parquet.page.size.row.check.min": "8",
+    # Of what is another value in each row a dictionary would be built and thrown away: half of what ingest/files costs as Parquet.
+    **{f"spark.hadoop.parquet.enable.dictionary#{column}": "false" for column in ("content_sha256", "raw_sha256", "git_blob_id", "path")},
     "spark.sql.files.maxPartitionBytes": str(16 << 20),
     "spark.sql.execution.arrow.maxRecordsPerBatch": "4000",
     "spark.sql.execution.arrow.maxBytesPerBatch": str(32 << 20),  # rows may be long: packets, sets of shingles

@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.runtime.job import Account, AddFiles, Change, Insert, Replace, ReplaceFiles, ReplaceRows, Snapshot, Write
+from jobs.runtime.local_rows import local_rows
 from jobs.runtime.parquet_files import read_parquet
 from jobs.runtime.small_tables import is_small, written_anew, written_beside
 from schemas.delta_files import OvertakenError, add_files, data_files, make, replace_rows
@@ -75,7 +76,7 @@ class Tables:
                 folder = self.lake.spark_path(table.name)
                 return read_parquet(self.spark, spark_schema(table), (f"{folder}/{name}" for name in names))
         if not self.exists(table):
-            return self.spark.createDataFrame([], spark_schema(table))
+            return local_rows(self.spark, [], spark_schema(table))
         found = self._of_delta(table, version)  # without files too: `_metadata` is there
         check_spark_schema(table, found.schema, self.lake.spark_path(table.name))
         return found

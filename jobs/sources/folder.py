@@ -153,9 +153,13 @@ def _read(full_path: bytes, repository: str, text: str, max_content_bytes: int) 
 
 
 def _all_bytes(descriptor: int, expected: int, max_content_bytes: int) -> bytes:
-    """Up to `max_content_bytes` + 1 bytes. Almost always one read, and one that finds the end."""
+    """Up to `max_content_bytes` + 1 bytes. Almost always one read, which asks for a byte too many; a later one shows in the size."""
     raw = os.read(descriptor, expected + 1)
-    while len(raw) <= max_content_bytes and (more := os.read(descriptor, min(max_content_bytes + 1 - len(raw), 1 << 20))):
+    while (
+        len(raw) != expected
+        and len(raw) <= max_content_bytes
+        and (more := os.read(descriptor, min(max_content_bytes + 1 - len(raw), 1 << 20)))
+    ):
         raw += more
     return raw
 

@@ -16,7 +16,12 @@ def path_text(raw: bytes) -> str:
 
 def is_unsafe(raw: bytes) -> bool:
     """Whether a path out of an archive or a tree leads outside its folder, on this system or on Windows, or cannot be a file's."""
-    return raw.startswith((b"/", b"\\")) or b"\0" in raw or bool(_DRIVE.match(raw)) or b".." in raw.replace(b"\\", b"/").split(b"/")
+    return (
+        raw.startswith((b"/", b"\\"))
+        or b"\0" in raw
+        or bool(_DRIVE.match(raw))
+        or (b".." in raw and b".." in raw.replace(b"\\", b"/").split(b"/"))
+    )
 
 
 def is_odd(path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from pyspark import SparkContext
 
@@ -22,3 +23,11 @@ def test_java_starts_from_the_archive_that_set_up_made(spark):
     if not archive.exists():
         pytest.skip(f"set-up could make no {archive} with this Java")
     assert str(archive.resolve()) in Path(f"/proc/{SparkContext._gateway.proc.pid}/maps").read_text()
+
+
+def test_no_dictionary_is_built_of_keys(spark, tmp_path):
+    spark.range(100).selectExpr("cast(id as string) content_sha256", "cast(id % 2 as string) language").write.parquet(
+        f"file://{tmp_path}/rows"
+    )
+    group = pq.read_metadata(next((tmp_path / "rows").glob("*.parquet"))).row_group(0)
+    assert [group.column(place).has_dictionary_page for place in range(2)] == [False, True]
