@@ -17,7 +17,7 @@ from jobs.decide.profiles import PROFILES, profile
 from jobs.decide.quality import declared_version
 from jobs.pipeline import JOBS, PRESETS, job_named, parameters
 from jobs.runtime.errors import UsageError
-from jobs.runtime.job import Job
+from jobs.runtime.job import Job, check_limits
 from jobs.runtime.ledger import JobRun, new_run_id
 from jobs.runtime.progress import Progress
 from jobs.runtime.runner import run_jobs
@@ -160,6 +160,8 @@ def execute(arguments: argparse.Namespace, jobs: Sequence[Job], changes: dict[st
         changes.setdefault("ingest.files", {}).setdefault("allow_none", True)
     planned = [(job, parameters(job, arguments.profile, changes.get(job.name, {}))) for job in jobs]
     lake = Lake.at(arguments.lake)
+    for job, params in planned:
+        check_limits(job.name, params)
     check_draw(lake, planned)
     check_that_something_is_left(lake, planned)
     check_marks(lake, planned)
