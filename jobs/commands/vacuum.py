@@ -118,7 +118,7 @@ def removed(lake: Lake, arguments: argparse.Namespace, layouts: list[tuple[str, 
 
 
 def mixture_removed(lake: Lake, name: str) -> None:
-    for table in (MANIFEST, LOTS):  # the first to go: without it the mixture is not finished
+    for table in (table for table in (MANIFEST, LOTS) if lake.version(table) is not None):  # the first: without it no mixture is finished
         replace_rows(lake, table, table.arrow_schema.empty_table(), pc.field("mixture") == name)
     version = lake.version(SEQUENCES)
     files = data_files(lake, SEQUENCES, version, mixture=name)

@@ -107,7 +107,7 @@ class Tables:
                 if not is_conflict(error) or attempt == ATTEMPTS - 1:
                     raise
                 time.sleep(0.2 * 2**attempt)
-        return self._written_since(write.table, -1 if before is None else before) if self.exists(write.table) else Written()
+        return self._written_since(write.table, -1 if before is None else before)
 
     def _commit(self, write: Write) -> None:
         if isinstance(write, AddFiles):
