@@ -26,7 +26,8 @@ def is_below(ids: Column, seed: str, digits: Column) -> Column:
 
 def rate_digits(rate: float) -> str:
     """What the digits of a draw are compared with: those of the least draw that is not below the rate."""
-    return f"{math.ceil(rate * DRAWS):013x}" if rate < 1 else "g"
+    least = math.ceil(rate * DRAWS)
+    return f"{least:013x}" if least < DRAWS else "g"
 
 
 def digest_of(ids: DataFrame) -> str:

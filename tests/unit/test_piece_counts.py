@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from jobs.mix.counts import Expected, check_counts
 from jobs.runtime.errors import CountsError
+from schemas.mix import SEQUENCES
 from tests.export_cases import END, batches, packed
+from tests.token_rows import values
 from udfs.digests import digest
 from udfs.piece_counts import COUNTS, counted, summed
 
@@ -25,6 +27,13 @@ def labelled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
+def with_values(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows of shards as rows of mix/sequences."""
+    tokens = values(batch.column("tokens").to_pylist(), width=4)
+    width = pa.array([4] * batch.num_rows, SEQUENCES.arrow_schema.field("token_width_bytes").type)
+    return batch.set_column(batch.schema.get_field_index("tokens"), "tokens", tokens).append_column("token_width_bytes", width)
+
+
 @given(packed(), st.integers(1, 4))
 def test_documents_tokens_and_bytes_are_those_of_a_count_by_hand(case: Any, times: int) -> None:
     _, documents, rows, batch_rows = case
@@ -35,9 +44,9 @@ def test_documents_tokens_and_bytes_are_those_of_a_count_by_hand(case: Any, time
             places.setdefault(int(piece["candidate"][1:]), set()).add(position)
     for number, tokens in enumerate(documents):
         language = LANGUAGES[number % 3]
-        values = (1, number % 2 == 0, number % 5 == 0, len(places[number]) > 1, len(tokens), len(tokens))
-        wanted.update({(language, name): int(value) for name, value in zip(COUNTS, values, strict=True)})
-    parts = [counted(batch, "train", END) for batch in batches(rows, batch_rows)]
+        counts = (1, number % 2 == 0, number % 5 == 0, len(places[number]) > 1, len(tokens), len(tokens))
+        wanted.update({(language, name): int(value) for name, value in zip(COUNTS, counts, strict=True)})
+    parts = [counted(with_values(batch), "train", END) for batch in batches(rows, batch_rows)]
     found = summed(parts * times).to_pylist()
     assert {(row["language"], name): row[name] for row in found for name in COUNTS if row[name]} == {
         key: times * value for key, value in wanted.items() if value

@@ -42,7 +42,7 @@ def test_whoever_takes_each_document_once_gets_all_of_them() -> None:
 def test_digits_of_a_rate_tell_the_draws_below_it(rates: list[float], exact: int) -> None:
     draws, digits = uniform(pa.array(KEYS), "seed"), [hashlib.sha256(f"seed:{key}".encode()).hexdigest() for key in KEYS]
     drawn = float(draws[exact])
-    for rate in (0.0, 1.0, drawn, np.nextafter(drawn, 0), np.nextafter(drawn, 1), *rates):
+    for rate in (0.0, 1.0, np.nextafter(1.0, 0), drawn, np.nextafter(drawn, 0), np.nextafter(drawn, 1), *rates):
         assert [one < rate_digits(float(rate)) for one in digits] == (draws < rate).tolist()
 
 
