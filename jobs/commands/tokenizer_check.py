@@ -28,10 +28,10 @@ def check_marks(lake: Lake, planned: Sequence[tuple[Job, Any]]) -> None:
 
 
 def tokenizer_of(lake: Lake, name: str, params: Any) -> Tokenizer | None:
-    """That which sequences will be made with; None where it is still to be trained, which gives it the marks. Raises `LakeError` where the
-    lake's place cannot be reached."""
+    """That which sequences will be made with; None where it was trained here, or is still to be, which gives it the marks: to load one takes
+    seconds. Raises `LakeError` where the lake's place cannot be reached."""
     is_name = pc.field("name") == name
-    there = lake.read(TOKENIZERS, ["tokenizer_json"], is_name).column(0).to_pylist() if lake.is_there() else []
+    there = lake.read(TOKENIZERS, ["origin", "tokenizer_json"], is_name).to_pylist() if lake.is_there() else []
     if there:
-        return load(there[0])
+        return load(there[0]["tokenizer_json"]) if there[0]["origin"] == "given" else None
     return loaded(params) if params.given and params.name == name else None
