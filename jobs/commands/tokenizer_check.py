@@ -28,8 +28,8 @@ def check_marks(lake: Lake, planned: Sequence[tuple[Job, Any]]) -> None:
 
 
 def tokenizer_of(lake: Lake, name: str, params: Any) -> Tokenizer | None:
-    """That which sequences will be made with; None where it was trained here, or is still to be, which gives it the marks: to load one takes
-    seconds. Raises `LakeError` where the lake's place cannot be reached."""
+    """That which sequences will be made with; None where it was trained here, or is still to be, which gives it the marks: to load one
+    takes seconds. Raises `LakeError` where the lake's place cannot be reached."""
     is_name = pc.field("name") == name
     there = lake.read(TOKENIZERS, ["origin", "tokenizer_json"], is_name).to_pylist() if lake.is_there() else []
     if there:
