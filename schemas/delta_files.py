@@ -56,8 +56,7 @@ def append(lake: Lake, table: Table, rows: pa.Table) -> None:
 
 def replace_rows(lake: Lake, table: Table, rows: pa.Table, where: pc.Expression) -> None:
     """Puts rows in the place of those for which `where` holds, in one commit: for tables of which one process can hold all rows, since all
-    are written. The table is made where it is not there; else no commit where
-    nothing would change.
+    are written. The table is made where it is not there; else there is no commit where nothing would change.
 
     Raises `ContractError` where a row is not one of the table's, `OvertakenError` where another commit comes first.
     """

@@ -99,14 +99,12 @@ def check_assembled(tables: Tables, profile: str, layouts: Sequence[str]) -> Non
 
 def check_documents(tables: Tables, documents: DataFrame) -> tuple[int, int]:
     """Documents and bytes. Raises `CodemillError` unless each candidate is one document whose text can be found."""
-    # Of a file or page one layout is wanted; others are counted, which takes a shuffle of their keys.
-    others = [F.when(~F.col("kind").isin("file", "page"), F.col(name)) for name in ("kind", "candidate")]
     counts = documents.agg(
-        F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)), F.count(others[0]), F.countDistinct(*others),
+        F.count("*"), F.coalesce(F.sum("size_bytes"), F.lit(0)), F.countDistinct("kind", "candidate"),
         F.count(F.when(F.col("content_sha256").isNotNull() & F.col("text_file").isNull(), 1)),
         F.count(F.when(~F.col("is_checked"), 1)),
     )  # fmt: skip
-    rows, size, several, distinct, textless, unchecked = counts.first()  # type: ignore[misc]
+    rows, size, distinct, textless, unchecked = counts.first()  # type: ignore[misc]
     if textless:
         raise CodemillError(
             f"the texts of {textless:,} of {rows:,} kept documents are not in ingest/contents; `ingest.files --force` with their sources, "
@@ -117,7 +115,7 @@ def check_documents(tables: Tables, documents: DataFrame) -> tuple[int, int]:
             f"{unchecked:,} of {rows:,} kept documents have texts that were not compared with benchmarks and with what is held out; "
             "`codemill assemble.document_checks` does it"
         )
-    if several != distinct:
+    if rows != distinct:
         twice = documents.groupBy("kind", "candidate").agg(F.collect_set("layout").alias("layouts")).where(F.size("layouts") > 1)
         found = twice.select("kind", F.explode("layouts").alias("layout")).distinct().sort("kind", "layout").limit(10).collect()
         raise CodemillError(
