@@ -4,8 +4,10 @@ On a laptop the session is tuned for few cores and little memory. Under spark-su
 correctness needs is added.
 """
 
+import atexit
 import logging
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -59,6 +61,9 @@ def small_data_settings(cores: int) -> dict[str, str]:
         # plan costs more than it saves (100 against 76 processor seconds over five jobs of the demo), and so does C2 (117).
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        # Over TCP each task waits 40 ms for an acknowledgement that its Python worker delays.
+        "spark.python.unix.domain.socket.enabled": "true",
+        "spark.python.unix.domain.socket.dir": _socket_folder(),
     }
 
 
@@ -156,6 +161,13 @@ def s3_settings() -> dict[str, str]:
         "spark.hadoop.fs.s3a.path.style.access": "true",
         "spark.hadoop.fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https")).lower(),
     }
+
+
+def _socket_folder() -> str:
+    """A folder of this process alone, where no other user sees its sockets. Their paths have 107 bytes at most, so TMPDIR is not asked."""
+    folder = tempfile.mkdtemp(prefix="codemill-", dir="/tmp")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _log_settings() -> Path:

@@ -1,6 +1,13 @@
-"""Python workers of a local session import nothing from archives: Spark would read their lists again before every task."""
+"""Python workers of a local session import nothing from archives, whose lists Spark would read again before every task, and are talked to
+over sockets that do not wait."""
+
+import socket
+import uuid
+from pathlib import Path
 
 import pyarrow as pa
+
+from jobs.runtime.session import small_data_settings
 
 
 def test_no_archive_is_on_the_module_path_of_a_worker(spark):
@@ -12,3 +19,27 @@ def test_no_archive_is_on_the_module_path_of_a_worker(spark):
 
     found = {row.path for row in spark.range(1).mapInArrow(paths, "path string").collect()}
     assert found and not {path for path in found if path.endswith((".jar", "pyspark.zip", "-src.zip"))}
+
+
+def test_workers_are_not_talked_to_over_tcp(spark):
+    """Each task would wait 40 ms for an acknowledgement, and no result would differ."""
+
+    def families(batches):
+        import os
+        import socket
+
+        for _ in batches:
+            numbers = [int(name) for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
+            found = [name for name in numbers if os.readlink(f"/proc/self/fd/{name}").startswith("socket:")]
+            yield pa.RecordBatch.from_pydict({"family": [int(socket.socket(fileno=os.dup(name)).family) for name in found]})
+
+    found = {row.family for row in spark.range(1).mapInArrow(families, "family long").collect()}
+    assert found == {int(socket.AF_UNIX)}
+    folder = Path(spark.conf.get("spark.python.unix.domain.socket.dir"))
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_sockets_have_short_paths_wherever_temporary_files_are(monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", f"{tmp_path}/{'long' * 30}")
+    folder = small_data_settings(2)["spark.python.unix.domain.socket.dir"]
+    assert len(f"{folder}/.{uuid.uuid4()}.sock") <= 107
