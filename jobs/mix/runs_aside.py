@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.mix.pack import Packets
-from jobs.mix.tokens import RUNS
+from jobs.mix.runs import RUNS
 from schemas.lake import filesystem_of
 
 # What is weighed of a run, and where it lies.

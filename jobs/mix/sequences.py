@@ -31,8 +31,9 @@ from jobs.mix.mixtures import mixture_of
 from jobs.mix.pack import Pack, Packets
 from jobs.mix.places import Order
 from jobs.mix.recipes import recipe
+from jobs.mix.runs import Then
 from jobs.mix.runs_aside import Aside, packets_of
-from jobs.mix.tokens import Then, token_runs, tokens_version
+from jobs.mix.tokens import token_runs, tokens_version
 from jobs.runtime.errors import CodemillError, UsageError
 from jobs.runtime.job import Job, ReplaceFiles, ReplaceRows, Write, parameter
 from jobs.runtime.staging import Staging
