@@ -4,7 +4,6 @@ A write is one Delta commit. Nothing else is visible, so a job that is killed le
 run again.
 """
 
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,10 +13,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from jobs.runtime.arrow_writes import is_small, written, written_anew, written_beside
 from jobs.runtime.job import Account, AddFiles, Change, Insert, Replace, ReplaceFiles, ReplaceRows, Snapshot, Write
 from jobs.runtime.local_rows import local_rows
 from jobs.runtime.parquet_files import read_parquet
-from jobs.runtime.small_tables import is_small, written_anew, written_beside
 from schemas.delta_files import OvertakenError, add_files, data_files, make, replace_rows
 from schemas.lake import Lake
 from schemas.spark import check_spark_schema, spark_schema, table_properties
@@ -132,15 +131,18 @@ class Tables:
         commented = rows.select(*(F.col(c.name).alias(c.name, metadata={"comment": c.meaning}) for c in table.columns))
         commented.write.format("delta").options(**table_properties(table)).save(self.lake.spark_path(table.name))
 
-    def _insert(self, table: Table, rows: DataFrame, mark: str = "") -> None:
-        """Append of what an anti-join with the table leaves, in one plan.
+    def _insert(self, table: Table, rows: DataFrame) -> None:
+        """Adds what an anti-join with the newest version of the table leaves, on top of that version: where another commit comes first it
+        is refused, and not a double row (docs/decisions/0001). Unlike MERGE, no row's text is shuffled."""
+        version = self.lake.version(table)
+        assert version is not None, table.name
+        self._append(table, rows.join(self.at(table, version).select(*table.key), list(table.key), "left_anti"), version)
 
-        Delta counts the table's side of that join as read by the transaction, so a concurrent append is a conflict and not a double
-        row (docs/decisions/0001). Unlike MERGE, no row's text is shuffled. `mark` is what the commit is to be known by.
-        """
-        new = rows.join(self._of_delta(table).select(*table.key), list(table.key), "left_anti")
-        writer = new.select(*table.names).write.format("delta").mode("append")
-        (writer.option("userMetadata", mark) if mark else writer).save(self.lake.spark_path(table.name))
+    def _append(self, table: Table, rows: DataFrame, version: int) -> None:
+        """Adds rows whose keys that version does not hold."""
+        files = written(table, self.lake.path(table.name), rows)
+        if files:
+            add_files(self.lake, table, files, version)
 
     def _add_files(self, write: AddFiles) -> None:
         version = self.lake.version(write.table)
@@ -174,18 +176,19 @@ class Tables:
 
     def _change(self, write: Change) -> None:
         """An append where the table holds none of the keys, which is less work than a MERGE."""
-        table, key = write.table, list(write.table.key)
+        table, key, version = write.table, list(write.table.key), self.lake.version(write.table)
+        assert version is not None, table.name
         touched = write.keys.select(*key).union(write.gone.select(*key))
-        there = self[table].select(*key, F.lit(True).alias("is_there"))
+        there = self.at(table, version).select(*key, F.lit(True).alias("is_there"))
         touched_count, there_count = touched.join(there, key, "left").agg(F.count("*"), F.count("is_there")).first()  # type: ignore[misc]
         if touched_count and not there_count:
-            self._insert(table, write.rows)
+            self._append(table, write.rows, version)
         if not there_count:
             return
         rows, gone = (rows.withColumn("is_gone", F.lit(n == 1)) for n, rows in enumerate((write.rows, write.gone.select(*key))))
         self._merge(table, rows.unionByName(gone, allowMissingColumns=True))
 
-    def _snapshot(self, write: Snapshot, may_append: bool = True) -> None:
+    def _snapshot(self, write: Snapshot) -> None:
         """One commit of what differs: rows to add or change, and keys of the scopes that are gone.
 
         Where there is nothing but new keys it is an append, which is less work than a MERGE. Where the scope is no part of the key, a key
@@ -205,14 +208,10 @@ class Tables:
             held = self.at(table, version) if old else None
             files = written_anew(table, self.lake.path(table.name), held, changes)
             add_files(self.lake, table, files, version, tuple(old), (count - gone, gone))
-        elif count > new or not may_append:
+        elif count > new:
             self._merge(table, changes)
         else:
-            mark = secrets.token_hex(8)
-            self._insert(table, changes, mark)
-            since = [row.get("userMetadata") for row in self.lake.history(table, ATTEMPTS) if row["version"] > version]
-            if since != [mark]:  # another run came between: its rows are to be compared too, and ours may have been left out for them
-                self._snapshot(write, may_append=False)
+            self._append(table, changes, version)
 
     def _changes(self, write: Snapshot, version: int) -> DataFrame:
         """The table's columns of rows that differ, with is_new (no row has its key) and is_gone (the row of now is to go)."""

@@ -18,6 +18,8 @@ def leave_archives() -> None:
 
 if __name__ == "__main__":
     leave_archives()
+    import numba  # noqa: F401
+    import pandas  # noqa: F401
     import pyarrow.parquet  # noqa: F401
     from pyspark.daemon import manager
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 
+from jobs.runtime.arrow_writes import written, written_anew
 from jobs.runtime.job import Change, Insert, Replace, Snapshot
-from jobs.runtime.small_tables import written_anew
 from jobs.runtime.texts import located
 from schemas.delta_files import make
 from schemas.ingest import CONTENTS
@@ -115,7 +115,7 @@ def test_a_table_that_another_run_makes_between_look_and_first_write_is_no_error
 
 @pytest.mark.parametrize("small_bytes", [1 << 20, -1], ids=["small", "large"])
 def test_a_replace_touches_only_its_own_rows(tables, monkeypatch, small_bytes):
-    monkeypatch.setattr("jobs.runtime.small_tables.SMALL_BYTES", small_bytes)
+    monkeypatch.setattr("jobs.runtime.arrow_writes.SMALL_BYTES", small_bytes)
     tables.apply(Insert(NAMES, rows(tables, [("a", 1, "x"), ("a", 7, "x"), ("b", 2, "y")])))
     written = tables.apply(Replace(NAMES, rows(tables, [("a", 3, "z")]), "scope", "a"))
     assert content(tables) == [("a", 3, "z"), ("b", 2, "y")]
@@ -139,7 +139,7 @@ def size(request, monkeypatch):
     """Few changes are written by one task, many by Delta: the rows are the same."""
     few = request.param == "few changes"
     monkeypatch.setattr("jobs.runtime.tables.Tables._merge", None) if few else monkeypatch.setattr(
-        "jobs.runtime.small_tables.FEW_CHANGES", 0
+        "jobs.runtime.arrow_writes.FEW_CHANGES", 0
     )
     return request.param
 
@@ -179,17 +179,18 @@ def test_a_key_that_moves_into_a_scope_is_changed_where_the_scope_is_not_in_the_
 
 def test_a_snapshot_that_another_run_overtakes_before_its_append_is_compared_again(tables, monkeypatch):
     table, scopes = of_scope(tables, ("scope", "id"))
-    insert = type(tables)._insert
+    theirs = [("a", 3, "theirs"), ("b", 4, "theirs")]
 
-    def overtaken(self, *write):
+    def overtaken(*given):
+        files = written(*given)
         monkeypatch.undo()
-        tables.apply(Insert(table, rows(tables, [("a", 3, "theirs")])))
-        insert(self, *write)
+        tables.apply(Insert(table, rows(tables, theirs)))
+        return files
 
-    monkeypatch.setattr("jobs.runtime.small_tables.FEW_CHANGES", 0)
-    monkeypatch.setattr(type(tables), "_insert", overtaken)
+    monkeypatch.setattr("jobs.runtime.arrow_writes.FEW_CHANGES", 0)
+    monkeypatch.setattr("jobs.runtime.tables.written", overtaken)
     tables.apply(Snapshot(table, rows(tables, [("a", 1, "x"), ("a", 3, "ours")]), scopes))
-    assert content(tables) == [("a", 1, "x"), ("a", 3, "ours"), ("b", 2, "y")]
+    assert content(tables) == [("a", 1, "x"), ("a", 3, "ours"), ("b", 2, "y"), ("b", 4, "theirs")]
 
 
 @pytest.mark.parametrize("ours", [("a", 3, "ours"), ("a", 1, "ours")], ids=["an append", "a change"])
@@ -299,7 +300,10 @@ def test_a_table_of_an_older_contract_is_refused_with_its_place(tables):
     assert tables.lake.path(NAMES.name) in str(error.value)
 
 
-def test_a_row_that_breaks_a_check_is_refused_by_the_engine(tables):
+@pytest.mark.parametrize("there", [[], [("a", 1, "old")]], ids=["of a new table", "of a table that is there"])
+def test_a_row_that_breaks_a_check_is_refused(tables, there):
+    if there:
+        tables.apply(Insert(NAMES, rows(tables, there)))
     with pytest.raises(Exception, match="id_is_positive"):
-        tables.apply(Insert(NAMES, rows(tables, [("a", -1, "x")])))
-    assert content(tables) == []
+        tables.apply(Insert(NAMES, rows(tables, [("a", -1, "x"), ("a", 2, "y")])))
+    assert content(tables) == there

@@ -1,5 +1,5 @@
-"""Small writes by tasks with Arrow, committed by delta-rs: a few changes to a table, or a small table whose rows of one value are replaced.
-Delta's own MERGE and overwrite plan and run up to a dozen of Spark's jobs for them (docs/decisions/0024)."""
+"""Files of tables that tasks write with Arrow and delta-rs commits: what is added to a table, a few changes to it, or a small table whose
+rows of one value are replaced. Delta's own append, MERGE and overwrite plan and run up to a dozen of Spark's jobs (docs/decisions/0024)."""
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,9 +25,15 @@ def is_small(files: list[DataFile], changes: int = 0) -> bool:
     return sum(file.size_bytes for file in files) <= SMALL_BYTES and changes <= FEW_CHANGES
 
 
+def written(table: Table, folder: str, rows: DataFrame) -> list[DataFile]:
+    """Files in the table's folder, which no commit names yet, one of each task that has rows. Raises where a row breaks a check of the
+    table, as Delta does."""
+    return [file for file, _ in _written(rows.select(*table.names).where(holds(table)), Writer(folder, table.arrow_schema))]
+
+
 def written_anew(table: Table, folder: str, held: DataFrame | None, changes: DataFrame) -> list[DataFile]:
     """A file, or none, in the table's folder, which no commit names yet: rows `held` of the table, with `changes` in the place of those
-    that have their keys and without those of them that say `is_gone`. Raises where a row breaks a check of the table, as Delta does."""
+    that have their keys and without those of them that say `is_gone`. Raises as `written` does."""
     rows = changes.where("not is_gone").select(*table.names).where(holds(table))
     if held is not None:
         changed = F.broadcast(changes.select(*table.key))
