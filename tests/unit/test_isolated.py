@@ -88,7 +88,7 @@ def test_a_row_that_ends_its_process_costs_one_row(fault, status):
 @settings(max_examples=20, deadline=None)
 @given(st.sets(st.integers(0, 9)))
 def test_any_set_of_crashing_rows_costs_those_rows(rows):
-    assert_only_these_are_lost(*run_with(leave, rows, row_count=10), dict.fromkeys(rows, RowStatus.CRASHED))
+    assert_only_these_are_lost(*run_with(leave, rows, row_count=10, limits=PATIENT), dict.fromkeys(rows, RowStatus.CRASHED))
 
 
 def test_a_row_killed_once_from_outside_is_tried_again(tmp_path):
@@ -97,11 +97,13 @@ def test_a_row_killed_once_from_outside_is_tried_again(tmp_path):
             (tmp_path / "killed").touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
-    assert_only_these_are_lost(*run_with(killed_once, {3}), {})
+    assert_only_these_are_lost(*run_with(killed_once, {3}, limits=PATIENT), {})
 
 
 def test_a_row_killed_at_every_try_is_crashed():
-    assert_only_these_are_lost(*run_with(lambda: os.kill(os.getpid(), signal.SIGKILL), {0, 5}), dict.fromkeys((0, 5), RowStatus.CRASHED))
+    assert_only_these_are_lost(
+        *run_with(lambda: os.kill(os.getpid(), signal.SIGKILL), {0, 5}, limits=PATIENT), dict.fromkeys((0, 5), RowStatus.CRASHED)
+    )
 
 
 def test_a_row_that_dies_while_its_facts_are_written_has_none():
