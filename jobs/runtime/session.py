@@ -77,6 +77,7 @@ def local_settings(cores: int, memory: str, java_options: str) -> dict[str, str]
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         # What Spark would show of jobs that are over, whole plans among it; nothing shows it here.
+        "spark.sql.ui.explainMode": "simple",
         "spark.sql.ui.retainedExecutions": "20",
         "spark.ui.retainedJobs": "100",
         "spark.ui.retainedStages": "100",
