@@ -185,8 +185,9 @@ def list_changed(tables: Tables, todo: list[Source], params: IngestParams, stagi
         unit_bytes=params.unit_bytes,
         max_content_bytes=params.max_content_bytes,
     )
-    tasks = max(1, min(len(todo), 16 * tables.cores))
-    done = rows.repartition(tasks, "source").mapInArrow(listing, from_arrow_schema(FOUND)).collect() if todo else []
+    if len(todo) > tables.cores:  # few rows are a task each as they are
+        rows = rows.repartition(min(len(todo), 16 * tables.cores), "source")
+    done = rows.mapInArrow(listing, from_arrow_schema(FOUND)).collect() if todo else []
     return Listed([f"listed/{row.file}" for row in done], sum(row.unit_count for row in done), sum(row.size_bytes for row in done))
 
 
