@@ -16,6 +16,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from schemas.lake import Lake, filesystem_of, storage_options
 from schemas.table import ContractError, Table
 
+ROW_GROUP = 50_000  # rows; Spark gives a task whole groups
 INSERT_ATTEMPTS = 20  # where other commits come first
 # Not Delta's minValues: delta-rs takes columns that they do not name for null, and finds no rows where one asks for these.
 BOUNDS = ("codemill_least", "codemill_most")
@@ -89,7 +90,7 @@ def add_rows(
         return
     filesystem, root = filesystem_of(lake.path(table.name))
     name = f"part-{secrets.token_hex(16)}.parquet"
-    pq.write_table(rows, f"{root}/{name}", filesystem=filesystem, compression="zstd")
+    pq.write_table(rows, f"{root}/{name}", ROW_GROUP, filesystem=filesystem, compression="zstd")
     size = filesystem.get_file_info(f"{root}/{name}").size
     bounds = {key: tuple(pc.min_max(rows.column(key)).as_py().values()) for key in table.key}
     try:

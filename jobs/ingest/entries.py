@@ -11,7 +11,7 @@ from jobs.runtime.tables import Tables
 from jobs.sources.source import Reject
 from schemas.ingest import FILES
 
-_BROKEN = ("archive_bomb", "corrupt", "truncated")
+BROKEN = ("archive_bomb", "corrupt", "truncated")
 
 
 def refused(tables: Tables, listed: DataFrame, rejects: Iterable[Reject]) -> DataFrame:
@@ -73,7 +73,7 @@ def unseen(entries: DataFrame) -> DataFrame:
     A reject at the source as a whole hides all of it, one of a folder what is below. What a broken part of a table would have named is not
     known, so that it hides all of the table.
     """
-    is_table_part = (F.col("source_kind") == "table") & F.col("reason").isin(*_BROKEN)
+    is_table_part = (F.col("source_kind") == "table") & F.col("reason").isin(*BROKEN)
     rejected = entries.where("reason is not null").where((F.col("path") == "") | F.col("path").endswith("/") | is_table_part)
     return rejected.select("origin", F.when(is_table_part, "").otherwise(F.col("path")).alias("beginning")).distinct()
 

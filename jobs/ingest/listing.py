@@ -9,17 +9,20 @@ import errno
 import hashlib
 import json
 import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from jobs import sources
 from jobs.runtime.errors import NO_SPACE
 from jobs.sources.bundle_files import index_of
 from jobs.sources.source import Reject, ShallowHistoryError, Source, SourceError, Unit
-from schemas.lake import BUNDLES, Lake
+from schemas.lake import BUNDLES, Lake, filesystem_of
 
 LISTED = pa.schema(
     [
@@ -39,7 +42,25 @@ LISTED = pa.schema(
 UNREADABLE = "unreadable"
 HISTORY = ".git"  # locator of a history that cannot be kept; git makes no file of this path
 MAX_NAME_BYTES = 200  # of a folder; file systems take 255, and a name is put before it while a bundle is written
+FOUND = pa.schema([("file", pa.string()), ("unit_count", pa.int64()), ("size_bytes", pa.int64())])  # a file of LISTED, and its units
 ROWS = 64  # a listed row holds a unit's payload, some hundred kilobytes
+
+
+def list_into_file(
+    batches: Iterable[pa.RecordBatch], folder: str, lake: Lake, unit_bytes: int, max_content_bytes: int
+) -> Iterator[pa.RecordBatch]:
+    """What `list_sources` gives, into a Parquet file under a random name; yields its row of FOUND, or nothing where nothing was listed."""
+    filesystem, path = filesystem_of(folder)
+    name, writer, units, size = f"{uuid.uuid4().hex}.parquet", None, 0, 0
+    for batch in list_sources(batches, lake, unit_bytes, max_content_bytes):
+        if writer is None:
+            writer = pq.ParquetWriter(f"{path}/{name}", LISTED, filesystem=filesystem, compression="zstd", compression_level=1)
+        writer.write_batch(batch)
+        found = batch.filter(pc.is_valid(batch.column("payload"))).column("size_bytes")
+        units, size = units + len(found), size + (pc.sum(found).as_py() or 0)
+    if writer is not None:
+        writer.close()
+        yield pa.RecordBatch.from_pylist([{"file": name, "unit_count": units, "size_bytes": size}], schema=FOUND)
 
 
 def list_sources(batches: Iterable[pa.RecordBatch], lake: Lake, unit_bytes: int, max_content_bytes: int) -> Iterator[pa.RecordBatch]:

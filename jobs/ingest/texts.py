@@ -69,8 +69,7 @@ class NewTexts:
 
     def forget_unused(self) -> None:
         """After the commit: removes files of an attempt that another run overtook."""
-        used = set(self.tables.lake.file_names(CONTENTS))
-        remove(self.tables.lake, [file.name for file in self.written if file.name not in used])
+        remove_unused(self.tables.lake, self.written)
 
 
 def shared_out(staged: list[StagedFile], tasks: int) -> list[tuple[int, int]]:
@@ -96,6 +95,12 @@ def write_new(batches: Iterable[pa.RecordBatch], staged: dict[int, str], folder:
     if file:
         row = {"name": file.name, "row_count": file.row_count, "size_bytes": file.size_bytes}
         yield pa.RecordBatch.from_pylist([row], schema=COMMITTED)
+
+
+def remove_unused(lake: Lake, written: Iterable[DataFile]) -> None:
+    """Removes files that no version names, after their run's commit."""
+    used = set(lake.file_names(CONTENTS))
+    remove(lake, [file.name for file in written if file.name not in used])
 
 
 def remove_leftovers(lake: Lake, now: datetime) -> None:

@@ -93,7 +93,18 @@ class ReplaceRows:
     where: pc.Expression
 
 
-Write = Insert | Replace | Snapshot | Change | AddFiles | ReplaceFiles | ReplaceRows
+@dataclass(frozen=True)
+class SnapshotRows:
+    """As `Snapshot`, of rows that the driver holds: those of which `column` is one of `scope` become equal to `rows`. A row of another
+    scope that has the key of one of `rows` goes. For tables without checks."""
+
+    table: Table
+    rows: pa.Table
+    column: str
+    scope: pa.Array
+
+
+Write = Insert | Replace | Snapshot | Change | AddFiles | ReplaceFiles | ReplaceRows | SnapshotRows
 
 
 @dataclass

@@ -42,6 +42,10 @@ class Staging:
         """An address for plain files, as `filesystem_of` reads it; the folder is there."""
         filesystem, root = self._lake.filesystem()
         filesystem.create_dir(f"{root}/{self._name}/{name}", recursive=True)
+        return self.address(name)
+
+    def address(self, name: str) -> str:
+        """Of a plain file, as `filesystem_of` reads it."""
         return f"{self._lake.root}/{self._name}/{name}"
 
     def spark_path(self, name: str) -> str:

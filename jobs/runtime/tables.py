@@ -14,9 +14,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.runtime.arrow_writes import is_small, written, written_anew, written_beside
-from jobs.runtime.job import Account, AddFiles, Change, Insert, Replace, ReplaceFiles, ReplaceRows, Snapshot, Write
+from jobs.runtime.job import Account, AddFiles, Change, Insert, Replace, ReplaceFiles, ReplaceRows, Snapshot, SnapshotRows, Write
 from jobs.runtime.local_rows import local_rows
 from jobs.runtime.parquet_files import read_parquet
+from jobs.runtime.snapshot_rows import snapshot_rows
 from schemas.delta_files import OvertakenError, add_files, data_files, make, replace_rows
 from schemas.lake import Lake
 from schemas.spark import check_spark_schema, spark_schema, table_properties
@@ -95,7 +96,7 @@ class Tables:
         """Commits one write; tried again where another run committed in between."""
         if isinstance(write, AddFiles | ReplaceFiles):
             make(self.lake, write.table)
-        elif not isinstance(write, ReplaceRows):
+        elif not isinstance(write, ReplaceRows | SnapshotRows):
             check_spark_schema(write.table, write.rows.schema, f"what is to be written to {write.table.name}")
         before = self.lake.version(write.table)
         for attempt in range(ATTEMPTS):
@@ -115,6 +116,8 @@ class Tables:
             self._replace_files(write)
         elif isinstance(write, ReplaceRows):
             replace_rows(self.lake, write.table, write.rows, write.where)
+        elif isinstance(write, SnapshotRows):
+            snapshot_rows(self.lake, write)
         elif not self.exists(write.table):
             self._begin(write.table, write.rows)
         elif isinstance(write, Insert):

@@ -4,7 +4,7 @@ import json
 import os
 from datetime import UTC, datetime, timedelta
 
-from pyspark.sql import functions as F
+import pytest
 
 from jobs.ingest import files, texts
 from jobs.ingest.files import IngestParams
@@ -12,7 +12,10 @@ from jobs.ingest.listing import UNREADABLE
 from jobs.runtime.job import AddFiles
 from jobs.runtime.staging import LEFTOVER_DAYS
 from schemas.ingest import CONTENTS, FILES, FINGERPRINTS, REJECTS
+from tests.ingest_ways import read_otherwise, way  # noqa: F401
 from tests.job_runs import run_job
+
+pytestmark = pytest.mark.usefixtures("way")
 
 
 def ingest(tables, source):
@@ -27,24 +30,18 @@ def test_a_source_that_goes_away_while_it_is_read_loses_nothing(tables, tmp_path
         (source / name).write_text(f"name = '{name}'\n")
     first = ingest(tables, source)
     (source / "a.py").write_text("name = 'changed'\n")
-    read_listed = files.read_listed
 
-    def read_half(*arguments):
+    def half(row):
         """As if the source went away after a.py."""
-        entries, staged = read_listed(*arguments)
-        is_lost = F.col("path") == "b.py"
-        lost = entries.where(is_lost).withColumns(
-            {"path": F.lit(""), "reason": F.lit(UNREADABLE), "detail": F.lit("gone"), "content_sha256": F.lit(None).cast("string")}
-        )
-        return entries.where(~is_lost).unionByName(lost), staged
+        return [row | {"path": "", "reason": UNREADABLE, "detail": "gone", "content_sha256": None} if row["path"] == "b.py" else row]
 
     with monkeypatch.context() as patched:
-        patched.setattr(files, "read_listed", read_half)
-        half = ingest(tables, source)
-    assert half["b.py"] == first["b.py"] and half["a.py"] != first["a.py"]
+        patched.setattr(files, "read_listed", read_otherwise(half))
+        found = ingest(tables, source)
+    assert found["b.py"] == first["b.py"] and found["a.py"] != first["a.py"]
     assert [row.reason for row in tables[REJECTS].collect()] == [UNREADABLE]
     before = tables[FINGERPRINTS].collect()
-    assert ingest(tables, source) == half
+    assert ingest(tables, source) == found
     assert tables[REJECTS].isEmpty() and tables[FINGERPRINTS].collect() != before
 
 
@@ -56,21 +53,17 @@ def test_a_table_that_cannot_be_read_to_its_end_removes_nothing_of_its_repositor
     first = ingest(tables, named)
     assert sorted(first) == ["0.py", "1.py", "2.py", "3.py"]
     source.write_text("".join([lines[0], lines[3].replace("value", "other"), *lines[1:3]]))
-    read_listed = files.read_listed
 
-    def read_half(*arguments):
+    def half(row):
         """As if the table went away after its second line."""
-        entries, staged = read_listed(*arguments)
-        is_lost = F.col("path").isin("1.py", "2.py")
-        nothing = {"path": F.lit(""), "reason": F.lit(UNREADABLE), "detail": F.lit("gone"), "content_sha256": F.lit(None).cast("string")}
-        lost = entries.where(is_lost).limit(1).withColumns(nothing | {"repository": F.col("origin")})
-        return entries.where(~is_lost).unionByName(lost), staged
+        lost = row | {"path": "", "reason": UNREADABLE, "detail": "gone", "content_sha256": None, "repository": row["origin"]}
+        return {"1.py": [lost], "2.py": []}.get(row["path"], [row])
 
     with monkeypatch.context() as patched:
-        patched.setattr(files, "read_listed", read_half)
-        half = ingest(tables, named)
-    assert half == first | {"3.py": half["3.py"]} != first
-    assert ingest(tables, named) == half
+        patched.setattr(files, "read_listed", read_otherwise(half))
+        found = ingest(tables, named)
+    assert found == first | {"3.py": found["3.py"]} != first
+    assert ingest(tables, named) == found
     assert tables[REJECTS].isEmpty()
 
 

@@ -6,12 +6,14 @@ import shutil
 import subprocess
 
 import pytest
-from pyspark.sql import functions as F
 
 from jobs.ingest import files
 from jobs.ingest.files import IngestParams
 from jobs.runtime.errors import UsageError
 from schemas.ingest import CONTENTS, FILES, FINGERPRINTS, REJECTS, REPOSITORIES
+from tests.ingest_ways import read_otherwise, way  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("way")
 
 GIT = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
 
@@ -171,16 +173,12 @@ def test_a_folder_that_may_not_be_listed_hides_what_is_below_it_and_nothing_else
         (tmp_path / "source" / name).write_text(f"name = '{name}'\n")
     ingest(tables, tmp_path / "source")
     (tmp_path / "source" / "gone.py").unlink()
-    read_listed = files.read_listed
 
-    def read_without(*arguments):
+    def without(row):
         """As if the system had refused to list the folder: whoever runs the tests may be allowed everything."""
-        entries, staged = read_listed(*arguments)
-        refusal = {"path": F.lit("sub/"), "reason": F.lit("unreadable"), "content_sha256": F.lit(None).cast("string")}
-        is_lost = F.col("path") == "sub/b.py"
-        return entries.where(~is_lost).unionByName(entries.where(is_lost).withColumns(refusal)), staged
+        return [row | {"path": "sub/", "reason": "unreadable", "content_sha256": None} if row["path"] == "sub/b.py" else row]
 
-    monkeypatch.setattr(files, "read_listed", read_without)
+    monkeypatch.setattr(files, "read_listed", read_otherwise(without))
     ingest(tables, tmp_path / "source")
     assert {path for _, path in held(tables)} == {"a.py", "sub/b.py"}
 
