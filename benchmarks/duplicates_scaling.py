@@ -58,7 +58,8 @@ def main() -> None:
     inputs = [("fixed cost", texts(), 1 << 20)]
     inputs += [(f"{times}x", texts(), times * arguments.megabytes << 20) for times in arguments.times]
     inputs.append((f"{arguments.times[0]}x, half of one template", of_template(), arguments.times[0] * arguments.megabytes << 20))
-    print("input                          texts      MB     pairs   CPU s  s/GB beyond fixed   MB/s  shuffled/bytes  GB an executor")
+    titles = "input                          texts      MB     pairs   CPU s  s/GB beyond fixed   MB/s  shuffled/bytes  GB an executor"
+    print(f"{titles}  of the driver")
     fixed, speeds = 0.0, {}
     for name, found, size in inputs:
         with tempfile.TemporaryDirectory() as folder:
@@ -69,7 +70,7 @@ def main() -> None:
         print(
             f"{name:26} {done['texts']:9,} {done['bytes'] / 1e6:7,.0f} {done['pairs']:9,} {done['cpu_s']:7.1f}"
             f" {(done['cpu_s'] - fixed) / done['bytes'] * 1e9:18.1f} {done['bytes'] / 1e6 / done['wall_s']:6.1f}"
-            f" {done['shuffled'] / done['bytes']:15.3f} {memory / 1e9:15.2f}",
+            f" {done['shuffled'] / done['bytes']:15.3f} {memory['executor'] / 1e9:15.2f} {memory['driver'] / 1e9:14.2f}",
             flush=True,
         )
 
@@ -121,8 +122,8 @@ def write_contents(folder: str, found: Iterator[str], size: int) -> None:
         written += held
 
 
-def submitted(folder: str, by_spark: bool) -> tuple[dict[str, Any], int]:
-    """What the jobs say of themselves, and the most memory that an executor and its Python processes held (bytes, PSS)."""
+def submitted(folder: str, by_spark: bool) -> tuple[dict[str, Any], dict[str, int]]:
+    """What the jobs say of themselves, and the most memory (bytes, PSS) that an executor, and the driver, held with their Python."""
     submit = [
         str(Path(sys.executable).with_name("spark-submit")), "--master", f"local-cluster[2,1,{HEAP_MB}]", "--driver-memory", "1g",
         "--conf", f"spark.executor.memory={HEAP_MB}m", "--conf", "spark.ui.enabled=false", "--conf", "spark.driver.host=127.0.0.1",
@@ -133,13 +134,14 @@ def submitted(folder: str, by_spark: bool) -> tuple[dict[str, Any], int]:
     environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
     with tempfile.TemporaryFile("w+") as errors:
         running = subprocess.Popen(submit, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
-        highest = 0
+        highest = {"executor": 0, "driver": 0}
 
         def watch() -> None:
-            nonlocal highest
             while running.poll() is None:
-                highest = max([highest, *executors(psutil.Process(running.pid))])
-                time.sleep(1)
+                with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+                    for kind, held in memory_held(psutil.Process(running.pid)):
+                        highest[kind] = max(highest[kind], held)
+                time.sleep(0.5)
 
         watching = threading.Thread(target=watch)
         watching.start()
@@ -151,12 +153,13 @@ def submitted(folder: str, by_spark: bool) -> tuple[dict[str, Any], int]:
     return json.loads(output.splitlines()[-1]), highest
 
 
-def executors(root: psutil.Process) -> Iterator[int]:
-    """Memory of each executor with what runs below it."""
+def memory_held(root: psutil.Process) -> Iterator[tuple[str, int]]:
+    """Of each executor with what runs below it, and of the driver: Java's process and the Python that it started."""
+    yield "driver", sum(map(memory, [root, *(process for process in root.children() if "python" in process.name())]))
     for process in root.children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+        with contextlib.suppress(psutil.NoSuchProcess):
             if "CoarseGrainedExecutorBackend" in " ".join(process.cmdline()):
-                yield sum(map(memory, [process, *process.children(recursive=True)]))
+                yield "executor", sum(map(memory, [process, *process.children(recursive=True)]))
 
 
 def memory(process: psutil.Process) -> int:

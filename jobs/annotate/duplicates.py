@@ -87,7 +87,10 @@ def transform(tables: Tables, params: DuplicatesParams) -> Iterator[Write]:
 
 
 def grouped_in_memory(tables: Tables, params: DuplicatesParams, staging: Staging, is_whole: bool) -> list[Write] | None:
-    """All groups, made again; nothing where nothing came or went. None where there are too many pairs."""
+    """All groups, made again; nothing where nothing came or went. None where there are too many pairs.
+
+    Texts that were compared in the last run are not read again, unless `is_whole`.
+    """
     made, target = version(params), params.target
     read = Read(tables.lake, signatures.version(params.signatures), params.hashes)
     pairs = pairs_of(read, target, params.most_edges_in_memory)
@@ -99,7 +102,7 @@ def grouped_in_memory(tables: Tables, params: DuplicatesParams, staging: Staging
         return []
     if pairs is None:
         return None
-    found = verified(tables, rows, pairs, target, params.shingle_tokens, staging)
+    found = verified(tables, rows, pairs, target, params.shingle_tokens, staging, None if is_whole else made)
     a, b = (found.column(end).to_numpy()[found.column("is_duplicate").to_numpy()] for end in ("a", "b"))
     grouped = audited(groups(a, b, read.sketches.records(), params.min_centre_similarity), a, b)
     # The groups come last: they say what has been seen.

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
 from jobs.annotate.candidates import Target, met, records_in_buckets, sketch_records
+from jobs.annotate.known_similarities import KEY, known_similarities, least_contents
 from jobs.annotate.text_comparisons import similarities_of_texts
 from jobs.runtime.errors import CountsError
 from jobs.runtime.staging import Staging
@@ -21,10 +22,9 @@ from schemas.delta_files import data_files
 from schemas.ingest import FILES, PAGES
 from schemas.lake import Lake
 from udfs import buckets
-from udfs.near_groups import Groups, places
+from udfs.near_groups import Groups
 from udfs.packets import Distinct, Records, in_order
 
-KEY = "content_sha256"
 READ_ROWS = 32_000  # of signatures and keys, at a time
 _ROWS = pa.schema([(KEY, pa.string()), ("node", pa.int64()), ("shingle_count", pa.int64())])
 
@@ -104,18 +104,27 @@ def is_seen(tables: Tables, rows: pa.Table, made: str) -> bool:
     return bool(pc.all(pc.is_in(rows.column(KEY), value_set=seen.column(KEY))).as_py())
 
 
-def verified(tables: Tables, rows: pa.Table, found: Records, target: Target, width: int, staging: Staging) -> pa.Table:
-    """Rows (a, b, similarity, is_true, is_duplicate) of pairs; what is near the threshold is compared by its texts."""
+def verified(
+    tables: Tables, rows: pa.Table, found: Records, target: Target, width: int, staging: Staging, known_of: str | None
+) -> pa.Table:
+    """Rows (a, b, similarity, is_true, is_duplicate) of pairs; what is near the threshold is compared by its texts.
+
+    known_of: what the two tables of this version know of that is not compared again; None: nothing.
+    """
     is_true = found["agreeing"] < target.high
     similarity = buckets.estimated(found["agreeing"], target.hashes)
     a, b = (np.ascontiguousarray(found[end]) for end in ("a", "b"))
     nodes = np.unique(np.concatenate([a[is_true], b[is_true]]))
-    chosen = rows.filter(pa.array(places(nodes, np.asarray(rows.column("node").fill_null(0)))[1])).drop_null()
-    chosen = chosen.sort_by([("node", "ascending"), (KEY, "ascending")])  # of each node the least content
-    chosen = chosen.take(pa.array(np.unique(chosen.column("node").to_numpy(), return_index=True)[1]))
+    least = least_contents(rows, nodes)
     one, other = (np.searchsorted(nodes, end[is_true]) for end in (a, b))
-    keys, shingles = chosen.column(KEY).combine_chunks(), chosen.column("shingle_count").to_numpy()
-    similarity[is_true] = similarities_of_texts(tables, staging, keys, shingles, one, other, width)
+    true = np.full(len(one), np.nan) if known_of is None else known_similarities(tables.lake, known_of, least, one, other)
+    is_new = np.isnan(true)
+    wanted = np.unique(np.concatenate([one[is_new], other[is_new]]))
+    texts = least.take(pa.array(wanted))
+    keys, shingles = texts.column(KEY).combine_chunks(), texts.column("shingle_count").to_numpy()
+    one, other = (np.searchsorted(wanted, end[is_new]) for end in (one, other))
+    true[is_new] = similarities_of_texts(tables, staging, keys, shingles, one, other, width)
+    similarity[is_true] = true
     is_duplicate = ~is_true | (similarity >= target.threshold)
     return pa.table({"a": a, "b": b, "similarity": similarity, "is_true": is_true, "is_duplicate": is_duplicate})
 

@@ -52,6 +52,7 @@ def corpus():
     for number, source in enumerate(SOURCES):
         texts += [edited(source, share, seed) for seed, share in enumerate((0.01, 0.03, 0.06, 0.09, 0.18, 0.3), 10 * number)]
         texts += [source.replace("    ", "\t"), source + "\n"]
+        texts += [f"{source}\nown_{own} = {own}" for own in range(2)]  # of one signature with it, most of them, and of other shingles
     return [*texts, "", " ", "\n\n", "x = 1", "x = 2", "x=1", "x  =  1\n", "a " * 5000, "a " * 4000, "{}" * 3000]
 
 
