@@ -8,6 +8,7 @@ Writes  annotate/duplicate_pairs, annotate/duplicates; a corpus annotator. What 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -20,12 +21,11 @@ from jobs.annotate.torn import JOB_NAME, is_torn
 from jobs.annotate.touched import KEY, Touched, touched
 from jobs.annotate.verification import true_similarities
 from jobs.runtime.errors import CodemillError, UsageError
-from jobs.runtime.job import Job, Replace, Snapshot, Write, parameter, short_hash
+from jobs.runtime.job import Job, Replace, ReplaceRows, Snapshot, Write, parameter, short_hash
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES, SIGNATURES
 from schemas.ingest import CONTENTS, FILES, PAGES
-from schemas.spark import spark_schema
 from schemas.table import Table
 from udfs.minhash import SignatureParams
 from udfs.near_groups import groups
@@ -107,7 +107,7 @@ def grouped_in_memory(tables: Tables, params: DuplicatesParams, staging: Staging
     grouped = audited(groups(a, b, read.sketches.records(), params.min_centre_similarity), a, b)
     # The groups come last: they say what has been seen.
     made_tables = zip((DUPLICATE_PAIRS, DUPLICATES), tables_of(named(tables, rows), found, grouped, made), strict=True)
-    return [Replace(table, tables.spark.createDataFrame(rows, spark_schema(table))) for table, rows in made_tables]
+    return [ReplaceRows(table, rows, pc.scalar(True)) for table, rows in made_tables]
 
 
 def grouped_by_spark(tables: Tables, params: DuplicatesParams, staging: Staging, is_whole: bool) -> Iterator[Write]:

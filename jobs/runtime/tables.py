@@ -115,6 +115,8 @@ class Tables:
         elif isinstance(write, ReplaceFiles):
             self._replace_files(write)
         elif isinstance(write, ReplaceRows):
+            if write.table.checks and not self.exists(write.table):  # delta-rs makes no table with checks
+                self._begin(write.table, local_rows(self.spark, [], spark_schema(write.table)))
             replace_rows(self.lake, write.table, write.rows, write.where)
         elif isinstance(write, SnapshotRows):
             snapshot_rows(self.lake, write)
