@@ -21,6 +21,7 @@ from jobs.runtime.jvm import archive_options, start_jvm
 DELTA_PACKAGE = "io.delta:delta-spark_4.1_2.13:4.4.0"
 S3_PACKAGE = "org.apache.hadoop:hadoop-aws:3.4.2"
 
+LONGEST_PLACE = 40  # of folders of sockets, which have names of 60 characters below it
 # What every session needs, on a laptop and on a cluster.
 ALWAYS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -165,8 +166,9 @@ def s3_settings() -> dict[str, str]:
 
 
 def _socket_folder() -> str:
-    """A folder of this process alone, where no other user sees its sockets. Their paths have 107 bytes at most, so TMPDIR is not asked."""
-    folder = tempfile.mkdtemp(prefix="codemill-", dir="/tmp")
+    """A folder of this process alone, where no other user sees its sockets. Their paths have 107 bytes at most."""
+    place = tempfile.gettempdir()
+    folder = tempfile.mkdtemp(prefix="codemill-", dir=place if len(place) <= LONGEST_PLACE else "/tmp")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

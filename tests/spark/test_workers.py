@@ -2,10 +2,12 @@
 over sockets that do not wait."""
 
 import socket
+import tempfile
 import uuid
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from jobs.runtime.session import small_data_settings
 
@@ -39,7 +41,11 @@ def test_workers_are_not_talked_to_over_tcp(spark):
     assert folder.stat().st_mode & 0o077 == 0
 
 
-def test_sockets_have_short_paths_wherever_temporary_files_are(monkeypatch, tmp_path):
-    monkeypatch.setenv("TMPDIR", f"{tmp_path}/{'long' * 30}")
-    folder = small_data_settings(2)["spark.python.unix.domain.socket.dir"]
-    assert len(f"{folder}/.{uuid.uuid4()}.sock") <= 107
+@pytest.mark.parametrize("name", ["short", "long" * 30])
+def test_sockets_have_short_paths_wherever_temporary_files_are(monkeypatch, name):
+    with tempfile.TemporaryDirectory() as root:
+        Path(root, name).mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", f"{root}/{name}")
+        folder = small_data_settings(2)["spark.python.unix.domain.socket.dir"]
+        assert len(f"{folder}/.{uuid.uuid4()}.sock") <= 107
+        assert folder.startswith(root) == (name == "short")
