@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from jobs.annotate import duplicates, signatures, text_comparisons
 from jobs.annotate.duplicates import DuplicatesParams
 from jobs.runtime.errors import CodemillError
-from jobs.runtime.job import Replace
+from jobs.runtime.job import ReplaceRows
 from jobs.runtime.tables import Tables
 from schemas.annotate import DUPLICATE_PAIRS, DUPLICATES, SIGNATURES
 from schemas.ingest import CONTENTS, FILES, PAGES
@@ -203,7 +203,7 @@ def test_of_few_texts_all_are_grouped_again_where_one_came_or_went_and_nothing_i
         put(few, changed)
         run_job(few, signatures, SignatureParams())
         writes = list(duplicates.transform(few, DuplicatesParams()))
-        assert [type(write) for write in writes] == [Replace, Replace]
+        assert [type(write) for write in writes] == [ReplaceRows, ReplaceRows]
         annotate(few, DuplicatesParams())
         assert list(duplicates.transform(few, DuplicatesParams())) == []
     put(whole, texts[3:])

@@ -12,7 +12,7 @@ from jobs.ingest import files
 from jobs.ingest.files import Found, IngestParams, Listed, Read
 from jobs.ingest.listing import LISTED
 from jobs.ingest.reading import ENTRIES
-from jobs.runtime.job import AddFiles, Insert
+from jobs.runtime.job import AddFiles, Snapshot
 from jobs.runtime.staging import Staging
 from jobs.runtime.tables import Tables
 from jobs.sources.source import Reject, Source
@@ -114,12 +114,13 @@ def test_rows_beyond_the_limit_are_compared_by_spark(tables, tmp_path, monkeypat
     assert len(tables.lake.read(FILES)) == 2 and len(tables.lake.read(CONTENTS)) == 1 and len(tables.lake.read(FINGERPRINTS)) == 2
 
 
-def test_delta_itself_refuses_a_null_in_a_table_that_the_driver_made(tables, tmp_path):
+def test_delta_itself_refuses_a_null_in_a_table_that_the_driver_made(tables, tmp_path, monkeypatch):
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a.py").write_text("a = 1\n")
     for write in files.transform(tables, IngestParams((str(tmp_path / "source"),))):
         tables.apply(write)
-    spoiled = tables[FILES].withColumns({"path": F.lit("b.py"), "origin": F.lit(None).cast("string")})
+    monkeypatch.setattr("jobs.runtime.arrow_writes.SMALL_BYTES", -1)  # so that Delta merges
+    spoiled = tables[FILES].withColumn("origin", F.lit(None).cast("string"))
     with pytest.raises(Exception, match=r"DELTA_NOT_NULL_CONSTRAINT_VIOLATED.*origin"):
-        tables.apply(Insert(FILES, spoiled))
+        tables.apply(Snapshot(FILES, spoiled, None))
     assert len(tables.lake.read(FILES)) == 1
