@@ -85,7 +85,7 @@ class ReplaceFiles:
 class ReplaceRows:
     """Puts rows that the driver holds in the place of those for which `where` holds, in one commit; nothing where they are the same.
 
-    The driver reads and writes all of the table. Whether rows keep its checks is the job's to know: delta-rs holds to none.
+    The driver reads and writes all of the table.
     """
 
     table: Table

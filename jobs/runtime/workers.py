@@ -18,6 +18,7 @@ def leave_archives() -> None:
 
 if __name__ == "__main__":
     leave_archives()
+    # Numba and pandas take a second to import, and each of up to four workers would.
     import numba  # noqa: F401
     import pandas  # noqa: F401
     import pyarrow.parquet  # noqa: F401

@@ -5,11 +5,12 @@ import threading
 import time
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from pyspark.sql import functions as F
 
 from jobs.runtime.arrow_writes import written, written_anew
-from jobs.runtime.job import Change, Insert, Replace, Snapshot
+from jobs.runtime.job import Change, Insert, Replace, ReplaceRows, Snapshot
 from jobs.runtime.texts import located
 from schemas.delta_files import make
 from schemas.ingest import CONTENTS
@@ -307,3 +308,13 @@ def test_a_row_that_breaks_a_check_is_refused(tables, there):
     with pytest.raises(Exception, match="id_is_positive"):
         tables.apply(Insert(NAMES, rows(tables, [("a", -1, "x"), ("a", 2, "y")])))
     assert content(tables) == there
+
+
+def test_rows_that_the_driver_holds_keep_the_checks_of_a_table(tables):
+    def replaced(*found):
+        return tables.apply(ReplaceRows(NAMES, pa.Table.from_pylist(list(found), schema=NAMES.arrow_schema), pc.scalar(True)))
+
+    replaced({"scope": "a", "id": 1, "value": "x"})
+    with pytest.raises(ContractError, match="1 rows for test/names break the check id_is_positive"):
+        replaced({"scope": "a", "id": -1, "value": "x"}, {"scope": "a", "id": 2, "value": None})
+    assert content(tables) == [("a", 1, "x")]
