@@ -2,6 +2,8 @@
 over sockets that do not wait."""
 
 import socket
+import subprocess
+import sys
 import tempfile
 import uuid
 from pathlib import Path
@@ -49,3 +51,20 @@ def test_sockets_have_short_paths_wherever_temporary_files_are(monkeypatch, name
         folder = small_data_settings(2)["spark.python.unix.domain.socket.dir"]
         assert len(f"{folder}/.{uuid.uuid4()}.sock") <= 107
         assert folder.startswith(root) == (name == "short")
+
+
+def test_a_worker_of_which_no_more_rows_are_wanted_ends_without_a_word():
+    script = """
+from jobs.runtime.session import start_session, stop_session
+
+def many(batches):
+    import pyarrow as pa
+    for _ in batches:
+        for _ in range(2000):
+            yield pa.RecordBatch.from_pydict({"text": ["x" * 10_000] * 10})
+
+print(len(start_session("early").range(4).mapInArrow(many, "text string").limit(1).collect()))
+stop_session()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n" and "Traceback" not in done.stderr
